@@ -1,0 +1,168 @@
+//! What a message says: the claims of a request, and of a reply (RFC 7519; the protocol's sections
+//! 2 and 4).
+//!
+//! Before the signature verifies, `group` alone may be read, to choose the key. Everything else
+//! takes the proof that [`Token::verify`](crate::jws::Token::verify) gives. This is a whole reply:
+//!
+//! ```
+//! use udpsocket_jwt_server::claims::{Otp, id_request, reply};
+//!
+//! let sent = br#"{"group":"HEARTBEAT","seq_number":1,"seq_max":1,"matricula":20240001}"#;
+//! let id_request = id_request(sent);
+//! assert_eq!(id_request, "2c1bf3eb9e900546a52748ea83ac4fbd0fdc2669381dd0af70455abea55a2fc9");
+//!
+//! let otp = Otp { number: 1_234, timestamp: 1_700_000_000 };
+//! assert_eq!(
+//!     reply(&id_request, 0, otp),
+//!     format!(r#"{{"id_request":"{id_request}","next_number":0,"otp_number":1234,"otp_timestamp":1700000000}}"#),
+//! );
+//! ```
+
+use crate::jws::{Verified, json_object};
+use crate::refusal::{Reason, Refusal, describe};
+use ring::digest;
+use serde_json::{Map, Value};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// The protected header of every reply.
+pub const REPLY_HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+
+/// A request's payload: what somebody claims.
+#[derive(Debug)]
+pub struct Claims(Map<String, Value>);
+
+/// A request whose signature has verified and whose claims are all well-formed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Number of the member that the message is about; 0 starts over.
+    pub seq_number: u64,
+    /// That member's student number.
+    pub matricula: u64,
+    /// What the client believes the number of members to be: recorded, not used.
+    pub seq_max: Option<u64>,
+}
+
+/// What makes each reply different.
+#[derive(Clone, Copy, Debug)]
+pub struct Otp {
+    /// Uniform in 0..=20000, unpredictable.
+    pub number: u16,
+    /// When the reply was made, in seconds since 1970-01-01 UTC.
+    pub timestamp: u64,
+}
+
+impl Claims {
+    /// Parses a payload. Of members with the same name the last counts (RFC 7519 section 4).
+    pub fn parse(payload: &[u8]) -> Result<Self, Refusal> {
+        json_object(payload)
+            .map(Self)
+            .map_err(|found| Reason::BadPayload.because(format!("the payload {found}")))
+    }
+
+    /// The group that the message claims to come from: enough to choose a key, no more.
+    pub fn group(&self) -> Result<&str, Refusal> {
+        self.0.get("group").and_then(Value::as_str).ok_or_else(|| {
+            let found = describe(self.0.get("group"));
+            Reason::UnknownGroup
+                .because(format!("claim group is {found}; it must be the group's name, a string"))
+        })
+    }
+
+    /// The sequence number of a message that has verified.
+    pub fn seq_number(&self, _: &Verified) -> Result<u64, Refusal> {
+        self.integer("seq_number")
+    }
+
+    /// The request of a message that has verified. `now` is the time since 1970-01-01 UTC.
+    pub fn request(&self, verified: &Verified, now: Duration) -> Result<Request, Refusal> {
+        let request = Request {
+            seq_number: self.seq_number(verified)?,
+            matricula: self.integer("matricula")?,
+            seq_max: self.0.get("seq_max").map(|_| self.integer("seq_max")).transpose()?,
+        };
+        let now = now.as_secs_f64();
+        let exp = self.numeric_date("exp")?.unwrap_or(f64::INFINITY);
+        let nbf = self.numeric_date("nbf")?.unwrap_or(f64::NEG_INFINITY);
+        if now >= exp {
+            let detail = format!("exp passed {:.3} s ago by the server's clock: sign anew", now - exp);
+            return Err(Reason::Expired.because(detail));
+        }
+        if now < nbf {
+            let detail = format!("nbf is {:.3} s ahead of the server's clock: wait, or set yours", nbf - now);
+            return Err(Reason::NotYetValid.because(detail));
+        }
+        if let Some(aud) = self.0.get("aud") {
+            let detail = format!(
+                "claim aud is {}; this server is nobody's audience: leave aud out",
+                describe(Some(aud))
+            );
+            return Err(Reason::WrongAudience.because(detail));
+        }
+        Ok(request)
+    }
+
+    fn integer(&self, claim: &str) -> Result<u64, Refusal> {
+        self.0.get(claim).and_then(Value::as_u64).ok_or_else(|| {
+            let found = describe(self.0.get(claim));
+            Reason::BadClaim
+                .because(format!("claim {claim} is {found}; it must be an integer, 0 or more, like 1"))
+        })
+    }
+
+    /// A `NumericDate`: seconds since 1970-01-01 UTC, fractions allowed (RFC 7519 section 2).
+    fn numeric_date(&self, claim: &str) -> Result<Option<f64>, Refusal> {
+        let Some(value) = self.0.get(claim) else { return Ok(None) };
+        value.as_f64().map(Some).ok_or_else(|| {
+            let found = describe(Some(value));
+            Reason::BadClaim
+                .because(format!("claim {claim} is {found}; it must be a number of seconds since 1970"))
+        })
+    }
+}
+
+/// Tells which payload a reply answers: SHA-256, in lower-case hexadecimal, of the payload's JSON
+/// text as the client sent it. Two programs print the same JSON differently, so what was sent is
+/// hashed, never JSON that was printed again.
+#[must_use]
+pub fn id_request(payload: &[u8]) -> String {
+    let mut hexadecimal = String::with_capacity(64);
+    for byte in digest::digest(&digest::SHA256, payload).as_ref() {
+        _ = write!(hexadecimal, "{byte:02x}");
+    }
+    hexadecimal
+}
+
+/// The payload of an acknowledgment. `next_number` is what it says; the rest makes it an answer
+/// to this request alone.
+#[must_use]
+pub fn reply(id_request: &str, next_number: u8, otp: Otp) -> String {
+    let Otp { number, timestamp } = otp;
+    format!(
+        r#"{{"id_request":"{id_request}","next_number":{next_number},"otp_number":{number},"otp_timestamp":{timestamp}}}"#
+    )
+}
+
+/// The payload of a refusal (`--explain`). The detail is cut so that the signed reply stays
+/// smaller than the request of `request_length` bytes: a forged address gains nothing by it.
+#[must_use]
+pub fn explanation(id_request: &str, refusal: &Refusal, otp: Otp, request_length: usize) -> String {
+    let Otp { number, timestamp } = otp;
+    let error = refusal.reason.name();
+    let mut detail = refusal.detail.clone();
+    loop {
+        let quoted = Value::from(detail.as_str());
+        let payload = format!(
+            r#"{{"id_request":"{id_request}","error":"{error}","detail":{quoted},"otp_number":{number},"otp_timestamp":{timestamp}}}"#
+        );
+        let base64url_length = |bytes: usize| (bytes * 4).div_ceil(3);
+        let reply_length = base64url_length(REPLY_HEADER.len())
+            + 1
+            + base64url_length(payload.len())
+            + 1
+            + base64url_length(32);
+        if reply_length < request_length || detail.pop().is_none() {
+            return payload;
+        }
+    }
+}

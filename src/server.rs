@@ -1,0 +1,281 @@
+//! The loop, and the way of a datagram: from the socket through each step and back.
+//!
+//! Each step is a call made here, and no step calls another. [`read`] finds out what a datagram
+//! says; it needs no socket, no clock and no disk. [`Server::handle`] acts on it, in the order that
+//! makes an acknowledgment a promise: decide, record, only then move the state and reply.
+//! [`Server::run`] owns the socket.
+
+use crate::claims::{self, Claims, Otp, Request};
+use crate::fsm::{self, Step};
+use crate::groups::{Group, Table};
+use crate::keys::{PublicKey, without_newline};
+use crate::received::{self, Disk, MOST_RECORDS, Progress, Received};
+use crate::refusal::{Reason, Refusal, quote};
+use crate::{jws, time};
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+/// Most bytes of a request's datagram, its newline included.
+pub const MOST_BYTES: usize = 4_096;
+
+/// The class, as it was read at the start: nothing in it changes while the server runs.
+#[derive(Debug)]
+pub struct Class {
+    /// Who may speak.
+    pub table: Table,
+    /// The groups' public keys, in the table's order.
+    pub keys: Vec<Option<PublicKey>>,
+    /// The HMAC key of the replies, shared by the whole class.
+    pub secret: hmac::Key,
+}
+
+impl Class {
+    fn group(&self, name: &str) -> Result<usize, Refusal> {
+        self.table.find(name).ok_or_else(|| {
+            let name = quote(name.as_bytes());
+            Reason::UnknownGroup.because(format!("claim group is {name}, which is not in the server's table"))
+        })
+    }
+
+    fn key(&self, group: usize) -> Result<&PublicKey, Refusal> {
+        self.keys[group].as_ref().ok_or_else(|| {
+            let name = &self.table[group].name;
+            Reason::NoKey
+                .because(format!("the server has no usable public key of {name}: its start names the reason"))
+        })
+    }
+}
+
+/// What is known of a datagram, as far as the checks got. Only `group` may be set before the
+/// signature has verified, and then it is a mere claim.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The group, by its place in the table.
+    pub group: Option<usize>,
+    /// The member's number.
+    pub seq_number: Option<u64>,
+    /// Which payload it is: see [`claims::id_request`].
+    pub id_request: Option<String>,
+}
+
+/// A request that has passed every check but the state machine's.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// The group whose key verified it, by its place in the table.
+    pub group: usize,
+    /// What it says.
+    pub request: Request,
+    /// Which payload it is: see [`claims::id_request`].
+    pub id_request: String,
+    /// The compact JWS: the signed evidence.
+    pub token: &'a [u8],
+}
+
+/// Finds out what a datagram says, by the checks in their order. `now` is the time since
+/// 1970-01-01 UTC. `seen` is left saying how far it got.
+pub fn read<'a>(
+    class: &Class,
+    datagram: &'a [u8],
+    now: Duration,
+    seen: &mut Seen,
+) -> Result<Message<'a>, Refusal> {
+    let text = text(datagram)?;
+    let token = jws::parse(text)?;
+    let claims = Claims::parse(token.payload())?;
+    let group = class.group(claims.group()?)?;
+    seen.group = Some(group);
+    let key = class.key(group)?;
+    let verified = token.verify(key)?;
+    let id_request = claims::id_request(token.payload());
+    seen.id_request = Some(id_request.clone());
+    seen.seq_number = claims.seq_number(&verified).ok();
+    let request = claims.request(&verified, now)?;
+    Ok(Message { group, request, id_request, token: text })
+}
+
+/// The token in a datagram: one newline at its end is taken off, so that `echo` can send it.
+fn text(datagram: &[u8]) -> Result<&[u8], Refusal> {
+    if datagram.len() > MOST_BYTES {
+        let found = datagram.len();
+        return Err(Reason::TooLarge
+            .because(format!("the datagram has {found} bytes; at most {MOST_BYTES}: shorten the claims")));
+    }
+    Ok(without_newline(datagram))
+}
+
+/// What became of a datagram.
+#[derive(Debug)]
+pub struct Event<'a> {
+    /// When it was received: time since 1970-01-01 UTC.
+    pub time: Duration,
+    /// Who sent it; an IPv4 address is one, however it was mapped.
+    pub peer: SocketAddr,
+    /// The datagram as received.
+    pub datagram: &'a [u8],
+    /// What is known of it.
+    pub seen: Seen,
+    /// The `next_number` that it was answered with, or why it was not.
+    pub outcome: Result<u8, Refusal>,
+    /// What made its reply different.
+    pub otp: Otp,
+}
+
+/// The lab between the network and the server: the one seam through which the tools look on and
+/// interfere. A lab that does nothing is `()`.
+pub trait Lab {
+    /// Whether this request gets lost before it is handled.
+    fn loses(&mut self, _: &Class, _datagram: &[u8], _now: Duration) -> bool {
+        false
+    }
+    /// What reaches the network in place of this reply, if anything.
+    fn carries(&mut self, _: &Class, _: &Event, reply: String) -> Option<String> {
+        Some(reply)
+    }
+    /// Told what became of each datagram.
+    fn saw(&mut self, _: &Class, _: &Event) {}
+    /// Told of an error of the socket that concerns no datagram.
+    fn saw_error(&mut self, _: &io::Error) {}
+}
+
+impl Lab for () {}
+
+/// The server: the class, what it has recorded, and the lab around it.
+#[derive(Debug)]
+pub struct Server<D, L> {
+    /// Groups, keys and secret.
+    pub class: Class,
+    /// The state of each group, in the table's order.
+    pub progress: Vec<Progress>,
+    /// Where messages are recorded.
+    pub received: Received<D>,
+    /// Whether a signed request that is refused gets a signed explanation.
+    pub explains: bool,
+    /// The tools' seam.
+    pub lab: L,
+}
+
+impl<D: Disk, L: Lab> Server<D, L> {
+    /// Serves until the socket fails for good.
+    pub fn run(&mut self, socket: &UdpSocket) -> io::Error {
+        let mut buffer = vec![0; 1 << 16]; // holds any datagram
+        let mut failures = 0;
+        loop {
+            match self.serve(socket, &mut buffer) {
+                Ok(()) => failures = 0,
+                // A client that has left can make the next call fail; a broken socket fails each.
+                Err(error) => {
+                    self.lab.saw_error(&error);
+                    failures += 1;
+                    if failures == 100 {
+                        return error;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Receives one datagram, handles it, and sends the reply if there is one.
+    pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
+        let (length, sender) = socket.recv_from(buffer)?;
+        let now = time::now();
+        let mut event = Event {
+            time: now,
+            peer: SocketAddr::new(sender.ip().to_canonical(), sender.port()),
+            datagram: &buffer[..length],
+            seen: Seen::default(),
+            outcome: Err(Reason::LostOnPurpose.because("the request was discarded: send it again")),
+            otp: Otp { number: random_number()?, timestamp: now.as_secs() },
+        };
+        if !self.lab.loses(&self.class, event.datagram, now) {
+            if let Some(reply) = self.handle(&mut event) {
+                match self.lab.carries(&self.class, &event, reply) {
+                    Some(reply) => {
+                        if let Err(error) = socket.send_to(reply.as_bytes(), sender) {
+                            event.outcome = event.outcome.and(Err(Reason::NotSent
+                                .because(format!("the system refused to send the reply: {error}"))));
+                        }
+                    }
+                    None => {
+                        event.outcome = event
+                            .outcome
+                            .and(Err(Reason::LostOnPurpose.because("its reply was discarded: send it again")))
+                    }
+                }
+            }
+        }
+        self.lab.saw(&self.class, &event);
+        Ok(())
+    }
+
+    /// Decides what an event's datagram means and acts on it. The event is left saying what became
+    /// of it; the reply, if there is one, is returned.
+    pub fn handle(&mut self, event: &mut Event) -> Option<String> {
+        event.outcome = self.accept(event);
+        let id_request = event.seen.id_request.as_ref()?;
+        let payload = match &event.outcome {
+            Ok(next_number) => claims::reply(id_request, *next_number, event.otp),
+            Err(refusal) if self.explains => {
+                claims::explanation(id_request, refusal, event.otp, event.datagram.len())
+            }
+            Err(_) => return None,
+        };
+        Some(jws::sign(claims::REPLY_HEADER, &payload, &self.class.secret))
+    }
+
+    /// An acknowledgment is a promise: decide, record, and only then move the state and reply.
+    fn accept(&mut self, event: &mut Event) -> Result<u8, Refusal> {
+        let Message { group, request, token, .. } =
+            read(&self.class, event.datagram, event.time, &mut event.seen)?;
+        let Group { name, members, .. } = &self.class.table[group];
+        let progress = self.progress[group];
+        let Step { state, next_number } = fsm::next(*members, progress.state, request.seq_number)
+            .ok_or_else(|| out_of_order(*members, progress.state, request.seq_number))?;
+        if !progress.knows(&request) {
+            if progress.records >= MOST_RECORDS {
+                return Err(Reason::NotRecorded.because(format!(
+                    "{name} has {MOST_RECORDS} records, the most that are kept: \
+                     stop the server, set received.jsonl aside, and start again"
+                )));
+            }
+            let line = received::line(event.time, event.peer, name, &request, token);
+            self.received.append(&line).map_err(|error| {
+                Reason::NotRecorded
+                    .because(format!("received.jsonl can't be written: {error}; make room or mend the disk"))
+            })?;
+            self.progress[group] = progress.after(state, request.matricula);
+        }
+        Ok(next_number)
+    }
+}
+
+fn out_of_order(members: u8, state: u8, seq_number: u64) -> Refusal {
+    let way_out = if state > members {
+        format!("the table has only {members} members: start over with 0")
+    } else if state == members {
+        format!("everyone is in: send {state} again, or 0 to start over")
+    } else if state == 0 {
+        "next_number would have been 1".into()
+    } else {
+        format!("next_number would have been {}: send that, {state} again, or 0 to start over", state + 1)
+    };
+    Reason::OutOfOrder.because(format!("seq_number is {seq_number} in state {state}; {way_out}"))
+}
+
+/// Uniform in 0..=20000, from the operating system's secure generator. Two bytes are uniform in
+/// 0..=65535: of those, three whole ranges are kept and the rest is drawn again.
+fn random_number() -> io::Result<u16> {
+    const NUMBERS: u16 = 20_001;
+    let mut bytes = [0; 2];
+    loop {
+        SystemRandom::new()
+            .fill(&mut bytes)
+            .map_err(|_| io::Error::other("the system gave no random number"))?;
+        let drawn = u16::from_ne_bytes(bytes);
+        if drawn < 3 * NUMBERS {
+            return Ok(drawn % NUMBERS);
+        }
+    }
+}

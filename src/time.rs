@@ -1,0 +1,63 @@
+//! Times as the logs write them: RFC 3339, UTC, milliseconds.
+//!
+//! ```
+//! use std::time::Duration;
+//! use udpsocket_jwt_server::time::{parse_rfc3339, rfc3339};
+//!
+//! let time = Duration::from_millis(1_700_000_000_123);
+//! assert_eq!(rfc3339(time), "2023-11-14T22:13:20.123Z");
+//! assert_eq!(parse_rfc3339("2023-11-14T22:13:20.123Z"), Some(time));
+//! ```
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The system clock: time since 1970-01-01 UTC. A clock before that counts as then.
+#[must_use]
+pub fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A time since 1970-01-01 UTC as `YYYY-MM-DDThh:mm:ss.sssZ`.
+#[must_use]
+pub fn rfc3339(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (year, month, day) = date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    let milli = time.subsec_millis();
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
+/// The inverse of [`rfc3339`], for that form alone.
+#[must_use]
+pub fn parse_rfc3339(text: &str) -> Option<Duration> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let time = Duration::from_secs(days(year, month, day)? * 86_400 + hour * 3_600 + minute * 60 + second)
+        + Duration::from_millis(number(20, 23)?);
+    (rfc3339(time) == text).then_some(time)
+}
+
+/// Days of a common year before each month.
+const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+
+/// The date of a day counted from 1970-01-01, in the Gregorian calendar.
+fn date(day: u64) -> (u64, u64, u64) {
+    let mut year = 1970 + day / 366;
+    while days(year + 1, 1, 1).is_some_and(|first| first <= day) {
+        year += 1;
+    }
+    let month =
+        (1..=12).rev().find(|&month| days(year, month, 1).is_some_and(|first| first <= day)).unwrap_or(1);
+    (year, month, day - days(year, month, 1).unwrap_or(0) + 1)
+}
+
+/// Days from 1970-01-01 to a date.
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    let years = year.checked_sub(1970)?;
+    let leap_days_before = |year: u64| (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;
+    let is_leap = leap_days_before(year + 1) > leap_days_before(year);
+    let month_before = DAYS_BEFORE.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
+    let leap_days = leap_days_before(year) - leap_days_before(1970) + u64::from(is_leap && month > 2);
+    (years * 365 + leap_days + month_before + day).checked_sub(1)
+}

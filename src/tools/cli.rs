@@ -1,0 +1,258 @@
+//! The command line: what the professor types, and what is said to a mistake in it.
+
+use super::journal::Journal;
+use super::{say, setup};
+use crate::received;
+use crate::server::{Class, Event, Lab, Server};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The whole help: one screen of 80 by 24.
+pub const HELP: &str = "\
+udpsocket-jwt-server [OPTIONS] [ADDRESS [PORT [DIR]]]     (127.0.0.1 5555 .)
+
+Takes the members of each group in order, over UDP: a datagram is a JWT signed
+with the group's RSA key (RS256), the reply a JWT signed with the class's secret
+(HS256). Nothing it acknowledges is lost.
+
+  --keys DIR         where keys_pub/, keys_priv/ and groups.json are   (DIR)
+  --logs DIR         where the .jsonl files are written                (DIR)
+  --no-sync          do not sync to the disk before each reply: for benchmarks
+  --allow-weak-keys  RSA keys from 1,024 bits, secrets from 1 byte
+  -v, --verbose      a line for each datagram (as on a terminal); -q, --quiet
+  -h, --help         this; -V, --version
+
+ADDRESS: 0.0.0.0 serves every IPv4 address of this machine, :: IPv6 too.
+PORT: 0 takes a free one.
+";
+
+/// A mistake in the command line (exit status 2), or anything else (1).
+enum Failure {
+    Usage(String),
+    Start(String),
+}
+
+impl From<String> for Failure {
+    fn from(error: String) -> Self {
+        Self::Start(error)
+    }
+}
+
+/// Runs the program.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let failure = match dispatch(arguments.collect()) {
+        Ok(status) => return status,
+        Err(failure) => failure,
+    };
+    match failure {
+        Failure::Usage(error) => {
+            say(&format!("udpsocket-jwt-server: {error}\nudpsocket-jwt-server --help shows what there is"));
+            ExitCode::from(2)
+        }
+        Failure::Start(error) => {
+            say(&format!("udpsocket-jwt-server: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
+    serve(Arguments::parse(
+        arguments,
+        &["--no-sync", "--allow-weak-keys", "--verbose", "--quiet", "--help", "--version"],
+        &["--keys", "--logs"],
+    )?)
+}
+
+/// A command line, taken apart.
+struct Arguments {
+    options: BTreeMap<&'static str, OsString>,
+    operands: std::vec::IntoIter<OsString>,
+}
+
+impl Arguments {
+    /// `flags` stand alone; `values` take a value, as the next argument or behind a `=`.
+    fn parse(
+        arguments: Vec<OsString>,
+        flags: &[&'static str],
+        values: &[&'static str],
+    ) -> Result<Self, Failure> {
+        let mut options = BTreeMap::new();
+        let mut operands = Vec::new();
+        let mut rest = arguments.into_iter();
+        while let Some(argument) = rest.next() {
+            let text = argument.to_string_lossy().into_owned();
+            if text == "--" {
+                operands.extend(rest.by_ref());
+            } else if !text.starts_with('-') || text == "-" {
+                operands.push(argument);
+            } else {
+                let (name, attached) =
+                    text.split_once('=').map_or((&*text, None), |(name, value)| (name, Some(value)));
+                let name = match name {
+                    "-v" => "--verbose",
+                    "-q" => "--quiet",
+                    "-h" => "--help",
+                    "-V" => "--version",
+                    name => name,
+                };
+                let known = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
+                let (name, value) = match (known(flags), known(values), attached) {
+                    (Some(flag), _, None) => (flag, OsString::new()),
+                    (_, Some(option), Some(value)) => (option, value.into()),
+                    (_, Some(option), None) => (
+                        option,
+                        rest.next().ok_or_else(|| Failure::Usage(format!("{option} takes a value")))?,
+                    ),
+                    (Some(flag), ..) => return Err(Failure::Usage(format!("{flag} takes no value"))),
+                    _ => {
+                        return Err(Failure::Usage(format!(
+                            "there is no option \"{}\" here",
+                            text.escape_debug()
+                        )));
+                    }
+                };
+                if options.insert(name, value).is_some() {
+                    return Err(Failure::Usage(format!("{name} stands there twice")));
+                }
+            }
+        }
+        Ok(Self { options, operands: operands.into_iter() })
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        self.options.contains_key(flag)
+    }
+
+    fn directory(&self, option: &str, default: &OsString) -> PathBuf {
+        self.options.get(option).unwrap_or(default).into()
+    }
+
+    /// The next operand, read by `parse`; `what` it must be is said if it can't.
+    fn operand<T>(
+        &mut self,
+        default: T,
+        parse: impl Fn(&str) -> Option<T>,
+        what: &str,
+    ) -> Result<T, Failure> {
+        let Some(operand) = self.operands.next() else { return Ok(default) };
+        let text = operand.to_string_lossy();
+        parse(&text).ok_or_else(|| Failure::Usage(format!("\"{}\" is not {what}", text.escape_debug())))
+    }
+
+    /// The last operand, a directory: by default this one.
+    fn last_directory(&mut self) -> Result<OsString, Failure> {
+        let directory = self.operands.next().unwrap_or_else(|| ".".into());
+        match self.operands.next() {
+            None => Ok(directory),
+            Some(extra) => Err(Failure::Usage(format!(
+                "\"{}\" is one argument too many",
+                extra.to_string_lossy().escape_debug()
+            ))),
+        }
+    }
+}
+
+fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
+    if arguments.has("--help") {
+        return Ok(print(HELP));
+    }
+    if arguments.has("--version") {
+        return Ok(print(concat!("udpsocket-jwt-server ", env!("CARGO_PKG_VERSION"), "\n")));
+    }
+    let address = arguments.operand(
+        IpAddr::from([127, 0, 0, 1]),
+        |text| text.parse().ok(),
+        "an ADDRESS: an IPv4 or IPv6 address without a zone, such as 127.0.0.1, 0.0.0.0 or ::",
+    )?;
+    let port = arguments.operand(5555, |text| text.parse().ok(), "a PORT: a number from 0 to 65535")?;
+    let directory = arguments.last_directory()?;
+    let keys = arguments.directory("--keys", &directory);
+    let logs = arguments.directory("--logs", &directory);
+    let verbose = match (arguments.has("--verbose"), arguments.has("--quiet")) {
+        (true, true) => return Err(Failure::Usage("--verbose and --quiet: choose one".into())),
+        (false, false) => io::stderr().is_terminal(),
+        (verbose, _) => verbose,
+    };
+
+    let mut setup = setup::load(&keys, arguments.has("--allow-weak-keys"))?;
+    let path = logs.join("received.jsonl");
+    let replayed = received::open(&path, &setup.class.table, !arguments.has("--no-sync"))?;
+    let socket = bind(SocketAddr::new(address, port))?;
+    let local = socket.local_addr().map_err(|error| format!("the socket has no address: {error}"))?;
+
+    setup
+        .warnings
+        .extend(replayed.warnings.into_iter().map(|warning| format!("{}: {warning}", path.display())));
+    for (group, progress) in setup.class.table.iter().zip(&replayed.progress) {
+        if progress.state > group.members {
+            let (name, state, members) = (&group.name, progress.state, group.members);
+            setup.warnings.push(format!(
+                "{name} is in state {state}, above its {members} members: only seq_number 0 leaves it"
+            ));
+        }
+    }
+    if local.ip().is_loopback() {
+        setup.warnings.push(format!(
+            "{local} can be reached from this machine alone; ADDRESS 0.0.0.0 opens it to the network"
+        ));
+    }
+    _ = io::stderr().write_all(setup::table(&setup, &replayed.progress).as_bytes());
+    for warning in &setup.warnings {
+        say(&format!("warning: {warning}"));
+    }
+    let journal = Journal::new(&logs, verbose);
+    print(&format!("listening on {local}\n"));
+
+    let mut server = Server {
+        class: setup.class,
+        progress: replayed.progress,
+        received: replayed.received,
+        explains: false,
+        lab: Tools { journal },
+    };
+    let error = server.run(&socket);
+    Err(Failure::Start(format!("{local}: the socket fails: {error}; start the server again")))
+}
+
+/// The tools at their seam.
+struct Tools {
+    journal: Journal,
+}
+
+impl Lab for Tools {
+    fn saw(&mut self, class: &Class, event: &Event) {
+        self.journal.write(class, event);
+    }
+
+    fn saw_error(&mut self, error: &io::Error) {
+        self.journal.write_error(error);
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<UdpSocket, String> {
+    UdpSocket::bind(address).map_err(|error| {
+        let way_out = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another program has that port: stop it, or choose another PORT (0 takes a free one)"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "no interface of this machine has that address: 0.0.0.0 serves them all"
+            }
+            io::ErrorKind::PermissionDenied => "choose a PORT from 1024",
+            _ => "choose another ADDRESS or PORT",
+        };
+        format!("{address}: cannot be bound: {error}; {way_out}")
+    })
+}
+
+/// Prints on standard output, at once.
+fn print(text: &str) -> ExitCode {
+    let mut output = io::stdout().lock();
+    _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,36 @@
+//! The tools around the book: the command line, the start, the journal. Nothing in the book
+//! imports them; they meet it at [`Lab`](crate::server::Lab).
+
+pub mod cli;
+pub mod journal;
+pub mod setup;
+
+use std::io::{self, IsTerminal, Write};
+
+/// Says something to the professor, on standard error. That nobody reads it changes nothing.
+pub(crate) fn say(text: &str) {
+    _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Colours for a stream: only on a terminal, and not under `NO_COLOR` (<https://no-color.org>).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Colours(bool);
+
+impl Colours {
+    pub(crate) fn of(stream: &impl IsTerminal) -> Self {
+        let is_forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self(stream.is_terminal() && !is_forbidden)
+    }
+
+    pub(crate) fn green(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    pub(crate) fn red(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
+    }
+}

@@ -1,0 +1,225 @@
+//! The protocol as a client sees it, over a real socket; and its rules as plain functions.
+
+mod common;
+
+use common::{Class, Client, Server, Signer, claims, wait_until};
+use std::time::Duration;
+use udpsocket_jwt_server::fsm::{Step, next};
+
+/// Section 3's table, written down once more and another way: by looking each pair up.
+fn transition(members: u8, state: u8, seq_number: u64) -> Option<Step> {
+    if seq_number == 0 {
+        return Some(Step { state: 0, next_number: 1 });
+    }
+    let answers = |sn: u64| (sn + 1) % (u64::from(members) + 1);
+    let accepted =
+        (1..=u64::from(members)).filter(|sn| [u64::from(state), u64::from(state) + 1].contains(sn));
+    accepted
+        .into_iter()
+        .find(|sn| *sn == seq_number)
+        .map(|sn| Step { state: u8::try_from(sn).unwrap(), next_number: u8::try_from(answers(sn)).unwrap() })
+}
+
+#[test]
+fn the_state_machine_is_the_protocols_table_for_every_small_group_and_the_largest() {
+    for members in (1..=7).chain([255]) {
+        for state in 0..=255 {
+            for seq_number in (0..=300).chain([u64::from(u32::MAX), u64::MAX]) {
+                let expected = transition(members, state, seq_number);
+                assert_eq!(
+                    next(members, state, seq_number),
+                    expected,
+                    "members {members}, state {state}, sn {seq_number}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_state_machine_answers_the_protocols_own_example() {
+    let steps = |state| (0..=4).map(|sn| next(3, state, sn).map(|step| step.next_number)).collect::<Vec<_>>();
+    assert_eq!(steps(0), [Some(1), Some(2), None, None, None]);
+    assert_eq!(steps(1), [Some(1), Some(2), Some(3), None, None]);
+    assert_eq!(steps(2), [Some(1), None, Some(3), Some(0), None]);
+    assert_eq!(steps(3), [Some(1), None, None, Some(0), None]);
+}
+
+#[test]
+fn groups_of_one_three_and_four_get_everyone_in() {
+    let class = Class::new();
+    let server = Server::start(&class, &[]);
+    let client = server.client();
+    for (group, members) in [("HEARTBEAT", 1), ("JAVALI", 3), ("NONAME", 4)] {
+        let signer = Signer::new(group, 2048);
+        let answers: Vec<_> =
+            (1..=members).map(|sn| client.next_number(&signer.message(group, sn, 100 + sn))).collect();
+        let expected: Vec<_> = (2..=members).chain([0]).collect();
+        assert_eq!(answers, expected, "{group}");
+    }
+}
+
+#[test]
+fn a_repeat_is_answered_again_and_differs_only_in_its_otp() {
+    let class = Class::new();
+    let server = Server::start(&class, &[]);
+    let token = Signer::new("JAVALI", 2048).message("JAVALI", 1, 7);
+    let replies: Vec<_> = (0..20).map(|_| server.client().ask(&token)).collect();
+    for reply in &replies {
+        assert_eq!(reply["next_number"], 2);
+        assert!(reply["otp_number"].as_u64().unwrap() <= 20_000);
+        assert_eq!(reply.as_object().unwrap().len(), 4);
+    }
+    assert!(
+        replies.iter().any(|reply| reply["otp_number"] != replies[0]["otp_number"]),
+        "otp_number never changes"
+    );
+}
+
+#[test]
+fn the_replys_claims_stand_in_the_protocols_order() {
+    let class = Class::new();
+    let server = Server::start(&class, &[]);
+    let client = server.client();
+    client.send(Signer::new("JAVALI", 2048).message("JAVALI", 1, 7));
+    let reply = client.receive(Duration::from_secs(5)).unwrap();
+    let payload = udpsocket_jwt_server::jws::base64url(reply.split('.').nth(1).unwrap().as_bytes()).unwrap();
+    let payload = String::from_utf8(payload).unwrap();
+    let at = |name: &str| payload.find(&format!("\"{name}\":")).unwrap();
+    assert!(payload.starts_with("{\"id_request\":\""), "{payload}");
+    assert!(at("next_number") < at("otp_number") && at("otp_number") < at("otp_timestamp"), "{payload}");
+}
+
+#[test]
+fn any_group_may_be_written_in_any_case_and_is_logged_as_the_table_spells_it() {
+    let class = Class::new();
+    let server = Server::start(&class, &[]);
+    let signer = Signer::new("JAVALI", 2048);
+    assert_eq!(server.client().next_number(&signer.message("jaVali", 1, 7)), 2);
+    assert_eq!(class.received()[0]["group"], "JAVALI");
+}
+
+#[test]
+fn one_newline_at_the_end_is_taken_off_and_nothing_else() {
+    let class = Class::new();
+    let server = Server::start(&class, &[]);
+    let token = Signer::new("JAVALI", 2048).message("JAVALI", 1, 7);
+    let client = server.client();
+    for datagram in [format!("{token}\n"), format!("{token}\r\n"), token.clone()] {
+        client.send(&datagram);
+        assert!(client.receive(Duration::from_secs(5)).is_some());
+    }
+    for datagram in [format!("{token}\n\n"), format!(" {token}"), format!("{token}\r")] {
+        client.send(&datagram);
+    }
+    assert_eq!(client.next_number(&token), 2);
+    let outcomes: Vec<_> =
+        class.requests(7).iter().map(|line| line["outcome"].as_str().unwrap().to_string()).collect();
+    assert_eq!(outcomes[3..6], ["bad_base64", "bad_base64", "bad_base64"]);
+}
+
+#[test]
+fn a_datagram_of_4096_bytes_is_handled_and_one_of_4097_is_too_large() {
+    let class = Class::new();
+    let server = Server::start(&class, &[]);
+    let signer = Signer::new("JAVALI", 2048);
+    // The header 36, the signature 342, two dots: 3,715 characters are left, and 4 n + 3 of them are 3 n + 2 bytes.
+    let bare = claims("JAVALI", 1, 7).len();
+    let padded =
+        |bytes: usize| claims("JAVALI", 1, 7).replacen('{', &format!("{{{}", " ".repeat(bytes - bare)), 1);
+    let token = signer.sign(common::RS256, padded(2_786));
+    assert_eq!(token.len(), 4_095);
+    let client = server.client();
+    client.send(format!("{token}\n"));
+    assert!(client.receive(Duration::from_secs(5)).is_some(), "4,096 bytes with its newline");
+    client.send(format!("{token}\r\n"));
+    client.send(vec![b'a'; 60_000]);
+    assert_eq!(client.next_number(&token), 2);
+    let requests = class.requests(4);
+    assert_eq!(requests[1]["outcome"], "too_large");
+    assert_eq!(requests[2]["outcome"], "too_large");
+    assert!(requests[2]["detail"].as_str().unwrap().contains("60000 bytes"));
+}
+
+#[test]
+fn numeric_dates_are_honoured_to_the_fraction_and_other_claims_ignored() {
+    let class = Class::new();
+    let server = Server::start(&class, &[]);
+    let signer = Signer::new("JAVALI", 2048);
+    let client = server.client();
+    let now = udpsocket_jwt_server::time::now().as_secs_f64();
+    let with = |more: String| {
+        signer.sign(common::RS256, claims("JAVALI", 1, 7).replacen('{', &format!("{{{more},"), 1))
+    };
+    assert_eq!(client.next_number(&with(format!(r#""exp":{},"nbf":{}"#, now + 60.5, now - 0.5))), 2);
+    assert_eq!(client.next_number(&with(r#""iat":"soon","jti":null,"iss":[]"#.into())), 2);
+    client.send(with(format!(r#""exp":{}"#, now - 0.25)));
+    client.send(with(format!(r#""nbf":{}"#, now + 60.5)));
+    let requests = class.requests(4);
+    assert_eq!(requests[2]["outcome"], "expired");
+    assert_eq!(requests[3]["outcome"], "not_yet_valid");
+    assert_eq!(requests[3]["seq_number"], 1, "a signed message is logged with its seq_number");
+}
+
+#[test]
+fn ipv6_is_served_and_an_ipv4_client_of_it_is_logged_as_one() {
+    let class = Class::new();
+    let token = Signer::new("HEARTBEAT", 2048).message("HEARTBEAT", 1, 7);
+    let server = Server::start_at(&class, "::1", "0", &[]);
+    assert_eq!(server.client().next_number(&token), 0);
+    drop(server);
+    let server = Server::start_at(&class, "::", "0", &[]);
+    let client = Client::new(([127, 0, 0, 1], server.address.port()).into());
+    assert_eq!(client.next_number(&token), 0);
+    let peers: Vec<_> =
+        class.requests(2).iter().map(|line| line["peer"].as_str().unwrap().to_string()).collect();
+    assert!(peers[0].starts_with("[::1]:"), "{peers:?}");
+    assert!(peers[1].starts_with("127.0.0.1:"), "{peers:?}");
+}
+
+#[test]
+fn a_client_that_left_before_its_reply_changes_nothing_for_the_others() {
+    let class = Class::new();
+    let server = Server::start(&class, &[]);
+    let signer = Signer::new("JAVALI", 2048);
+    for _ in 0..50 {
+        server.client().send(signer.message("JAVALI", 1, 7)); // the socket is closed at once
+    }
+    assert_eq!(server.client().next_number(&signer.message("JAVALI", 1, 7)), 2);
+}
+
+#[test]
+fn a_line_on_the_terminal_fits_100_columns_and_says_what_happened() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--verbose"]);
+    let client = server.client();
+    let signer = Signer::new("JAVALI", 2048);
+    client.send("no dots in it, and far too long for a line of the terminal".repeat(3));
+    client.send(signer.message("JAVALI", 3, 7));
+    client.ask(&signer.message("JAVALI", 1, 7));
+    client.ask(&Signer::new("HEARTBEAT", 2048).message("HEARTBEAT", 1, 7));
+    let shown = || {
+        server
+            .errors()
+            .lines()
+            .filter(|line| line.get(8..19) == Some(" 127.0.0.1:"))
+            .map(String::from)
+            .collect::<Vec<_>>()
+    };
+    wait_until("four lines", || shown().len() == 4);
+    let shown = shown();
+    assert!(shown.iter().all(|line| line.len() <= 100), "{shown:#?}");
+    assert!(shown[0].contains(" not_a_jws: found "), "{shown:#?}");
+    assert!(shown[1].contains(" JAVALI     out_of_order: seq_number is 3 in state 0"), "{shown:#?}");
+    assert!(shown[2].ends_with(" JAVALI     1 acknowledged, next 2"), "{shown:#?}");
+    assert!(shown[3].ends_with(" HEARTBEAT  1 acknowledged, everyone is in"), "{shown:#?}");
+}
+
+#[test]
+fn quiet_says_nothing_of_a_datagram() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet"]);
+    let before = server.errors();
+    server.client().ask(&Signer::new("JAVALI", 2048).message("JAVALI", 1, 7));
+    assert_eq!(server.errors(), before);
+}
