@@ -196,14 +196,14 @@ fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
             ));
         }
     }
-    if local.ip().is_loopback() {
-        setup.warnings.push(format!(
-            "{local} can be reached from this machine alone; ADDRESS 0.0.0.0 opens it to the network"
-        ));
-    }
     _ = io::stderr().write_all(setup::table(&setup, &replayed.progress).as_bytes());
     for warning in &setup.warnings {
         say(&format!("warning: {warning}"));
+    }
+    if local.ip().is_loopback() {
+        say(&format!(
+            "note: {local} is reached from this machine alone; ADDRESS 0.0.0.0 opens it to the network"
+        ));
     }
     let journal = Journal::new(&logs, verbose);
     print(&format!("listening on {local}\n"));
