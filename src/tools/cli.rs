@@ -1,7 +1,7 @@
 //! The command line: what the professor types, and what is said to a mistake in it.
 
 use super::journal::Journal;
-use super::{say, setup};
+use super::{Colours, report, say, setup};
 use crate::received;
 use crate::server::{Class, Event, Lab, Server};
 use std::collections::BTreeMap;
@@ -14,10 +14,11 @@ use std::process::ExitCode;
 /// The whole help: one screen of 80 by 24.
 pub const HELP: &str = "\
 udpsocket-jwt-server [OPTIONS] [ADDRESS [PORT [DIR]]]     (127.0.0.1 5555 .)
+udpsocket-jwt-server report [--csv] [--keys DIR] [--logs DIR] [DIR]
 
 Takes the members of each group in order, over UDP: a datagram is a JWT signed
 with the group's RSA key (RS256), the reply a JWT signed with the class's secret
-(HS256). Nothing it acknowledges is lost.
+(HS256). Nothing it acknowledges is lost; report shows who is done.
 
   --keys DIR         where keys_pub/, keys_priv/ and groups.json are   (DIR)
   --logs DIR         where the .jsonl files are written                (DIR)
@@ -60,12 +61,17 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn dispatch(arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
-    serve(Arguments::parse(
-        arguments,
-        &["--no-sync", "--allow-weak-keys", "--verbose", "--quiet", "--help", "--version"],
-        &["--keys", "--logs"],
-    )?)
+fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
+    match arguments.first().and_then(|first| first.to_str()) {
+        Some("report") => {
+            report(Arguments::parse(arguments.split_off(1), &["--csv", "--help"], &["--keys", "--logs"])?)
+        }
+        _ => serve(Arguments::parse(
+            arguments,
+            &["--no-sync", "--allow-weak-keys", "--verbose", "--quiet", "--help", "--version"],
+            &["--keys", "--logs"],
+        )?),
+    }
 }
 
 /// A command line, taken apart.
@@ -155,6 +161,22 @@ impl Arguments {
             ))),
         }
     }
+}
+
+fn report(mut arguments: Arguments) -> Result<ExitCode, Failure> {
+    if arguments.has("--help") {
+        return Ok(print(HELP));
+    }
+    let directory = arguments.last_directory()?;
+    let report =
+        report::read(&arguments.directory("--keys", &directory), &arguments.directory("--logs", &directory))?;
+    let text =
+        if arguments.has("--csv") { report.to_csv() } else { report.to_text(Colours::of(&io::stdout())) };
+    print(&text);
+    for warning in &report.warnings {
+        say(&format!("warning: {warning}"));
+    }
+    Ok(if report.warnings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {

@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod journal;
+pub mod report;
 pub mod setup;
 
 use std::io::{self, IsTerminal, Write};
@@ -28,6 +29,10 @@ impl Colours {
 
     pub(crate) fn red(self, text: &str) -> String {
         self.paint("31", text)
+    }
+
+    pub(crate) fn yellow(self, text: &str) -> String {
+        self.paint("33", text)
     }
 
     fn paint(self, code: &str, text: &str) -> String {

@@ -1,0 +1,385 @@
+//! `report`: who is done, from `received.jsonl`, the group table and the end of `requests.jsonl`.
+//!
+//! It takes no lock and reads up to the last LF, so it may run beside the server. A *run* begins
+//! with a group's first record or with a start-over, and is complete once the last member is in.
+//! Done stays done: what counts is the last complete run, and a later start-over, perhaps a
+//! replayed 0, is shown beside it.
+
+use super::{Colours, setup};
+use crate::fsm;
+use crate::groups::{Group, Table};
+use crate::received::{Record, whole_lines};
+use crate::refusal::Reason;
+use crate::time::{now, parse_rfc3339, rfc3339};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+/// How much of the end of `requests.jsonl` is looked at.
+const TAIL: u64 = 4 << 20;
+/// Columns of the terminal.
+const COLUMNS: usize = 100;
+/// Columns of a group's name, and of the indent below it.
+const INDENT: usize = 12;
+
+/// What is known of a member in one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The matricula that counts: the last one recorded.
+    pub matricula: u64,
+    /// When that was recorded.
+    pub time: Duration,
+    /// Whether an earlier record of the run had another matricula.
+    pub is_corrected: bool,
+}
+
+/// A run: the members acknowledged since the group began, or began anew.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// The members, by their number.
+    pub members: BTreeMap<u8, Member>,
+    /// When the last member's number was recorded for the first time.
+    pub completed: Option<Duration>,
+}
+
+/// A request that was refused.
+#[derive(Clone, Debug)]
+struct Refused {
+    time: Duration,
+    reason: String,
+    detail: String,
+    is_signed: bool,
+}
+
+/// What the files say of one group.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    current: Run,
+    last_complete: Option<Run>,
+    records: u32,
+    state: u8,
+    started_over: u32,
+    last_seen: Option<Duration>,
+    last_refused: Option<Refused>,
+}
+
+impl Run {
+    /// How many members have this matricula.
+    fn times(&self, matricula: u64) -> usize {
+        self.members.values().filter(|member| member.matricula == matricula).count()
+    }
+}
+
+impl History {
+    fn record(&mut self, members: u8, record: &Record) {
+        self.saw(record.time);
+        self.records += 1;
+        self.state = record.seq_number;
+        if record.seq_number == 0 {
+            self.started_over += u32::from(!self.current.members.is_empty());
+            self.current = Run::default();
+            return;
+        }
+        let Record { seq_number, matricula, time, .. } = *record;
+        let before = self.current.members.get(&seq_number);
+        let is_corrected = before.is_some_and(|before| before.is_corrected || before.matricula != matricula);
+        self.current.members.insert(seq_number, Member { matricula, time, is_corrected });
+        if seq_number == members {
+            self.current.completed.get_or_insert(time);
+            self.last_complete = Some(self.current.clone());
+        }
+    }
+
+    fn saw(&mut self, time: Duration) {
+        self.last_seen = self.last_seen.max(Some(time));
+    }
+
+    /// The run that counts: the last complete one, else the current one.
+    fn counting(&self) -> &Run {
+        self.last_complete.as_ref().unwrap_or(&self.current)
+    }
+}
+
+/// Everything the report shows.
+#[derive(Debug)]
+pub struct Report {
+    table: Table,
+    groups: Vec<History>,
+    records: u64,
+    /// Records of groups that the table does not have.
+    others: BTreeMap<String, u64>,
+    /// What the professor should mend, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Reads a class's files. An error names the file.
+pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
+    let table = setup::load_table(keys)?;
+    let groups = vec![History::default(); table.len()];
+    let mut report = Report { table, groups, records: 0, others: BTreeMap::new(), warnings: Vec::new() };
+    if !logs.is_dir() {
+        return Err(format!(
+            "{}: there is no such directory; name the one with received.jsonl in it",
+            logs.display()
+        ));
+    }
+    report.read_received(&logs.join("received.jsonl"))?;
+    for name in ["requests.1.jsonl", "requests.jsonl"] {
+        _ = report.read_requests(&logs.join(name)); // it only adds to what the evidence says
+    }
+    Ok(report)
+}
+
+impl Report {
+    fn read_received(&mut self, path: &Path) -> Result<(), String> {
+        let failed = |error: &dyn std::fmt::Display| format!("{}: cannot be read: {error}", path.display());
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(&error)),
+        };
+        whole_lines(&mut BufReader::with_capacity(1 << 16, file), |number, line| {
+            self.records += 1;
+            match Record::parse(line) {
+                Some(record) => self.add(&record),
+                None => self.warnings.push(format!(
+                    "{}: line {number} is not a whole record: look at it; the server will not start on it",
+                    path.display()
+                )),
+            }
+            Ok(())
+        })
+        .map_err(|error| failed(&error))?;
+        Ok(())
+    }
+
+    fn add(&mut self, record: &Record) {
+        match self.table.find(&record.group) {
+            Some(index) => self.groups[index].record(self.table[index].members, record),
+            None => *self.others.entry(record.group.clone()).or_default() += 1,
+        }
+    }
+
+    /// Reads the end of a `requests.jsonl`: when each group was last seen, and last refused.
+    fn read_requests(&mut self, path: &Path) -> io::Result<()> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        let mut lines = BufReader::new(file.take(TAIL));
+        if length > TAIL {
+            lines.skip_until(b'\n')?;
+        }
+        for line in lines.split(b'\n') {
+            if let Ok(request) = serde_json::from_slice(&line?) {
+                self.add_request(&request);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_request(&mut self, request: &Value) -> Option<()> {
+        let text = |name: &str| request.get(name).and_then(Value::as_str);
+        let (time, outcome) = (parse_rfc3339(text("time")?)?, text("outcome")?);
+        let history = &mut self.groups[self.table.find(text("group")?)?];
+        let reason = Reason::ALL.into_iter().find(|reason| reason.name() == outcome);
+        let is_signed = reason.is_none_or(Reason::is_signed);
+        if is_signed {
+            history.saw(time);
+        }
+        if reason.is_some_and(|reason| reason != Reason::LostOnPurpose) {
+            let detail = text("detail").unwrap_or_default().to_string();
+            history.last_refused = Some(Refused { time, reason: outcome.into(), detail, is_signed });
+        }
+        Some(())
+    }
+
+    /// The table for the terminal, at most 100 columns wide. Times are UTC.
+    #[must_use]
+    pub(crate) fn to_text(&self, colours: Colours) -> String {
+        let now = now();
+        let done = self.groups.iter().filter(|history| history.last_complete.is_some()).count();
+        let started = self.groups.iter().filter(|history| history.records > 0).count();
+        let mut text = format!(
+            "{} UTC  {} groups: {done} done, {} under way, {} not started; {} records\n",
+            rfc3339(now)[..19].replace('T', " "),
+            self.groups.len(),
+            started - done,
+            self.groups.len() - started,
+            self.records,
+        );
+        for (group, history) in self.table.iter().zip(&self.groups) {
+            text += &group_text(group, history, now, colours);
+        }
+        if !self.others.is_empty() {
+            let others =
+                self.others.iter().map(|(group, records)| format!("{} {records}", group.escape_debug()));
+            text += "\nnot in the table, with records\n";
+            text += &list("", others);
+        }
+        text
+    }
+
+    /// One row for each group and member (RFC 4180), for a spreadsheet.
+    #[must_use]
+    pub fn to_csv(&self) -> String {
+        let mut text = String::from("group,seq_number,matricula,acknowledged,run,note\r\n");
+        for (group, history) in self.table.iter().zip(&self.groups) {
+            let run = history.counting();
+            let kind = match &history.last_complete {
+                Some(_) => "complete",
+                None if history.records > 0 => "current",
+                None => "not started",
+            };
+            for number in 1..=group.members {
+                _ = write!(text, "{},{number},", group.name);
+                _ = match run.members.get(&number) {
+                    Some(member) => {
+                        let note = notes(group, run, member).join("; ");
+                        write!(text, "{},{},{kind},{note}\r\n", member.matricula, rfc3339(member.time))
+                    }
+                    None => write!(text, ",,{kind},\r\n"),
+                };
+            }
+        }
+        text
+    }
+}
+
+/// What the professor should know of a member.
+fn notes(group: &Group, run: &Run, member: &Member) -> Vec<&'static str> {
+    let is_unknown = !group.roster.is_empty() && !group.roster.contains(&member.matricula);
+    [
+        (member.is_corrected, "corrected"),
+        (is_unknown, "unknown"),
+        (run.times(member.matricula) > 1, "sent under two numbers"),
+    ]
+    .into_iter()
+    .filter_map(|(applies, note)| applies.then_some(note))
+    .collect()
+}
+
+fn group_text(group: &Group, history: &History, now: Duration, colours: Colours) -> String {
+    let run = history.counting();
+    let bar = bar(run.members.len(), group.members.into());
+    let mut name = format!("{:<INDENT$}", group.name);
+    if !name.ends_with(' ') {
+        name.push(' ');
+    }
+    let head = match run.completed {
+        _ if history.records == 0 => format!("{name}{bar}  not started"),
+        Some(completed) => colours.green(&format!("{name}{bar}  done at {} UTC", clock(completed, now))),
+        None => format!("{name}{bar}  {} of {} in", run.members.len(), group.members),
+    };
+    let mut text = format!("\n{head}\n");
+    if history.records > 0 {
+        text += &list("", facts(group, history, now));
+        text += &grid(run.members.iter().map(|(number, member)| {
+            let mark = if member.is_corrected { "*" } else { "" };
+            format!("{number:>3} {}{mark} {}", member.matricula, clock(member.time, now))
+        }));
+        text += &list(
+            "*",
+            run.members.values().filter(|member| member.is_corrected).take(1).map(|_| "corrected later"),
+        );
+        let sent: BTreeSet<u64> = run.members.values().map(|member| member.matricula).collect();
+        if !group.roster.is_empty() {
+            text += &list("missing:", group.roster.iter().filter(|matricula| !sent.contains(matricula)));
+            text += &list("unknown:", sent.iter().filter(|matricula| !group.roster.contains(matricula)));
+        }
+        text += &list("sent under two numbers:", sent.iter().filter(|matricula| run.times(**matricula) > 1));
+    }
+    if let Some(refused) = &history.last_refused {
+        let time = clock(refused.time, now);
+        let unverified = if refused.is_signed { "" } else { ", unverified" };
+        let mut line = format!(
+            "{:INDENT$}last refused at {time} UTC{unverified}: {}: {}",
+            "", refused.reason, refused.detail
+        );
+        if line.len() > COLUMNS {
+            line.truncate(line.floor_char_boundary(COLUMNS - 3));
+            line += "...";
+        }
+        text += &(colours.yellow(&line) + "\n");
+    }
+    text
+}
+
+/// Where a group stands now.
+fn facts(group: &Group, history: &History, now: Duration) -> Vec<String> {
+    let state = history.state;
+    let next = match fsm::next(group.members, state, state.into()) {
+        Some(step) => format!("next_number {}", step.next_number),
+        None => "only 0 leaves it".into(),
+    };
+    let mut facts = vec![format!("state {state}, {next};")];
+    if history.last_complete.is_some() && history.state < group.members {
+        facts.push(format!("a new run has {} of {} in;", history.current.members.len(), group.members));
+    }
+    match history.started_over {
+        0 => {}
+        1 => facts.push("started over once;".into()),
+        times => facts.push(format!("started over {times} times;")),
+    }
+    facts.extend(
+        history.last_seen.map(|time| format!("last seen {} ({} UTC)", ago(time, now), clock(time, now))),
+    );
+    facts
+}
+
+/// `[##..]`: members come in order, so those who are in stand first.
+fn bar(present: usize, members: usize) -> String {
+    let width = members.min(60);
+    let full = present.min(members) * width / members;
+    format!("[{}{}]", "#".repeat(full), ".".repeat(width - full))
+}
+
+/// A time of day, with its date unless that is today's.
+fn clock(time: Duration, now: Duration) -> String {
+    let (time, now) = (rfc3339(time), rfc3339(now));
+    if time[..10] == now[..10] { time[11..19].into() } else { time[..19].replace('T', " ") }
+}
+
+fn ago(time: Duration, now: Duration) -> String {
+    match now.saturating_sub(time).as_secs() {
+        seconds @ ..120 => format!("{seconds} s ago"),
+        seconds @ ..7_200 => format!("{} min ago", seconds / 60),
+        seconds @ ..172_800 => format!("{} h ago", seconds / 3_600),
+        seconds => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+/// Words behind an indent, broken into lines of at most 100 columns; nothing where there is none.
+fn list(label: &str, words: impl IntoIterator<Item: ToString>) -> String {
+    let mut text = String::new();
+    let mut line = format!("{:INDENT$}{label}", "");
+    let mut is_empty = true;
+    for word in words {
+        let word = word.to_string();
+        if line.len() + 1 + word.len() > COLUMNS {
+            text += &(line + "\n");
+            line = " ".repeat(INDENT + label.len());
+        }
+        if !line.ends_with(' ') {
+            line.push(' ');
+        }
+        line += &word;
+        is_empty = false;
+    }
+    if is_empty { text } else { text + &line + "\n" }
+}
+
+/// Cells of one width behind an indent, as many in a line as 100 columns take.
+fn grid(cells: impl Iterator<Item = String>) -> String {
+    let cells: Vec<String> = cells.collect();
+    let width = cells.iter().map(String::len).max().unwrap_or(0) + 2;
+    let in_a_line = ((COLUMNS - INDENT + 4) / width).max(1);
+    let line = |cells: &[String]| {
+        let cells = cells.iter().map(|cell| format!("{cell:<width$}")).collect::<String>();
+        format!("{:width$}{}\n", "", cells.trim_end(), width = INDENT - 2)
+    };
+    cells.chunks(in_a_line).map(line).collect()
+}
