@@ -1,0 +1,386 @@
+#!/usr/bin/env bash
+set -euo pipefail
+# Holds the server and the scripts to the protocol, with nothing of the server's own: openssl signs,
+# verifies and hashes. One line for each promise, as TAP (https://testanything.org).
+
+usage() {
+    cat <<'EOF'
+usage: tests/harness.sh [BINARY]
+
+Tests BINARY (default: target/release/udpsocket-jwt-server, or else target/debug/...) on loopback,
+in a directory of its own that is removed at the end. Ends with 1 if a promise is not kept.
+EOF
+}
+
+die() { printf 'harness.sh: %s\n' "$1" >&2; exit "${2:-1}"; }
+
+case ${1:-} in -h | --help) usage; exit 0 ;; esac
+[[ $# -le 1 ]] || { usage >&2; exit 2; }
+((BASH_VERSINFO[0] >= 4)) || die "needs bash 4 or later: brew install bash"
+command -v openssl >/dev/null || die "needs OpenSSL 3: apt install openssl, or brew install openssl@3"
+command -v ssh-keygen >/dev/null || die "needs ssh-keygen: apt install openssh-client, or brew install openssh"
+(exec 3<>/dev/udp/127.0.0.1/9) 2>/dev/null || die "this bash was built without /dev/udp: install your system's own bash"
+export LC_ALL=C
+unset TIMEOUT STARTS LIFETIME timeout starts # client.sh's settings are this harness's, not the caller's
+
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+binary=$root/target/release/udpsocket-jwt-server
+[[ -x $binary ]] || binary=$root/target/debug/udpsocket-jwt-server
+[[ $# -eq 0 ]] || binary=$1
+[[ -f $binary && -x $binary ]] || die "$binary: no such program; build it with: cargo build --release"
+[[ $binary == */* ]] || binary=./$binary
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/harness.XXXXXX")
+exec 4>&1 # where TAP goes, also while a check's own output goes elsewhere
+planned='' # set when every check has run
+server='' waiting='' # what runs in the background: the server, and a client
+clean_up() {
+    local process
+    for process in $server $waiting; do
+        kill -9 "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
+    rm -rf "$dir"
+    [[ -n $planned ]] || echo 'Bail out! The harness itself stopped before its end.' >&4
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- one check, one line ----------------------------------------------------------------------------
+
+count=0 failures=0
+
+# A check is a function, run here and not in a subshell. What it prints is shown if it fails. bash
+# does not stop at the first error inside a condition, so the commands of a check are joined by &&.
+check() { # PROMISE COMMAND...
+    local promise=$1 line
+    shift
+    count=$((count + 1))
+    if "$@" >"$dir/said" 2>&1; then
+        printf 'ok %s - %s\n' "$count" "$promise"
+    else
+        failures=$((failures + 1))
+        printf 'not ok %s - %s\n' "$count" "$promise"
+        while IFS= read -r line || [[ -n $line ]]; do printf '#   %s\n' "$line"; done <"$dir/said"
+    fi
+}
+
+skip() { # PROMISE WHY
+    count=$((count + 1))
+    printf 'ok %s - %s # SKIP %s\n' "$count" "$1" "$2"
+}
+
+same() { # WHAT FOUND WANTED
+    [[ $2 == "$3" ]] || { printf '%s is\n  %s\nand should be\n  %s\n' "$1" "$2" "$3"; return 1; }
+}
+
+mode() { stat -c %a "$1" 2>/dev/null || stat -f %Lp "$1"; } # GNU, or BSD and macOS
+
+# --- a server, and datagrams ------------------------------------------------------------------------
+
+# Starts a server; sets server (its process) and port.
+start() { # ADDRESS PORT DIR
+    local wait
+    [[ -z $server ]] || kill_server # left by a check that failed
+    : >"$3/stdout"
+    "$binary" --quiet "$1" "$2" "$3" >"$3/stdout" 2>"$3/stderr" &
+    server=$!
+    for ((wait = 0; wait < 250; wait++)); do
+        if [[ $(cat "$3/stdout") =~ 'listening on '.*:([0-9]+) ]]; then
+            port=${BASH_REMATCH[1]}
+            return 0
+        fi
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.02
+    done
+    printf 'the server did not start:\n%s\n' "$(cat "$3/stderr")"
+    return 1
+}
+
+kill_server() { # as hard as a power cut to the process: nothing can be put in order before it ends
+    kill -9 "$server"
+    wait "$server" 2>/dev/null || true
+    server=''
+}
+
+# Sends one datagram and sets reply, which stays empty if none comes in so many ticks of 20 ms.
+# "read -t 0" only asks whether something is there; dd takes the datagram in one piece.
+send() { # ADDRESS BYTES TICKS
+    local tick
+    reply=''
+    exec 3<>"/dev/udp/$1/$port" || return 1
+    printf '%s' "$2" >&3
+    for ((tick = 0; tick < $3 && ${#reply} == 0; tick++)); do
+        if read -r -t 0 -u 3; then reply=$(dd bs=65536 count=1 <&3 2>/dev/null) || true; fi
+        [[ -n $reply ]] || sleep 0.02
+    done
+    exec 3>&-
+}
+
+answered() { # BYTES [ADDRESS]: sets reply, and claims, which verify
+    send "${2:-127.0.0.1}" "$1" 150
+    [[ -n $reply ]] || { printf 'no reply to %s\n' "$1"; return 1; }
+    claims=$("$root/scripts/verify.sh" "$secret" "$reply")
+}
+
+unanswered() { # BYTES
+    send 127.0.0.1 "$1" 15
+    [[ -z $reply ]] || { printf 'a reply to %s\n%s\n' "$1" "$reply"; return 1; }
+}
+
+next_is() { # NEXT_NUMBER
+    [[ $claims == *"\"next_number\":$1,"* ]] || { printf 'next_number is not %s: %s\n' "$1" "$claims"; return 1; }
+}
+
+# A payload of its own each time, as the protocol wants it.
+payload() { # GROUP SEQ_NUMBER
+    printf '{"group":"%s","seq_number":%s,"matricula":%s,"jti":"%s"}' "$1" "$2" "$((700 + $2))" "$(openssl rand -hex 8)"
+}
+
+token() { # GROUP SEQ_NUMBER [KEY]: signed by the group's own key, or that of another
+    "$root/scripts/sign.sh" "$class/keys_priv/${3:-$1}.pem" "$(payload "$1" "$2")"
+}
+
+base64url() { openssl base64 -A | tr '/+' '_-' | tr -d '='; }
+sha256() { openssl dgst -sha256 -r | cut -d ' ' -f 1; }
+
+# --- keygen.sh --------------------------------------------------------------------------------------
+
+class=$dir/class
+secret=$class/keys_priv/key_secret_for_hmac.txt
+mkdir "$class"
+
+makes_keys() {
+    (
+        umask 000
+        for group in JAVALI NONAME; do "$root/scripts/keygen.sh" "$group" "$class" || exit 1; done
+        "$root/scripts/keygen.sh" --ssh HEARTBEAT "$class"
+    ) && same "keys_priv's mode" "$(mode "$class/keys_priv")" 700 \
+        && same "the private key's mode" "$(mode "$class/keys_priv/JAVALI.pem")" 600 \
+        && same "the secret's mode" "$(mode "$secret")" 600 \
+        && same "the secret's size" "$(($(wc -c <"$secret")))" 65
+}
+
+is_a_pair() {
+    same 'the public key' "$(openssl pkey -in "$class/keys_priv/JAVALI.pem" -pubout)" "$(cat "$class/keys_pub/JAVALI.pem")" \
+        && [[ $(cat "$class/keys_pub/HEARTBEAT.ssh") == 'ssh-rsa AAAA'* ]] \
+        && [[ $(openssl pkey -pubin -in "$class/keys_pub/JAVALI.pem" -noout -text) == *'(2048 bit)'* ]]
+}
+
+keeps_keys() {
+    local before
+    before=$(cat "$class"/keys_*/* | sha256)
+    "$root/scripts/keygen.sh" JAVALI "$class" \
+        && "$root/scripts/keygen.sh" --ssh HEARTBEAT "$class" \
+        && same 'the SHA-256 of all keys' "$(cat "$class"/keys_*/* | sha256)" "$before"
+}
+
+keeps_a_public_key_of_others() {
+    cp "$class/keys_pub/JAVALI.pem" "$class/keys_pub/Theirs.pem"
+    ! "$root/scripts/keygen.sh" THEIRS "$class" 2>&1 \
+        && same "the group's own key" "$(cat "$class/keys_pub/Theirs.pem")" "$(cat "$class/keys_pub/JAVALI.pem")" \
+        && [[ ! -e $class/keys_priv/THEIRS.pem ]] \
+        && rm "$class/keys_pub/Theirs.pem"
+}
+
+check 'keygen.sh makes keys that only their owner can read, whatever the umask' makes_keys
+check 'keygen.sh puts the public half of an RSA key with 2048 bits into keys_pub, as .pem or .ssh' is_a_pair
+check 'keygen.sh run again changes nothing' keeps_keys
+check 'keygen.sh leaves a public key alone whose private key it does not have' keeps_a_public_key_of_others
+
+# --- sign.sh and verify.sh --------------------------------------------------------------------------
+
+signs_exactly() {
+    local claims='{"a": "%s \\n é", "b":[1,2] }' text jws signature
+    jws=$("$root/scripts/sign.sh" "$class/keys_priv/JAVALI.pem" "$claims") || return 1
+    text=$(printf '%s' '{"alg":"RS256","typ":"JWT"}' | base64url).$(printf '%s' "$claims" | base64url)
+    same 'what is signed' "${jws%.*}" "$text" || return 1
+    signature=$(printf '%s' "${jws##*.}" | tr '_-' '/+')== # 256 bytes of signature always lack two
+    printf '%s' "$signature" | openssl base64 -d -A >"$dir/signature"
+    printf '%s' "$text" | openssl dgst -sha256 -verify "$class/keys_pub/JAVALI.pem" -signature "$dir/signature" || return 1
+    # And from standard input, with whatever newlines are there.
+    jws=$(printf '%s\n\n' "$claims" | "$root/scripts/sign.sh" "$class/keys_priv/JAVALI.pem") || return 1
+    text=${jws#*.}
+    same 'the payload from standard input' "${text%.*}" "$(printf '%s\n\n' "$claims" | base64url)"
+}
+
+# RFC 7515 appendix A.1: a key of 64 bytes, and the JWS that it makes.
+rfc_key=AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ+EstJQLr/T+1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow==
+rfc_jws=eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9
+rfc_jws+=.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ
+rfc_jws+=.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk
+
+verifies_the_rfc() {
+    local newline
+    for newline in '' $'\n' $'\r\n'; do
+        { printf '%s' "$rfc_key" | openssl base64 -d -A; printf '%s' "$newline"; } >"$dir/key"
+        [[ $("$root/scripts/verify.sh" "$dir/key" "$rfc_jws") == '{"iss":"joe",'* ]] || return 1
+        [[ $(echo "$rfc_jws" | "$root/scripts/verify.sh" "$dir/key") == '{"iss":"joe",'* ]] || return 1
+    done
+}
+
+refused() { # TOKEN: prints no claims, says why, and ends with 1
+    local said status=0
+    said=$("$root/scripts/verify.sh" "$dir/key" "$1" 2>"$dir/why") || status=$?
+    same 'standard output' "$said" '' && same 'the exit status' "$status" 1 && [[ -s $dir/why ]]
+}
+
+refuses_the_rest() {
+    local none rest=${rfc_jws#*.} key
+    none=$(printf '%s' '{"alg":"none"}' | base64url)
+    key=$(printf '%s' "$rfc_key" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
+    rest=$none.${rest%.*}
+    rest+=.$(printf '%s' "$rest" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64url)
+    printf '%s' "$rfc_key" | openssl base64 -d -A >"$dir/key"
+    refused "$rest" && refused "${rfc_jws%?}l" && refused "${rfc_jws%?}" && refused "$rfc_jws=" \
+        && refused "${rfc_jws%.*}." && refused "${rfc_jws%.*}" && refused '' \
+        && printf '\n\n' >>"$dir/key" && refused "$rfc_jws"
+}
+
+check 'sign.sh signs the very bytes it is given' signs_exactly
+check 'verify.sh verifies the example of RFC 7515 A.1, with one LF or CRLF after the key or none' verifies_the_rfc
+check 'verify.sh refuses another alg, a damaged HMAC, a shorter one, and a key with two newlines' refuses_the_rest
+
+# --- the server -------------------------------------------------------------------------------------
+
+start_here() { start 127.0.0.1 0 "$class"; }
+check 'the server starts on a free port and says which' start_here
+[[ -n ${port:-} ]] || die 'without a server, the rest cannot be checked'
+
+client() { # GROUP MEMBERS [MATRICULA ...]
+    TIMEOUT=${timeout:-1} STARTS=${starts:-0} "$root/tests/client.sh" 127.0.0.1 "$port" "$1" "$2" \
+        "$class/keys_priv/$1.pem" "$secret" "${@:3}"
+}
+
+check 'a group of 3 comes in, the members one after the other' client JAVALI 3 101 102 103
+check 'a group of 4 comes in' client NONAME 4 201 202 203 204
+check 'a group of 1 with an OpenSSH key comes in' client HEARTBEAT 1 301
+
+records_everyone() {
+    local records matricula
+    records=$(cat "$class/received.jsonl")
+    for matricula in 101 102 103 201 202 203 204 301; do
+        [[ $records == *"\"matricula\":$matricula,"* ]] || { echo "no matricula $matricula in received.jsonl"; return 1; }
+    done
+}
+check 'everyone acknowledged is in received.jsonl' records_everyone
+
+reply_is_exact() {
+    local pattern request before jws=''
+    request=$(payload NONAME 0)
+    jws=$("$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" "$request") || return 1
+    before=$(date +%s)
+    answered "$jws" || return 1
+    same 'the first part' "${reply%%.*}" "$(printf '%s' '{"alg":"HS256","typ":"JWT"}' | base64url)" || return 1
+    pattern='^\{"id_request":"([0-9a-f]{64})","next_number":1,"otp_number":(0|[1-9][0-9]{0,4}),"otp_timestamp":([0-9]{10})\}$'
+    [[ $claims =~ $pattern ]] || { printf 'not what section 4 says: %s\n' "$claims"; return 1; }
+    local id_request=${BASH_REMATCH[1]} number=${BASH_REMATCH[2]} time=${BASH_REMATCH[3]} middle=${reply#*.}
+    same 'id_request' "$id_request" "$(printf '%s' "$request" | sha256)" || return 1
+    ((number <= 20000)) || { echo "otp_number is $number, above 20000"; return 1; }
+    ((time >= before - 1 && time <= before + 5)) || { echo "otp_timestamp is $time, but the time is $before"; return 1; }
+    same 'the second part' "${middle%.*}" "$(printf '%s' "$claims" | base64url)"
+}
+check 'the reply has the header and the claims of section 4, in their order, and id_request is the SHA-256 of the payload' reply_is_exact
+
+repeat_is_the_same() {
+    local jws first
+    jws=$(token NONAME 1)
+    answered "$jws" && first=${claims%,\"otp_number\"*} && next_is 2 \
+        && answered "$jws" && same 'the second reply' "${claims%,\"otp_number\"*}" "$first"
+}
+check 'a repeat is answered as the first was, but for the otp' repeat_is_the_same
+
+out_of_order() { unanswered "$(token NONAME 3)" && unanswered "$(token NONAME 5)" && answered "$(token NONAME 2)" && next_is 3; }
+check 'a message out of order is not answered, and changes nothing' out_of_order
+
+forged() {
+    local jws other
+    jws=$(token NONAME 3) other=$(token NONAME 3)
+    # One by another group's key, and one whose payload was exchanged after signing.
+    unanswered "$(token NONAME 3 JAVALI)" && unanswered "${other%.*}.${jws##*.}" && answered "$jws" && next_is 4
+}
+check 'a forged signature is not answered, and changes nothing' forged
+
+newlines() {
+    local jws
+    jws=$(token NONAME 3)
+    answered "$jws"$'\n' && next_is 4 && answered "$jws"$'\r\n' && next_is 4 \
+        && unanswered "$jws"$'\n\n' && unanswered "$jws "
+}
+check 'one newline at the end, LF or CRLF, does not matter; two do, and so does a space' newlines
+
+by_redirection() {
+    "$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" "$(payload NONAME 4)" >"/dev/udp/127.0.0.1/$port" \
+        && sleep 0.1 && answered "$(token NONAME 4)" && next_is 0
+}
+check 'sign.sh straight into /dev/udp is one datagram' by_redirection
+
+lower_case() {
+    local jws
+    jws=$("$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" "$(payload noname 4)")
+    answered "$jws" && next_is 0
+}
+check "a group's name in lower case is the same group" lower_case
+
+expired() {
+    local now jws
+    now=$(date +%s)
+    jws=$("$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" '{"group":"NONAME","seq_number":0,"matricula":0,"exp":'"$now"'}')
+    unanswered "$jws"
+}
+check 'an expired token is not answered' expired
+
+keeps_its_promises() {
+    kill_server && start 127.0.0.1 "$port" "$class" \
+        && answered "$(token JAVALI 3)" && next_is 0 && unanswered "$(token JAVALI 2)" \
+        && answered "$(token NONAME 4)" && next_is 0
+}
+check 'killed and started again, the server knows where each group is' keeps_its_promises
+
+# The client begins while nobody listens, and again where the group is not: it has to start over.
+client_waits() {
+    local status=0
+    kill_server
+    timeout=0.25 starts=3 client JAVALI 3 &
+    waiting=$!
+    sleep 0.4
+    start 127.0.0.1 "$port" "$class" || status=1
+    wait "$waiting" || status=1
+    waiting=''
+    return "$status"
+}
+check 'client.sh outlasts a server that is down, and starts over when it is out of order' client_waits
+
+gives_up() {
+    local status=0
+    kill_server
+    timeout=0.02 client JAVALI 3 || status=$?
+    same 'the exit status' "$status" 1
+}
+check 'client.sh gives up in the end when nobody answers' gives_up
+
+# --- a class of its own: IPv6, a secret written on Windows ------------------------------------------
+
+# The same keys and secret; only the newline after the secret is another.
+with_crlf() {
+    mkdir "$dir/crlf" && cp -R "$class"/keys_* "$dir/crlf" \
+        && printf '%s\r\n' "$(cat "$secret")" >"$dir/crlf/keys_priv/key_secret_for_hmac.txt" \
+        && start 127.0.0.1 0 "$dir/crlf" && answered "$(token HEARTBEAT 1)" && next_is 0 && kill_server
+}
+check 'a secret with CRLF after it makes the same HMAC as with LF' with_crlf
+
+on_ipv6() {
+    start ::1 0 "$dir/crlf" && answered "$(token HEARTBEAT 1)" ::1 && next_is 0 \
+        && TIMEOUT=1 "$root/tests/client.sh" ::1 "$port" JAVALI 3 "$class/keys_priv/JAVALI.pem" "$secret" && kill_server
+}
+if (exec 3<>/dev/udp/::1/9) 2>/dev/null; then
+    check 'all of it works over IPv6 as well' on_ipv6
+else
+    skip 'all of it works over IPv6 as well' 'no IPv6 on this machine'
+fi
+
+echo "1..$count"
+planned=yes
+((failures == 0)) || { echo "# $failures of $count failed"; exit 1; }
