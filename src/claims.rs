@@ -33,7 +33,7 @@ pub const REPLY_HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 pub struct Claims(Map<String, Value>);
 
 /// A request whose signature has verified and whose claims are all well-formed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
     /// Number of the member that the message is about; 0 starts over.
     pub seq_number: u64,
@@ -41,6 +41,8 @@ pub struct Request {
     pub matricula: u64,
     /// What the client believes the number of members to be: recorded, not used.
     pub seq_max: Option<u64>,
+    /// When the message expires, a `NumericDate`.
+    pub exp: Option<f64>,
 }
 
 /// What makes each reply different.
@@ -80,10 +82,11 @@ impl Claims {
             seq_number: self.seq_number(verified)?,
             matricula: self.integer("matricula")?,
             seq_max: self.0.get("seq_max").map(|_| self.integer("seq_max")).transpose()?,
+            exp: self.numeric_date("exp")?,
         };
-        let now = now.as_secs_f64();
-        let exp = self.numeric_date("exp")?.unwrap_or(f64::INFINITY);
         let nbf = self.numeric_date("nbf")?.unwrap_or(f64::NEG_INFINITY);
+        let exp = request.exp.unwrap_or(f64::INFINITY);
+        let now = now.as_secs_f64();
         if now >= exp {
             let detail = format!("exp passed {:.3} s ago by the server's clock: sign anew", now - exp);
             return Err(Reason::Expired.because(detail));

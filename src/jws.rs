@@ -86,10 +86,11 @@ use base64::{DecodeError, Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::{hmac, signature};
 use serde_json::{Map, Value};
 
-/// A token that has been taken apart. Its header has passed the checks; nothing is verified yet.
+/// A token that has been taken apart. Nothing in it is verified yet.
 #[derive(Debug)]
 pub struct Token<'a> {
     signing_input: &'a [u8],
+    protected_header: Vec<u8>,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -98,10 +99,17 @@ pub struct Token<'a> {
 #[derive(Debug)]
 pub struct Verified(());
 
-/// Takes a compact JWS apart: three parts, canonical base64url, a header with `alg` RS256 and no
-/// `crit`. Every other header parameter (`kid`, `jwk`, `jku`, `x5u`, ...) is ignored: a token
-/// does not choose the key that it is verified with (RFC 8725 section 3.10).
+/// Takes a compact JWS apart and checks its header: `alg` RS256, no `crit`. Every other header
+/// parameter (`kid`, `jwk`, `jku`, `x5u`, ...) is ignored: a token does not choose the key that it
+/// is verified with (RFC 8725 section 3.10).
 pub fn parse(text: &[u8]) -> Result<Token<'_>, Refusal> {
+    let token = split(text)?;
+    check(&token.protected_header)?;
+    Ok(token)
+}
+
+/// Takes a compact JWS apart: three parts, each canonical base64url (RFC 7515 section 7.1).
+pub fn split(text: &[u8]) -> Result<Token<'_>, Refusal> {
     let mut parts = text.split(|&byte| byte == b'.');
     let (Some(header), Some(payload), Some(signature), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -111,14 +119,12 @@ pub fn parse(text: &[u8]) -> Result<Token<'_>, Refusal> {
     let decode = |name, part| {
         base64url(part).map_err(|error| Reason::BadBase64.because(why_not_base64url(name, part, error)))
     };
-    let protected_header = decode("header", header)?;
-    let token = Token {
+    Ok(Token {
         signing_input: &text[..header.len() + 1 + payload.len()],
+        protected_header: decode("header", header)?,
         payload: decode("payload", payload)?,
         signature: decode("signature", signature)?,
-    };
-    check(&protected_header)?;
-    Ok(token)
+    })
 }
 
 /// The protected header's checks (RFC 7515 section 4.1).
@@ -140,6 +146,12 @@ fn check(protected_header: &[u8]) -> Result<(), Refusal> {
 }
 
 impl Token<'_> {
+    /// The protected header's JSON text.
+    #[must_use]
+    pub fn protected_header(&self) -> &[u8] {
+        &self.protected_header
+    }
+
     /// The payload as the client sent it. Until [`Token::verify`], only what somebody claims.
     #[must_use]
     pub fn payload(&self) -> &[u8] {

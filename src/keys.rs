@@ -26,6 +26,7 @@
 
 use crate::refusal::quote;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine};
+use pem::PemError;
 use ring::{digest, hmac, rsa::PublicKeyComponents};
 use ssh_encoding::{Decode, Encode, Mpint};
 
@@ -94,7 +95,7 @@ impl PublicKey {
             return Err("it is cut: the line -----END ...----- is missing; copy it again, whole".into());
         }
         let block = pem::parse(file)
-            .map_err(|error| format!("its PEM is damaged ({error}): copy it again, whole"))?;
+            .map_err(|error| format!("its PEM is damaged ({}): copy it again, whole", why_not_pem(&error)))?;
         let key = match block.tag() {
             "PUBLIC KEY" => subject_public_key_info(block.contents())?,
             "RSA PUBLIC KEY" => rsa_public_key(block.contents()),
@@ -126,7 +127,7 @@ impl PublicKey {
         match words.next().unwrap_or_default() {
             b"ssh-rsa" => {}
             kind if is_openssh_kind(kind) => {
-                let kind = kind.escape_ascii();
+                let kind = kind[..kind.len().min(64)].escape_ascii();
                 return Err(format!("it is an {kind} key: make an RSA key (ssh-keygen -t rsa -b 2048)"));
             }
             other => {
@@ -186,6 +187,15 @@ pub fn without_newline(text: &[u8]) -> &[u8] {
 
 /// Modulus and exponent, big-endian.
 type Numbers = (Vec<u8>, Vec<u8>);
+
+/// Why a file is not PEM, without a word of the file: what is in it is not fit for a terminal.
+fn why_not_pem(error: &PemError) -> String {
+    match error {
+        PemError::MismatchedTags(..) => "its BEGIN and END lines differ".into(),
+        PemError::InvalidHeader(_) => "there is an empty line in it".into(),
+        error => error.to_string(),
+    }
+}
 
 /// `SubjectPublicKeyInfo` (RFC 5280 section 4.1) of an RSA key. An error: a key of another kind.
 fn subject_public_key_info(der: &[u8]) -> Result<Option<Numbers>, String> {
@@ -294,9 +304,31 @@ pub const PRIVATE: &str = "it has a PRIVATE key in it, with which whoever has re
 #[must_use]
 pub fn has_private_key(file: &[u8]) -> bool {
     let text = without_nul(file);
-    count(&text, b"PRIVATE KEY-----") > 0
-        || count(&text, b"PuTTY-User-Key-File-") > 0
-        || matches!(file, [SEQUENCE, 0x82, _, _, INTEGER, 1, 0, ..])
+    let has = |marker| count(&text, marker) > 0;
+    // Whatever became of the dashes, or of one end of the line.
+    let is_border = |line: &[u8]| {
+        count(line, b"PRIVATE KEY") > 0 && (count(line, b"BEGIN ") > 0 || count(line, b"END ") > 0)
+    };
+    has(b"PRIVATE KEY-----")
+        || text.split(|&byte| byte == b'\n').any(is_border)
+        || has(b"PuTTY-User-Key-File-")
+        || has(b"privateExponent:")
+        || has(b"\"kty\"") && has(b"\"d\"")
+        || is_private_der(file)
+}
+
+/// DER that begins with a version, as PKCS#1, PKCS#8, SEC 1 and PKCS#12 do and no public key does,
+/// or that names an encryption of PKCS#5.
+fn is_private_der(file: &[u8]) -> bool {
+    const PKCS_5: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5];
+    match file {
+        [SEQUENCE, 0x82, _, _, content @ ..]
+        | [SEQUENCE, 0x81, _, content @ ..]
+        | [SEQUENCE, ..=0x7f, content @ ..] => {
+            content.starts_with(&[INTEGER, 1]) || count(content, PKCS_5) > 0
+        }
+        _ => false,
+    }
 }
 
 /// What a key file often holds instead of a public key, and the way out.
@@ -326,15 +358,20 @@ fn refuse_other_forms(file: &[u8]) -> Result<(), String> {
     let text = without_nul(file);
     match OTHER_FORMS.iter().find(|(marker, _)| count(&text, marker) > 0) {
         _ if text.trim_ascii().is_empty() => Err("it is empty: copy the public key into it".into()),
-        _ if file.starts_with(&[SEQUENCE, 0x82]) => {
+        _ if matches!(file, [SEQUENCE, 0x81 | 0x82, ..]) => {
             Err("it is DER, not PEM: openssl rsa -pubin -inform DER -in FILE -out GROUP.pem".into())
         }
         Some((_, message)) => Err((*message).into()),
-        None if text.len() < file.len() => {
+        None if is_utf_16(file, &text) => {
             Err("it is UTF-16, as PowerShell's > writes it: save it as UTF-8".into())
         }
         None => Ok(()),
     }
+}
+
+/// Whether a file is UTF-16, by its byte order mark or by a NUL in every pair.
+fn is_utf_16(file: &[u8], text: &[u8]) -> bool {
+    file.starts_with(&[0xff, 0xfe]) || file.starts_with(&[0xfe, 0xff]) || text.len() * 2 <= file.len()
 }
 
 /// UTF-16 as far as it is ASCII, which has a NUL in every pair, as ASCII.

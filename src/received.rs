@@ -10,7 +10,7 @@
 //! use udpsocket_jwt_server::claims::Request;
 //! use udpsocket_jwt_server::received::{Record, line};
 //!
-//! let request = Request { seq_number: 1, matricula: 20240001, seq_max: Some(3) };
+//! let request = Request { seq_number: 1, matricula: 20240001, seq_max: Some(3), exp: None };
 //! let peer = "192.0.2.7:50000".parse().unwrap();
 //! let line = line(Duration::from_secs(1_700_000_000), peer, "JAVALI", &request, b"eyJ.eyJ.c2ln");
 //! assert_eq!(
@@ -101,7 +101,7 @@ impl Record {
 /// base64url, and the group is spelled as in the table.
 #[must_use]
 pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, token: &[u8]) -> String {
-    let Request { seq_number, matricula, seq_max } = request;
+    let Request { seq_number, matricula, seq_max, .. } = request;
     let (time, token) = (rfc3339(time), token.escape_ascii());
     let seq_max = seq_max.map_or("null".into(), |seq_max| seq_max.to_string());
     format!(

@@ -103,6 +103,31 @@ impl Reason {
         }
     }
 
+    /// What a datagram must be to pass this check.
+    #[must_use]
+    pub fn condition(self) -> &'static str {
+        match self {
+            Self::LostOnPurpose => "not discarded by --lose or --trial",
+            Self::TooLarge => "the datagram has at most 4,096 bytes",
+            Self::NotAJws => "three parts with dots between them",
+            Self::BadBase64 => "each part is canonical base64url, without padding",
+            Self::BadHeader => "the header is a JSON object",
+            Self::WrongAlg => "alg is RS256",
+            Self::UnsupportedCrit => "there is no crit",
+            Self::BadPayload => "the payload is a JSON object",
+            Self::UnknownGroup => "claim group is a group of the table",
+            Self::NoKey => "the group has a usable key",
+            Self::BadSignature => "the signature verifies with the group's key",
+            Self::BadClaim => "seq_number, matricula, seq_max, exp and nbf are of their types",
+            Self::Expired => "exp is still to come",
+            Self::NotYetValid => "nbf has passed",
+            Self::WrongAudience => "there is no aud",
+            Self::OutOfOrder => "seq_number is the next one, the last one again, or 0",
+            Self::NotRecorded => "the message is recorded",
+            Self::NotSent => "the reply is sent",
+        }
+    }
+
     /// Whether a message refused for this reason had a signature that verified.
     #[must_use]
     pub fn is_signed(self) -> bool {

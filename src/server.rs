@@ -126,12 +126,13 @@ pub struct Event<'a> {
 /// The lab between the network and the server: the one seam through which the tools look on and
 /// interfere. A lab that does nothing is `()`.
 pub trait Lab {
-    /// Whether this request gets lost before it is handled.
-    fn loses(&mut self, _: &Class, _datagram: &[u8], _now: Duration) -> bool {
+    /// Whether this request gets lost before it is handled. Its outcome then says so.
+    fn loses(&mut self, _: &Class, _: &mut Event) -> bool {
         false
     }
-    /// What reaches the network in place of this reply, if anything.
-    fn carries(&mut self, _: &Class, _: &Event, reply: String) -> Option<String> {
+    /// What reaches the network in place of this reply, if anything. If it is not the reply, the
+    /// lab makes the event's outcome say so.
+    fn carries(&mut self, _: &Class, _: &mut Event, reply: String) -> Option<String> {
         Some(reply)
     }
     /// Told what became of each datagram.
@@ -189,22 +190,12 @@ impl<D: Disk, L: Lab> Server<D, L> {
             outcome: Err(Reason::LostOnPurpose.because("the request was discarded: send it again")),
             otp: Otp { number: random_number()?, timestamp: now.as_secs() },
         };
-        if !self.lab.loses(&self.class, event.datagram, now) {
-            if let Some(reply) = self.handle(&mut event) {
-                match self.lab.carries(&self.class, &event, reply) {
-                    Some(reply) => {
-                        if let Err(error) = socket.send_to(reply.as_bytes(), sender) {
-                            event.outcome = event.outcome.and(Err(Reason::NotSent
-                                .because(format!("the system refused to send the reply: {error}"))));
-                        }
-                    }
-                    None => {
-                        event.outcome = event
-                            .outcome
-                            .and(Err(Reason::LostOnPurpose.because("its reply was discarded: send it again")))
-                    }
-                }
-            }
+        let is_lost = self.lab.loses(&self.class, &mut event);
+        let reply = if is_lost { None } else { self.handle(&mut event) };
+        let carried = reply.and_then(|reply| self.lab.carries(&self.class, &mut event, reply));
+        if let Some(Err(error)) = carried.map(|reply| socket.send_to(reply.as_bytes(), sender)) {
+            let detail = format!("the system refused to send the reply: {error}");
+            event.outcome = event.outcome.and(Err(Reason::NotSent.because(detail)));
         }
         self.lab.saw(&self.class, &event);
         Ok(())
@@ -266,7 +257,7 @@ fn out_of_order(members: u8, state: u8, seq_number: u64) -> Refusal {
 
 /// Uniform in 0..=20000, from the operating system's secure generator. Two bytes are uniform in
 /// 0..=65535: of those, three whole ranges are kept and the rest is drawn again.
-fn random_number() -> io::Result<u16> {
+pub fn random_number() -> io::Result<u16> {
     const NUMBERS: u16 = 20_001;
     let mut bytes = [0; 2];
     loop {

@@ -1,34 +1,42 @@
 //! The command line: what the professor types, and what is said to a mistake in it.
 
 use super::journal::Journal;
-use super::{Colours, report, say, setup};
+use super::trial::Trial;
+use super::{Colours, check, report, say, setup};
 use crate::received;
-use crate::server::{Class, Event, Lab, Server};
+use crate::refusal::Reason;
+use crate::server::{Class, Event, Lab, Server, random_number};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The whole help: one screen of 80 by 24.
 pub const HELP: &str = "\
-udpsocket-jwt-server [OPTIONS] [ADDRESS [PORT [DIR]]]     (127.0.0.1 5555 .)
+udpsocket-jwt-server [OPTIONS] [ADDRESS [PORT [DIR]]]    (127.0.0.1 5555 .)
 udpsocket-jwt-server report [--csv] [--keys DIR] [--logs DIR] [DIR]
+udpsocket-jwt-server check [--key FILE] [--keys DIR] [DIR] < TOKEN
 
-Takes the members of each group in order, over UDP: a datagram is a JWT signed
+Takes the members of each group in order, over UDP: a request is a JWT signed
 with the group's RSA key (RS256), the reply a JWT signed with the class's secret
-(HS256). Nothing it acknowledges is lost; report shows who is done.
+(HS256). Nothing acknowledged is lost. report shows who is done; check takes a
+token apart and says what is wrong with it.
 
-  --keys DIR         where keys_pub/, keys_priv/ and groups.json are   (DIR)
-  --logs DIR         where the .jsonl files are written                (DIR)
+  --keys DIR         where keys_pub/, keys_priv/ and groups.json are    (DIR)
+  --logs DIR         where the .jsonl files are written                 (DIR)
+  --lose PERCENT     lose that share of requests and of replies: a bad network
+  --trial            examine the clients: what do they believe? (see report)
+  --explain          answer a signed request that is refused with the reason
   --no-sync          do not sync to the disk before each reply: for benchmarks
   --allow-weak-keys  RSA keys from 1,024 bits, secrets from 1 byte
-  -v, --verbose      a line for each datagram (as on a terminal); -q, --quiet
+  -v, --verbose      a line for each datagram, as on a terminal; -q, --quiet
   -h, --help         this; -V, --version
 
 ADDRESS: 0.0.0.0 serves every IPv4 address of this machine, :: IPv6 too.
-PORT: 0 takes a free one.
+PORT: 0 takes a free one. Exit status: 2 for a mistake in the command line, 1
+for any other failure (for check: a token that the server would refuse).
 ";
 
 /// A mistake in the command line (exit status 2), or anything else (1).
@@ -66,10 +74,20 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
         Some("report") => {
             report(Arguments::parse(arguments.split_off(1), &["--csv", "--help"], &["--keys", "--logs"])?)
         }
+        Some("check") => check(Arguments::parse(arguments.split_off(1), &["--help"], &["--key", "--keys"])?),
         _ => serve(Arguments::parse(
             arguments,
-            &["--no-sync", "--allow-weak-keys", "--verbose", "--quiet", "--help", "--version"],
-            &["--keys", "--logs"],
+            &[
+                "--no-sync",
+                "--trial",
+                "--explain",
+                "--allow-weak-keys",
+                "--verbose",
+                "--quiet",
+                "--help",
+                "--version",
+            ],
+            &["--keys", "--logs", "--lose"],
         )?),
     }
 }
@@ -179,6 +197,24 @@ fn report(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     Ok(if report.warnings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+fn check(mut arguments: Arguments) -> Result<ExitCode, Failure> {
+    if arguments.has("--help") {
+        return Ok(print(HELP));
+    }
+    let directory = arguments.last_directory()?;
+    let key = arguments.options.get("--key").map(Path::new);
+    let mut datagram = Vec::new();
+    if io::stdin().is_terminal() {
+        say("paste the token, then Enter and Ctrl-D");
+    }
+    let input = io::stdin().take(1 << 20).read_to_end(&mut datagram);
+    input.map_err(|error| format!("standard input: cannot be read: {error}"))?;
+    let directory = arguments.directory("--keys", &directory);
+    let (text, passes) = check::check(&datagram, &directory, key, Colours::of(&io::stdout()))?;
+    print(&text);
+    Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     if arguments.has("--help") {
         return Ok(print(HELP));
@@ -200,6 +236,21 @@ fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         (false, false) => io::stderr().is_terminal(),
         (verbose, _) => verbose,
     };
+
+    let lose = match arguments.options.get("--lose").map(|percent| percent.to_string_lossy()) {
+        None => 0,
+        Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).ok_or_else(|| {
+            Failure::Usage(format!(
+                "--lose takes a PERCENT, an integer from 0 to 100, not \"{}\"",
+                percent.escape_debug()
+            ))
+        })?,
+    };
+    if lose > 0 && arguments.has("--trial") {
+        return Err(Failure::Usage(
+            "--lose and --trial: choose one; a trial loses the same for everyone".into(),
+        ));
+    }
 
     let mut setup = setup::load(&keys, arguments.has("--allow-weak-keys"))?;
     let path = logs.join("received.jsonl");
@@ -227,16 +278,15 @@ fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
             "note: {local} is reached from this machine alone; ADDRESS 0.0.0.0 opens it to the network"
         ));
     }
-    let journal = Journal::new(&logs, verbose);
-    print(&format!("listening on {local}\n"));
-
+    let trial = arguments.has("--trial").then(|| Trial::new(&logs, setup.class.table.len()));
     let mut server = Server {
         class: setup.class,
         progress: replayed.progress,
         received: replayed.received,
-        explains: false,
-        lab: Tools { journal },
+        explains: arguments.has("--explain"),
+        lab: Tools { journal: Journal::new(&logs, verbose), lossy: Lossy(lose), trial },
     };
+    print(&format!("listening on {local}\n"));
     let error = server.run(&socket);
     Err(Failure::Start(format!("{local}: the socket fails: {error}; start the server again")))
 }
@@ -244,15 +294,43 @@ fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
 /// The tools at their seam.
 struct Tools {
     journal: Journal,
+    lossy: Lossy,
+    trial: Option<Trial>,
 }
 
 impl Lab for Tools {
+    fn loses(&mut self, class: &Class, event: &mut Event) -> bool {
+        self.lossy.loses() || self.trial.as_mut().is_some_and(|trial| trial.loses(class, event))
+    }
+
+    fn carries(&mut self, class: &Class, event: &mut Event, reply: String) -> Option<String> {
+        if self.lossy.loses() {
+            if event.outcome.is_ok() {
+                event.outcome = Err(Reason::LostOnPurpose.because("its reply was discarded: send it again"));
+            }
+            return None;
+        }
+        match &mut self.trial {
+            Some(trial) => trial.carries(class, event, reply),
+            None => Some(reply),
+        }
+    }
+
     fn saw(&mut self, class: &Class, event: &Event) {
         self.journal.write(class, event);
     }
 
     fn saw_error(&mut self, error: &io::Error) {
         self.journal.write_error(error);
+    }
+}
+
+/// `--lose`: a network that loses this share of the requests, in percent, and of the replies.
+struct Lossy(u8);
+
+impl Lossy {
+    fn loses(&self) -> bool {
+        self.0 > 0 && random_number().is_ok_and(|number| u32::from(number) * 100 < u32::from(self.0) * 20_001)
     }
 }
 

@@ -3,21 +3,18 @@
 //! The journal is for finding mistakes; the evidence is in [`received`](crate::received). So its
 //! errors change nothing: a full disk or a closed terminal stops neither the server nor a client.
 
-use super::{Colours, say};
-use crate::received::readable_by_owner_alone;
+use super::log::Log;
+use super::{Colours, shortened};
 use crate::refusal::Refusal;
 use crate::server::{Class, Event};
 use crate::time::rfc3339;
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-/// Most bytes of `requests.jsonl`; then it becomes `requests.1.jsonl`.
-pub const MOST_BYTES: u64 = 64 << 20;
 /// How much of a dropped datagram is kept.
 const MOST_BYTES_OF_A_DATAGRAM: usize = 2_048;
 /// Columns of a line on the terminal.
@@ -26,7 +23,7 @@ const COLUMNS: usize = 100;
 /// Writes down what became of each datagram.
 #[derive(Debug)]
 pub struct Journal {
-    requests: Requests,
+    requests: Log,
     terminal: Option<SyncSender<String>>,
     colours: Colours,
 }
@@ -36,7 +33,11 @@ impl Journal {
     #[must_use]
     pub fn new(directory: &Path, verbose: bool) -> Self {
         let terminal = verbose.then(printer);
-        Self { requests: Requests::open(directory), terminal, colours: Colours::of(&io::stderr()) }
+        Self {
+            requests: Log::open(directory, "requests.jsonl"),
+            terminal,
+            colours: Colours::of(&io::stderr()),
+        }
     }
 
     /// Writes down one event.
@@ -124,70 +125,4 @@ fn terminal_line(class: &Class, event: &Event, colours: Colours) -> String {
         }
     }
     line + "\n"
-}
-
-/// ASCII text cut to `columns`.
-fn shortened(text: &str, columns: usize) -> String {
-    if text.len() <= columns { text.into() } else { text[..columns.saturating_sub(3)].to_string() + "..." }
-}
-
-/// `requests.jsonl`, with its bound.
-#[derive(Debug)]
-struct Requests {
-    path: PathBuf,
-    file: Option<File>,
-    length: u64,
-}
-
-impl Requests {
-    fn open(directory: &Path) -> Self {
-        let path = directory.join("requests.jsonl");
-        let mut requests = Self { path, file: None, length: 0 };
-        if let Err(error) = requests.reopen() {
-            say(&format!("warning: {}: {error}; requests are not logged", requests.path.display()));
-        }
-        requests
-    }
-
-    fn reopen(&mut self) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        readable_by_owner_alone(&mut options);
-        let mut file = options.open(&self.path)?;
-        self.length = file.metadata()?.len();
-        let mut last = [b'\n'];
-        if self.length > 0 {
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-        }
-        if last != *b"\n" {
-            file.write_all(b"\n")?; // the machine stopped in the middle of a line
-            self.length += 1;
-        }
-        self.file = Some(file);
-        Ok(())
-    }
-
-    /// Appends a line, or leaves the file as it was.
-    fn append(&mut self, line: &str) {
-        if self.length + line.len() as u64 > MOST_BYTES {
-            self.turn_over();
-        }
-        if self.file.is_none() && self.reopen().is_err() {
-            return;
-        }
-        let Some(file) = &mut self.file else { return };
-        match file.write_all(line.as_bytes()) {
-            Ok(()) => self.length += line.len() as u64,
-            Err(_) => _ = file.set_len(self.length),
-        }
-    }
-
-    fn turn_over(&mut self) {
-        let full = self.file.take();
-        if fs::rename(&self.path, self.path.with_extension("1.jsonl")).is_err() {
-            _ = full.map(|file| file.set_len(0)); // the bound holds all the same
-        }
-        self.length = 0;
-    }
 }

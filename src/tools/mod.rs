@@ -1,10 +1,13 @@
 //! The tools around the book: the command line, the start, the journal. Nothing in the book
 //! imports them; they meet it at [`Lab`](crate::server::Lab).
 
+pub mod check;
 pub mod cli;
 pub mod journal;
+pub mod log;
 pub mod report;
 pub mod setup;
+pub mod trial;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -38,4 +41,12 @@ impl Colours {
     fn paint(self, code: &str, text: &str) -> String {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
     }
+}
+
+/// Text cut to so many columns.
+pub(crate) fn shortened(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.into();
+    }
+    text.chars().take(columns.saturating_sub(3)).chain("...".chars()).collect()
 }

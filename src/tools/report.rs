@@ -5,7 +5,8 @@
 //! Done stays done: what counts is the last complete run, and a later start-over, perhaps a
 //! replayed 0, is shown beside it.
 
-use super::{Colours, setup};
+use super::trial::Verdict;
+use super::{Colours, setup, shortened};
 use crate::fsm;
 use crate::groups::{Group, Table};
 use crate::received::{Record, whole_lines};
@@ -65,6 +66,7 @@ pub struct History {
     started_over: u32,
     last_seen: Option<Duration>,
     last_refused: Option<Refused>,
+    trial: Option<(Verdict, u64, Duration)>,
 }
 
 impl Run {
@@ -128,8 +130,12 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
         ));
     }
     report.read_received(&logs.join("received.jsonl"))?;
+    // These only add to what the evidence says, so an error of theirs changes nothing.
     for name in ["requests.1.jsonl", "requests.jsonl"] {
-        _ = report.read_requests(&logs.join(name)); // it only adds to what the evidence says
+        _ = read_tail(&logs.join(name), |request| report.add_request(request));
+    }
+    for name in ["trial.1.jsonl", "trial.jsonl"] {
+        _ = read_tail(&logs.join(name), |verdict| report.add_verdict(verdict));
     }
     Ok(report)
 }
@@ -164,23 +170,7 @@ impl Report {
         }
     }
 
-    /// Reads the end of a `requests.jsonl`: when each group was last seen, and last refused.
-    fn read_requests(&mut self, path: &Path) -> io::Result<()> {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-        let mut lines = BufReader::new(file.take(TAIL));
-        if length > TAIL {
-            lines.skip_until(b'\n')?;
-        }
-        for line in lines.split(b'\n') {
-            if let Ok(request) = serde_json::from_slice(&line?) {
-                self.add_request(&request);
-            }
-        }
-        Ok(())
-    }
-
+    /// A line of `requests.jsonl`: when a group was last seen, and last refused.
     fn add_request(&mut self, request: &Value) -> Option<()> {
         let text = |name: &str| request.get(name).and_then(Value::as_str);
         let (time, outcome) = (parse_rfc3339(text("time")?)?, text("outcome")?);
@@ -193,6 +183,18 @@ impl Report {
         if reason.is_some_and(|reason| reason != Reason::LostOnPurpose) {
             let detail = text("detail").unwrap_or_default().to_string();
             history.last_refused = Some(Refused { time, reason: outcome.into(), detail, is_signed });
+        }
+        Some(())
+    }
+
+    /// A line of `trial.jsonl`. Who has passed has passed, whatever is tried later.
+    fn add_verdict(&mut self, line: &Value) -> Option<()> {
+        let text = |name: &str| line.get(name).and_then(Value::as_str);
+        let history = &mut self.groups[self.table.find(text("group")?)?];
+        let verdict = Verdict::ALL.into_iter().find(|verdict| Some(verdict.name()) == text("verdict"))?;
+        let number = line.get("seq_number").and_then(Value::as_u64)?;
+        if !matches!(history.trial, Some((Verdict::Passed, ..))) {
+            history.trial = Some((verdict, number, parse_rfc3339(text("time")?)?));
         }
         Some(())
     }
@@ -262,6 +264,23 @@ fn notes(group: &Group, run: &Run, member: &Member) -> Vec<&'static str> {
     .collect()
 }
 
+/// Hands each whole JSON value of the end of a log to `each`.
+fn read_tail(path: &Path, mut each: impl FnMut(&Value) -> Option<()>) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    let mut lines = BufReader::new(file.take(TAIL));
+    if length > TAIL {
+        lines.skip_until(b'\n')?;
+    }
+    for line in lines.split(b'\n') {
+        if let Ok(value) = serde_json::from_slice(&line?) {
+            each(&value);
+        }
+    }
+    Ok(())
+}
+
 fn group_text(group: &Group, history: &History, now: Duration, colours: Colours) -> String {
     let run = history.counting();
     let bar = bar(run.members.len(), group.members.into());
@@ -292,18 +311,25 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
         }
         text += &list("sent under two numbers:", sent.iter().filter(|matricula| run.times(**matricula) > 1));
     }
+    if let Some((verdict, number, time)) = history.trial {
+        let time = clock(time, now);
+        text += &match verdict {
+            Verdict::Passed => colours.green(&format!("{:INDENT$}trial: passed at {time} UTC\n", "")),
+            fault => colours.red(&list(
+                "trial:",
+                format!("{} at number {number}, {time} UTC: {}", fault.name(), fault.explanation())
+                    .split(' '),
+            )),
+        };
+    }
     if let Some(refused) = &history.last_refused {
         let time = clock(refused.time, now);
         let unverified = if refused.is_signed { "" } else { ", unverified" };
-        let mut line = format!(
+        let line = format!(
             "{:INDENT$}last refused at {time} UTC{unverified}: {}: {}",
             "", refused.reason, refused.detail
         );
-        if line.len() > COLUMNS {
-            line.truncate(line.floor_char_boundary(COLUMNS - 3));
-            line += "...";
-        }
-        text += &(colours.yellow(&line) + "\n");
+        text += &(colours.yellow(&shortened(&line, COLUMNS)) + "\n");
     }
     text
 }

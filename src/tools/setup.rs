@@ -7,7 +7,7 @@ use crate::server::Class;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Most bytes of a key file.
 const MOST_BYTES: u64 = 1 << 16;
@@ -42,16 +42,22 @@ pub fn load_table(directory: &Path) -> Result<Table, String> {
     }
 }
 
+/// Where the class's secret is.
+pub(crate) fn secret_file(directory: &Path) -> PathBuf {
+    directory.join("keys_priv").join("key_secret_for_hmac.txt")
+}
+
 fn load_secret(
     directory: &Path,
     allows_weak_keys: bool,
     warnings: &mut Vec<String>,
 ) -> Result<ring::hmac::Key, String> {
-    let path = directory.join("keys_priv").join("key_secret_for_hmac.txt");
+    let path = secret_file(directory);
     let shown = path.display();
+    let keys_priv = directory.join("keys_priv");
     let way_out = format!(
         "make one: (umask 077; mkdir -p \"{}\"; openssl rand -hex 32 > \"{shown}\")",
-        directory.join("keys_priv").display()
+        keys_priv.display()
     );
     let file = fs::read(&path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => format!("{shown}: there is no such file; {way_out}"),
@@ -68,10 +74,11 @@ fn load_secret(
     Ok(secret)
 }
 
-type Keys = (Vec<Option<PublicKey>>, Vec<Option<String>>);
+/// Each group's key, and the name of its file.
+pub(crate) type Keys = (Vec<Option<PublicKey>>, Vec<Option<String>>);
 
 /// The groups' keys, and the names of their files. A file that can't be used is a warning.
-fn load_keys(
+pub(crate) fn load_keys(
     directory: &Path,
     table: &Table,
     allows_weak_keys: bool,
@@ -90,7 +97,7 @@ fn load_keys(
     names.retain(|name| !name.starts_with('.'));
     names.sort();
 
-    let mut files: BTreeMap<usize, Vec<(String, Result<PublicKey, String>)>> = BTreeMap::new();
+    let mut files: BTreeMap<usize, Vec<_>> = BTreeMap::new();
     for name in names {
         match load_key(directory, &name, table, allows_weak_keys) {
             Ok((group, key)) => files.entry(group).or_default().push((name, key)),
@@ -106,9 +113,12 @@ fn load_keys(
             }
             Some((name, Err(error))) if files.is_empty() => warnings.push(format!("{shown}/{name}: {error}")),
             last => {
-                let names: Vec<_> = files.into_iter().chain(last).map(|(name, _)| name).collect();
+                files.extend(last);
+                let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
                 let (names, group) = (names.join(" and "), &table[group].name);
                 warnings.push(format!("{shown}: {names} are both for {group}, so neither is used: keep one"));
+                let errors = files.iter().filter_map(|(name, key)| Some((name, key.as_ref().err()?)));
+                warnings.extend(errors.map(|(name, error)| format!("{shown}/{name}: {error}")));
             }
         }
     }
@@ -130,7 +140,8 @@ fn load_key(
     allows_weak_keys: bool,
 ) -> Result<(usize, Result<PublicKey, String>), String> {
     let path = directory.join(name);
-    let metadata = fs::metadata(&path).map_err(|error| format!("cannot be read: {error}"))?;
+    let metadata =
+        fs::metadata(&path).map_err(|error| format!("cannot be read: {error}; mend or remove it"))?;
     if !metadata.is_file() {
         return Err("it is not a file: move it elsewhere".into());
     }
@@ -138,22 +149,23 @@ fn load_key(
         return Err(format!("it has {} bytes, far more than a key: move it elsewhere", metadata.len()));
     }
     let file = fs::read(&path);
-    if file.as_deref().is_ok_and(keys::has_private_key) {
-        return Err(keys::PRIVATE.into());
-    }
+    let is_private = file.as_deref().is_ok_and(keys::has_private_key);
+    let for_none = |error: String| Err(if is_private { keys::PRIVATE.into() } else { error });
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
     let parse = match extension.to_ascii_lowercase().as_str() {
         "pem" => PublicKey::from_pem,
         "ssh" => PublicKey::from_openssh,
         "pub" => {
-            return Err(format!(
+            return for_none(format!(
                 "rename it to {stem}.ssh if it is an OpenSSH line, to {stem}.pem if it is PEM"
             ));
         }
-        _ => return Err("its name ends in neither .pem nor .ssh: rename it or move it elsewhere".into()),
+        _ => {
+            return for_none("its name ends in neither .pem nor .ssh: rename it or move it elsewhere".into());
+        }
     };
     let Some(group) = table.find(stem).filter(|_| is_name(stem)) else {
-        return Err(
+        return for_none(
             "its name is that of no group in the table: rename it, or put the group into groups.json".into(),
         );
     };

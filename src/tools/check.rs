@@ -1,0 +1,294 @@
+//! `check`: takes one token apart and says what the server would say, and why.
+//!
+//! The checks are the server's own ([`read`]), in its order. What is added here is the diagnosis: a
+//! signature that does not verify is tried as if it were made with each of the usual mistakes.
+
+use super::{Colours, setup};
+use crate::claims::{self, Claims};
+use crate::groups::{Table, is_name};
+use crate::jws::{self, Token};
+use crate::keys::{self, PublicKey, without_newline};
+use crate::refusal::{Reason, Refusal};
+use crate::server::{Class, Seen, read};
+use crate::time::now;
+use ring::{digest, hmac, rsa, signature};
+use serde_json::Value;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+/// The checks that need neither the server's state nor its disk.
+const CHECKS: std::ops::RangeInclusive<Reason> = Reason::TooLarge..=Reason::WrongAudience;
+
+/// What `check` says of a token: the text for the terminal, and whether everything passed.
+pub(crate) fn check(
+    datagram: &[u8],
+    directory: &Path,
+    key: Option<&Path>,
+    colours: Colours,
+) -> Result<(String, bool), String> {
+    let text = without_newline(datagram);
+    let mut out = take_apart(text);
+    if let Ok(token) = jws::split(text)
+        && is_reply(&token)
+    {
+        let (verdict, passes) = check_reply(&token, directory)?;
+        _ = writeln!(out, "\n{}", mark(passes, &verdict, colours));
+        return Ok((out, passes));
+    }
+    let class = match key {
+        Some(path) => class_of_one(text, path)?,
+        None => class_of(directory)?,
+    };
+    let mut seen = Seen::default();
+    let outcome = read(&class, datagram, now(), &mut seen);
+    if let Some(group) = seen.group {
+        let key = class.keys[group]
+            .as_ref()
+            .map_or("no usable key".into(), |key| format!("{} bits, {}", key.bits(), key.fingerprint()));
+        _ = writeln!(out, "{:11} {}, {key}", "group", class.table[group].name);
+    }
+    out.push('\n');
+    let failed = outcome.as_ref().err().map(|refusal| refusal.reason);
+    for reason in Reason::ALL.into_iter().filter(|reason| CHECKS.contains(reason)) {
+        if failed.is_none_or(|failed| reason < failed) {
+            _ = writeln!(out, "{}", mark(true, reason.condition(), colours));
+        }
+    }
+    match outcome {
+        Ok(message) => {
+            for note in notes(&class, message.group, &message.request) {
+                _ = writeln!(out, "note: {note}");
+            }
+            _ = writeln!(out, "The server takes it if its seq_number is in order.");
+            Ok((out, true))
+        }
+        Err(refusal) => {
+            _ = writeln!(out, "{}", mark(false, refusal.reason.condition(), colours));
+            _ = writeln!(out, "\n{}: {}", refusal.reason.name(), refusal.detail);
+            for hint in hints(&refusal, text, &class, seen.group) {
+                _ = writeln!(out, "{}", colours.yellow(&hint));
+            }
+            Ok((out, false))
+        }
+    }
+}
+
+fn mark(passes: bool, text: &str, colours: Colours) -> String {
+    if passes { colours.green(&format!("ok  {text}")) } else { colours.red(&format!("NO  {text}")) }
+}
+
+/// The token's parts, as far as they can be made out.
+fn take_apart(text: &[u8]) -> String {
+    let mut out = format!("{:11} {} bytes\n", "token", text.len());
+    let Ok(token) = jws::split(text) else { return out };
+    let signing_input = printable(token.signing_input());
+    _ = writeln!(out, "{:11} {}", "header", printable(token.protected_header()));
+    _ = writeln!(out, "{:11} {}", "payload", printable(token.payload()));
+    _ = writeln!(out, "{:11} {} bytes", "signature", token.signature().len());
+    _ = writeln!(out, "{:11} {} characters: {signing_input}", "signed is", signing_input.len());
+    _ = writeln!(out, "{:11} {}", "id_request", claims::id_request(token.payload()));
+    out
+}
+
+/// Text that can't drive a terminal.
+fn printable(bytes: &[u8]) -> String {
+    let is_plain =
+        |char: char| !char.is_control() && !('\u{200b}'..='\u{206f}').contains(&char) && char != '\u{feff}';
+    let text = String::from_utf8_lossy(bytes);
+    text.chars()
+        .map(|char| if is_plain(char) { char.to_string() } else { char.escape_unicode().to_string() })
+        .collect()
+}
+
+/// A class of one group, the one that the token claims, with the key in a file.
+fn class_of_one(text: &[u8], path: &Path) -> Result<Class, String> {
+    let claimed = jws::split(text).ok().and_then(|token| Claims::parse(token.payload()).ok());
+    let name = claimed
+        .as_ref()
+        .and_then(|claims| claims.group().ok())
+        .filter(|name| is_name(name))
+        .unwrap_or("YOURS");
+    let table = Table::from_json(format!(r#"{{"{name}":255}}"#).as_bytes())?;
+    let key = load_key(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Class { table, keys: vec![Some(key)], secret: no_secret() })
+}
+
+/// The key in a file: public, in any form that the server takes, or the private one.
+fn load_key(path: &Path) -> Result<PublicKey, String> {
+    let file = fs::read(path).map_err(|error| format!("cannot be read: {error}; name your key's file"))?;
+    if keys::has_private_key(&file) {
+        let pem = pem::parse(&file).map_err(|error| format!("its PEM is damaged ({error})"))?;
+        let pair =
+            rsa::KeyPair::from_pkcs8(pem.contents()).or_else(|_| rsa::KeyPair::from_der(pem.contents()));
+        let pair = pair.map_err(|error| {
+            format!("it is no private key that can be read here ({error}): name the public one")
+        })?;
+        let rsa::PublicKeyComponents { n, e } = rsa::PublicKeyComponents::<Vec<u8>>::from(pair.public());
+        PublicKey::new(n, e, keys::FEWEST_BITS)
+    } else if file.starts_with(b"ssh-") {
+        PublicKey::from_openssh(&file, keys::FEWEST_BITS)
+    } else {
+        PublicKey::from_pem(&file, keys::FEWEST_BITS)
+    }
+}
+
+/// The class of a directory, without its secret.
+fn class_of(directory: &Path) -> Result<Class, String> {
+    let table = setup::load_table(directory)?;
+    let (keys, _) = setup::load_keys(&directory.join("keys_pub"), &table, false, &mut Vec::new())?;
+    Ok(Class { table, keys, secret: no_secret() })
+}
+
+/// Nothing is signed here.
+fn no_secret() -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, &[])
+}
+
+/// What the server does not look at, but its student should.
+fn notes(class: &Class, group: usize, request: &claims::Request) -> Vec<String> {
+    let group = &class.table[group];
+    let members = u64::from(group.members);
+    let mut notes = Vec::new();
+    if members < 255 && request.seq_max.is_some_and(|seq_max| seq_max != members) {
+        let seq_max = request.seq_max.unwrap_or_default();
+        notes.push(format!("seq_max is {seq_max}, but the table gives {} {members} members", group.name));
+    }
+    if request.seq_number > members {
+        notes.push(format!(
+            "seq_number is {}, above the {members} members: it is never in order",
+            request.seq_number
+        ));
+    }
+    notes
+}
+
+/// The cause of a refusal, where it can be told apart.
+fn hints(refusal: &Refusal, text: &[u8], class: &Class, group: Option<usize>) -> Vec<String> {
+    match (refusal.reason, jws::split(text), group) {
+        (Reason::BadSignature, Ok(token), Some(group)) => why_unverified(&token, class, group),
+        (Reason::BadHeader | Reason::BadPayload, ..) if refusal.detail.contains("trailing comma") => {
+            vec!["JSON has no comma behind the last member: take it off".into()]
+        }
+        (Reason::Expired | Reason::NotYetValid, Ok(token), _) => clock_hint(&token).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Where `iat` is later than now, the clocks differ.
+fn clock_hint(token: &Token) -> Option<String> {
+    let payload: Value = serde_json::from_slice(token.payload()).ok()?;
+    let ahead = payload.get("iat")?.as_f64()? - now().as_secs_f64();
+    (ahead > 1.0)
+        .then(|| format!("iat is {ahead:.0} s ahead of this machine's clock: one of the two clocks is off"))
+}
+
+/// Tries the signature as if it were made with each of the usual mistakes.
+fn why_unverified(token: &Token, class: &Class, group: usize) -> Vec<String> {
+    let verifies = |key: &PublicKey, parameters, message: &[u8], signature: &[u8]| {
+        key.components().verify(parameters, message, signature).is_ok()
+    };
+    let rs256 = &signature::RSA_PKCS1_2048_8192_SHA256;
+    let (signing_input, signature) = (token.signing_input(), token.signature());
+    let mut hints = Vec::new();
+
+    for (other, key) in class.table.iter().zip(&class.keys) {
+        if key.as_ref().is_some_and(|key| verifies(key, rs256, signing_input, signature)) {
+            hints.push(format!(
+                "It verifies with the key of {}: another private key, or another claim group.",
+                other.name
+            ));
+        }
+    }
+    let Some(key) = &class.keys[group] else { return hints };
+
+    let algorithms: [(&signature::RsaParameters, &str); 4] = [
+        (
+            &signature::RSA_PSS_2048_8192_SHA256,
+            "It is signed with RSASSA-PSS (PS256): RS256 is RSASSA-PKCS1-v1_5.",
+        ),
+        (&signature::RSA_PKCS1_2048_8192_SHA384, "It is signed with SHA-384: RS256 takes SHA-256."),
+        (&signature::RSA_PKCS1_2048_8192_SHA512, "It is signed with SHA-512: RS256 takes SHA-256."),
+        (
+            &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+            "It is signed with SHA-1: RS256 takes SHA-256.",
+        ),
+    ];
+    hints.extend(
+        algorithms
+            .into_iter()
+            .filter(|(parameters, _)| verifies(key, parameters, signing_input, signature))
+            .map(|(_, hint)| hint.into()),
+    );
+
+    let payload_part = signing_input.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+    let header_part = &signing_input[..signing_input.len() - payload_part.len()];
+    let hash = digest::digest(&digest::SHA256, signing_input);
+    let messages: [(Vec<u8>, &str); 7] = [
+        (payload_part.into(), "The payload's base64url alone is signed"),
+        (token.payload().into(), "The payload's JSON alone is signed"),
+        ([signing_input, b"\n"].concat(), "A newline is signed too (use printf '%s', not echo): without it"),
+        ([header_part, payload_part, b"."].concat(), "A dot at the end is signed too: without it"),
+        ([token.protected_header(), b".", token.payload()].concat(), "The JSON is signed, before base64url"),
+        (hash.as_ref().into(), "The hash is signed, and so hashed twice"),
+        (
+            claims::id_request(signing_input).into(),
+            "The hash's hexadecimal text is signed, and so hashed twice",
+        ),
+    ];
+    hints.extend(
+        messages.iter().filter(|(message, _)| verifies(key, rs256, message, signature)).map(
+            |(_, mistake)| format!("{mistake}: sign header.payload, both in base64url, as they are sent."),
+        ),
+    );
+
+    let reversed: Vec<u8> = signature.iter().rev().copied().collect();
+    if verifies(key, rs256, signing_input, &reversed) {
+        hints.push("The signature's bytes are in reverse order (little-endian): reverse them.".into());
+    }
+    if signature.len() == 2 * key.bits().div_ceil(8) && signature.iter().all(u8::is_ascii_hexdigit) {
+        hints.push(
+            "The signature is hexadecimal text: encode its bytes as base64url, not their hexadecimal.".into(),
+        );
+    }
+    hints
+}
+
+/// A reply is signed with HS256 and carries `id_request`.
+fn is_reply(token: &Token) -> bool {
+    let member = |json: &[u8], name: &str| serde_json::from_slice::<Value>(json).ok()?.get(name).cloned();
+    member(token.protected_header(), "alg") == Some("HS256".into())
+        && member(token.payload(), "id_request").is_some()
+}
+
+/// Whether a reply's HMAC verifies with the secret, or what the secret would have to be.
+fn check_reply(token: &Token, directory: &Path) -> Result<(String, bool), String> {
+    let path = setup::secret_file(directory);
+    let file = fs::read(&path).map_err(|error| {
+        format!(
+            "{}: cannot be read: {error}; the reply's HMAC needs the class's secret there",
+            path.display()
+        )
+    })?;
+    let verifies = |secret: &[u8]| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        hmac::verify(&key, token.signing_input(), token.signature()).is_ok()
+    };
+    let secret = without_newline(&file);
+    let with_newlines = [[secret, b"\n"].concat(), [secret, b"\r\n"].concat()];
+    let verdict = if verifies(secret) {
+        return Ok(("the reply's HMAC verifies with the secret".into(), true));
+    } else if with_newlines.iter().any(|secret| verifies(secret)) {
+        "the HMAC verifies only with the secret's newline left on: take it off before signing"
+    } else if hexadecimal(secret).is_some_and(|secret| verifies(&secret)) {
+        "the HMAC verifies only with the secret decoded from hexadecimal: use its characters as they stand"
+    } else {
+        "the HMAC does not verify with the secret: another secret, or the reply was changed"
+    };
+    Ok((verdict.into(), false))
+}
+
+fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
+    let digits = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+    text.chunks(2).map(digits).collect()
+}

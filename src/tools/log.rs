@@ -1,0 +1,74 @@
+//! A log that is kept as far as that is possible: its errors stop nobody, and its size is bounded.
+
+use super::say;
+use crate::received::readable_by_owner_alone;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Most bytes of `NAME.jsonl`; then it becomes `NAME.1.jsonl`, replacing the one before.
+pub const MOST_BYTES: u64 = 64 << 20;
+
+/// A file of lines with a bound.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    file: Option<File>,
+    length: u64,
+}
+
+impl Log {
+    /// Opens or creates the file `name` in `directory`. If it can't be, a warning says so, and each
+    /// line tries again.
+    #[must_use]
+    pub fn open(directory: &Path, name: &str) -> Self {
+        let mut log = Self { path: directory.join(name), file: None, length: 0 };
+        if let Err(error) = log.reopen() {
+            let path = log.path.display();
+            say(&format!("warning: {path}: cannot be written: {error}; the server goes on without it"));
+        }
+        log
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        readable_by_owner_alone(&mut options);
+        let mut file = options.open(&self.path)?;
+        self.length = file.metadata()?.len();
+        let mut last = [b'\n'];
+        if self.length > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        if last != *b"\n" {
+            file.write_all(b"\n")?; // the machine stopped in the middle of a line
+            self.length += 1;
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Appends a line, or leaves the file as it was.
+    pub fn append(&mut self, line: &str) {
+        if self.length + line.len() as u64 > MOST_BYTES {
+            self.turn_over();
+        }
+        if self.file.is_none() && self.reopen().is_err() {
+            return;
+        }
+        let Some(file) = &mut self.file else { return };
+        match file.write_all(line.as_bytes()) {
+            Ok(()) => self.length += line.len() as u64,
+            Err(_) => _ = file.set_len(self.length),
+        }
+    }
+
+    fn turn_over(&mut self) {
+        let full = self.file.take();
+        if fs::rename(&self.path, self.path.with_extension("1.jsonl")).is_err() {
+            _ = full.map(|file| file.set_len(0)); // the bound holds all the same
+        }
+        self.length = 0;
+    }
+}
