@@ -29,7 +29,7 @@ use crate::time::{parse_rfc3339, rfc3339};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -134,6 +134,23 @@ impl Disk for File {
     }
 }
 
+/// A disk in memory, for examples and tests.
+impl Disk for Cursor<Vec<u8>> {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.get_mut().extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.get_mut().truncate(usize::try_from(length).unwrap_or(usize::MAX));
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The file, open for appending.
 #[derive(Debug)]
 pub struct Received<D> {
@@ -200,7 +217,16 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Replayed<File>, S
     options.read(true).append(true).create(true);
     readable_by_owner_alone(&mut options);
     let file = options.open(path).map_err(|error| {
-        failed("cannot be opened for writing", &error, "it must belong to the user that runs the server")
+        let mend = match error.kind() {
+            ErrorKind::NotFound => "make the directory, or name another with --logs DIR",
+            ErrorKind::IsADirectory => "move it elsewhere",
+            ErrorKind::PermissionDenied => {
+                "it must belong to the user that runs the server, in a directory where that user may \
+                 write: see to that, or put the logs elsewhere with --logs DIR"
+            }
+            _ => "put the logs elsewhere with --logs DIR",
+        };
+        failed("cannot be opened for writing", &error, mend)
     })?;
     match file.try_lock() {
         Ok(()) => {}
@@ -257,9 +283,10 @@ pub fn replay<D: Disk>(mut disk: D, table: &Table, syncs: bool) -> Result<Replay
     disk.sync().map_err(|error| {
         format!("cannot be synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR")
     })?;
-    warnings.extend(
-        unknown.iter().map(|group| format!("has records of {group}, which is not in the table: passed over")),
-    );
+    warnings.extend(unknown.iter().map(|group| {
+        let group = group.escape_debug();
+        format!("has records of {group}, which is not in the table: passed over")
+    }));
     Ok(Replayed { received: Received { disk, length, is_torn: false, syncs }, progress, warnings })
 }
 

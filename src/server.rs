@@ -4,6 +4,36 @@
 //! says; it needs no socket, no clock and no disk. [`Server::handle`] acts on it, in the order that
 //! makes an acknowledgment a promise: decide, record, only then move the state and reply.
 //! [`Server::run`] owns the socket.
+//!
+//! A whole exchange without a socket: the README's worked example, on a disk in memory.
+//!
+//! ```
+//! use std::io::Cursor;
+//! use std::time::Duration;
+//! use udpsocket_jwt_server::claims::Otp;
+//! use udpsocket_jwt_server::groups::Table;
+//! use udpsocket_jwt_server::keys::{self, PublicKey};
+//! use udpsocket_jwt_server::received::{Replayed, replay};
+//! use udpsocket_jwt_server::server::{Class, Event, Server};
+//! # let vectors = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/worked_example.json"));
+//! # let example: serde_json::Value = serde_json::from_str(vectors).unwrap();
+//! # let text = |name: &str| example[name].as_str().unwrap();
+//! # let (public_pem, secret, token) = (text("public_pem"), text("secret"), text("token"));
+//!
+//! let table = Table::from_json(br#"{"HEARTBEAT": 1}"#).unwrap();
+//! let keys = vec![Some(PublicKey::from_pem(public_pem.as_bytes(), 2_048).unwrap())];
+//! let secret = keys::secret(secret.as_bytes(), 32).unwrap();
+//! let Replayed { received, progress, .. } = replay(Cursor::new(Vec::new()), &table, true).unwrap();
+//! let mut server =
+//!     Server { class: Class { table, keys, secret }, progress, received, explains: false, lab: () };
+//!
+//! let peer = "192.0.2.7:50000".parse().unwrap();
+//! let otp = Otp { number: 1_234, timestamp: 1_700_000_000 };
+//! let mut event = Event::new(Duration::from_secs(otp.timestamp), peer, token.as_bytes(), otp);
+//! assert_eq!(server.handle(&mut event).unwrap(), text("reply"));
+//! assert_eq!(event.outcome, Ok(0), "everyone is in");
+//! assert_eq!(server.progress[0].state, 1);
+//! ```
 
 use crate::claims::{self, Claims, Otp, Request};
 use crate::fsm::{self, Step};
@@ -123,6 +153,16 @@ pub struct Event<'a> {
     pub otp: Otp,
 }
 
+impl<'a> Event<'a> {
+    /// A datagram that nothing has become of yet.
+    #[must_use]
+    pub fn new(time: Duration, sender: SocketAddr, datagram: &'a [u8], otp: Otp) -> Self {
+        let peer = SocketAddr::new(sender.ip().to_canonical(), sender.port());
+        let outcome = Err(Reason::LostOnPurpose.because("the request was discarded: send it again"));
+        Self { time, peer, datagram, seen: Seen::default(), outcome, otp }
+    }
+}
+
 /// The lab between the network and the server: the one seam through which the tools look on and
 /// interfere. A lab that does nothing is `()`.
 pub trait Lab {
@@ -182,14 +222,8 @@ impl<D: Disk, L: Lab> Server<D, L> {
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
         let (length, sender) = socket.recv_from(buffer)?;
         let now = time::now();
-        let mut event = Event {
-            time: now,
-            peer: SocketAddr::new(sender.ip().to_canonical(), sender.port()),
-            datagram: &buffer[..length],
-            seen: Seen::default(),
-            outcome: Err(Reason::LostOnPurpose.because("the request was discarded: send it again")),
-            otp: Otp { number: random_number()?, timestamp: now.as_secs() },
-        };
+        let otp = Otp { number: random_number()?, timestamp: now.as_secs() };
+        let mut event = Event::new(now, sender, &buffer[..length], otp);
         let is_lost = self.lab.loses(&self.class, &mut event);
         let reply = if is_lost { None } else { self.handle(&mut event) };
         let carried = reply.and_then(|reply| self.lab.carries(&self.class, &mut event, reply));

@@ -98,7 +98,11 @@ pub struct Signer {
 
 impl Signer {
     pub fn new(name: &str, bits: usize) -> Self {
-        let path = private_key(name, bits);
+        Self::of_file(&private_key(name, bits))
+    }
+
+    /// The signer with the private key in a file.
+    pub fn of_file(path: &Path) -> Self {
         let path = path.to_str().unwrap();
         let der = run("openssl", &["rsa", "-in", path, "-traditional", "-outform", "DER"]);
         let public_pem = run("openssl", &["pkey", "-in", path, "-pubout"]);

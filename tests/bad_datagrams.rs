@@ -1,0 +1,116 @@
+//! Bad datagrams over a real socket: each is dropped for its reason, without a word, and changes
+//! nothing for anyone. The table is in `common/bad.rs`.
+
+#[path = "common/bad.rs"]
+mod bad;
+mod common;
+
+use common::{Class, Client, Server};
+use std::collections::HashSet;
+use std::sync::LazyLock;
+use std::time::Duration;
+use udpsocket_jwt_server::refusal::Reason;
+
+static GOOD: LazyLock<Vec<(String, u64)>> = LazyLock::new(bad::good);
+static BAD: LazyLock<Vec<bad::Bad>> = LazyLock::new(bad::datagrams);
+
+/// A server whose groups are in the states that the table supposes, and its client.
+fn prepared(class: &Class, options: &[&str]) -> (Server, Client) {
+    let server = Server::start(class, &[&["--quiet"], options].concat());
+    let client = server.client();
+    answers_the_good(&client, "at the start");
+    (server, client)
+}
+
+/// A repeat from each group is answered as before: no state has moved.
+fn answers_the_good(client: &Client, when: &str) {
+    for (token, next_number) in GOOD.iter() {
+        client.send(token);
+        let reply = client.receive(Duration::from_secs(5)).unwrap_or_else(|| panic!("{when}: no answer"));
+        let said = common::verified(&reply);
+        assert_eq!(said["next_number"], *next_number, "{when}: {said}");
+    }
+}
+
+#[test]
+fn each_bad_datagram_is_dropped_for_its_reason_and_the_next_good_one_is_answered() {
+    let class = bad::class();
+    let (_server, client) = prepared(&class, &[]);
+    let goods = GOOD.len();
+    let received = class.directory.read("received.jsonl");
+    assert_eq!(received.lines().count(), goods);
+    for (name, datagram, _) in BAD.iter() {
+        client.send(datagram);
+        answers_the_good(&client, &format!("after {name}"));
+        assert_eq!(class.directory.read("received.jsonl"), received, "{name}");
+    }
+    assert_eq!(client.receive(Duration::from_millis(50)), None, "a bad one was answered");
+
+    let requests = class.requests(goods + BAD.len() * (1 + goods));
+    assert_eq!(requests.len(), goods + BAD.len() * (1 + goods), "a line for each datagram");
+    let peer = client.socket.local_addr().unwrap().to_string();
+    let mut wrong = Vec::new();
+    for ((name, datagram, reason), line) in BAD.iter().zip(requests[goods..].iter().step_by(1 + goods)) {
+        if line["outcome"] != reason.name() {
+            wrong.push(format!("{name}: {} and not {}: {}", line["outcome"], reason.name(), line["detail"]));
+        }
+        assert!(line["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{name}: {line}");
+        assert_eq!(line["peer"], peer, "{name}");
+        let kept = &datagram[..datagram.len().min(2_048)];
+        assert_eq!(line["datagram"], kept.escape_ascii().to_string(), "{name}");
+        assert!(line.get("seq_number").is_none() || reason.is_signed(), "{name}: {line}");
+        for of_an_answer in ["next_number", "id_request", "otp_number", "otp_timestamp"] {
+            assert_eq!(line.get(of_an_answer), None, "{name}: {line}");
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), BAD.len());
+}
+
+/// An explanation goes to whoever holds a valid token, and to nobody else.
+#[test]
+fn with_explain_those_that_are_signed_are_told_why_and_the_others_nothing() {
+    let class = bad::class();
+    let (_server, client) = prepared(&class, &["--explain"]);
+    for (name, datagram, reason) in BAD.iter() {
+        client.send(datagram);
+        if reason.is_signed() {
+            let reply = client.receive(Duration::from_secs(5)).unwrap_or_else(|| panic!("{name}: no answer"));
+            assert!(reply.len() < datagram.len(), "{name}: {} for {}", reply.len(), datagram.len());
+            let said = common::verified(&reply);
+            assert_eq!(said["error"], reason.name(), "{name}");
+            assert_eq!(said.get("next_number"), None, "{name}");
+        }
+        answers_the_good(&client, &format!("after {name}"));
+    }
+    assert_eq!(client.receive(Duration::from_millis(50)), None, "one that is not signed was answered");
+}
+
+#[test]
+fn the_bad_datagrams_are_all_different_and_bring_about_every_reason_that_a_client_can() {
+    let mut seen = HashSet::new();
+    for (name, datagram, _) in BAD.iter() {
+        assert!(seen.insert(datagram), "{name} is there twice");
+    }
+    let names: HashSet<_> = BAD.iter().map(|(name, ..)| name).collect();
+    assert_eq!(names.len(), BAD.len(), "each has a name of its own");
+    assert!(BAD.len() >= 400, "only {}", BAD.len());
+
+    let reasons: HashSet<_> = BAD.iter().map(|(.., reason)| *reason).collect();
+    let not_a_clients_doing = [Reason::LostOnPurpose, Reason::NotRecorded, Reason::NotSent];
+    for reason in Reason::ALL {
+        assert_ne!(reasons.contains(&reason), not_a_clients_doing.contains(&reason), "{}", reason.name());
+    }
+}
+
+#[test]
+fn what_is_odd_but_good_is_answered() {
+    let class = bad::class();
+    let (_server, client) = prepared(&class, &[]);
+    for (name, token) in bad::odd_but_good() {
+        client.send(&token);
+        let reply = client.receive(Duration::from_secs(1));
+        let reply = reply.unwrap_or_else(|| panic!("{name}: {:?}", class.requests(1).last()));
+        assert_eq!(common::verified(&reply)["next_number"], 2, "{name}");
+    }
+    answers_the_good(&client, "in the end");
+}
