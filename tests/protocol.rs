@@ -167,6 +167,7 @@ fn ipv6_is_served_and_an_ipv4_client_of_it_is_logged_as_one() {
     let token = Signer::new("HEARTBEAT", 2048).message("HEARTBEAT", 1, 7);
     let server = Server::start_at(&class, "::1", "0", &[]);
     assert_eq!(server.client().next_number(&token), 0);
+    class.requests(1);
     drop(server);
     let server = Server::start_at(&class, "::", "0", &[]);
     let client = Client::new(([127, 0, 0, 1], server.address.port()).into());

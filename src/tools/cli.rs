@@ -220,7 +220,8 @@ fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         return Ok(print(HELP));
     }
     if arguments.has("--version") {
-        return Ok(print(concat!("udpsocket-jwt-server ", env!("CARGO_PKG_VERSION"), "\n")));
+        let commit = option_env!("COMMIT").map(|commit| format!(" ({commit})")).unwrap_or_default();
+        return Ok(print(&format!("udpsocket-jwt-server {}{commit}\n", env!("CARGO_PKG_VERSION"))));
     }
     let address = arguments.operand(
         IpAddr::from([127, 0, 0, 1]),

@@ -25,6 +25,12 @@ pub struct Setup {
 
 /// Reads a class's `groups.json`, `keys_pub/` and `keys_priv/`. An error names the file.
 pub fn load(directory: &Path, allows_weak_keys: bool) -> Result<Setup, String> {
+    if !directory.is_dir() {
+        let shown = directory.display();
+        return Err(format!(
+            "{shown}: there is no such directory; name the one with keys_pub/ and keys_priv/ in it"
+        ));
+    }
     let table = load_table(directory)?;
     let mut warnings = Vec::new();
     let secret = load_secret(directory, allows_weak_keys, &mut warnings)?;
@@ -84,6 +90,7 @@ pub(crate) fn load_keys(
     allows_weak_keys: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Keys, String> {
+    let of_other_things = warnings.len();
     let shown = directory.display();
     let unreadable = |error| {
         format!(
@@ -123,6 +130,7 @@ pub(crate) fn load_keys(
         }
     }
     if keys.iter().all(Option::is_none) {
+        let warnings = &warnings[of_other_things..];
         let mut reasons = warnings.iter().map(|warning| format!("\n  {warning}")).collect::<String>();
         if reasons.is_empty() {
             reasons = "\n  put each group's public key in it as GROUP.pem or GROUP.ssh (scripts/keygen.sh makes a pair)".into();
