@@ -60,8 +60,17 @@ impl Log {
         let Some(file) = &mut self.file else { return };
         match file.write_all(line.as_bytes()) {
             Ok(()) => self.length += line.len() as u64,
-            Err(_) => _ = file.set_len(self.length),
+            Err(_) => _ = self.undo(),
         }
+    }
+
+    /// Cuts off what a failed write left: a log that somebody emptied meanwhile is not made longer.
+    fn undo(&mut self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            self.length = self.length.min(file.metadata()?.len());
+            file.set_len(self.length)?;
+        }
+        Ok(())
     }
 
     fn turn_over(&mut self) {

@@ -16,14 +16,15 @@ pub(crate) fn say(text: &str) {
     _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Colours for a stream: only on a terminal, and not under `NO_COLOR` (<https://no-color.org>).
+/// Colours for a stream: only on a terminal, or where `CLICOLOR_FORCE` says so (for `watch -c`), and
+/// not under `NO_COLOR` (<https://no-color.org>).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Colours(bool);
 
 impl Colours {
     pub(crate) fn of(stream: &impl IsTerminal) -> Self {
-        let is_forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self(stream.is_terminal() && !is_forbidden)
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        Self(!is_set("NO_COLOR") && (stream.is_terminal() || is_set("CLICOLOR_FORCE")))
     }
 
     pub(crate) fn green(self, text: &str) -> String {
