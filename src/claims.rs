@@ -22,7 +22,6 @@ use crate::jws::{Verified, json_object};
 use crate::refusal::{Reason, Refusal, describe};
 use ring::digest;
 use serde_json::{Map, Value};
-use std::fmt::Write;
 use std::time::Duration;
 
 /// The protected header of every reply.
@@ -88,11 +87,12 @@ impl Claims {
         let exp = request.exp.unwrap_or(f64::INFINITY);
         let now = now.as_secs_f64();
         if now >= exp {
-            let detail = format!("exp passed {:.3} s ago by the server's clock: sign anew", now - exp);
+            let detail = format!("exp passed {:.1} s ago: sign anew, with an exp to come", now - exp);
             return Err(Reason::Expired.because(detail));
         }
         if now < nbf {
-            let detail = format!("nbf is {:.3} s ahead of the server's clock: wait, or set yours", nbf - now);
+            let detail =
+                format!("nbf is {:.1} s ahead of this machine's clock: wait, or set yours", nbf - now);
             return Err(Reason::NotYetValid.because(detail));
         }
         if let Some(aud) = self.0.get("aud") {
@@ -129,11 +129,9 @@ impl Claims {
 /// hashed, never JSON that was printed again.
 #[must_use]
 pub fn id_request(payload: &[u8]) -> String {
-    let mut hexadecimal = String::with_capacity(64);
-    for byte in digest::digest(&digest::SHA256, payload).as_ref() {
-        _ = write!(hexadecimal, "{byte:02x}");
-    }
-    hexadecimal
+    let digit = |number: u8| char::from(b"0123456789abcdef"[usize::from(number)]);
+    let hash = digest::digest(&digest::SHA256, payload);
+    hash.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The payload of an acknowledgment. `next_number` is what it says; the rest makes it an answer

@@ -189,31 +189,60 @@ fn a_client_that_left_before_its_reply_changes_nothing_for_the_others() {
     assert_eq!(server.client().next_number(&signer.message("JAVALI", 1, 7)), 2);
 }
 
-#[test]
-fn a_line_on_the_terminal_fits_100_columns_and_says_what_happened() {
-    let class = Class::new();
-    let server = Server::start(&class, &["--verbose"]);
-    let client = server.client();
+/// Sends four datagrams, one of each kind that reads differently.
+fn send_one_of_each(client: &Client) {
     let signer = Signer::new("JAVALI", 2048);
     client.send("no dots in it, and far too long for a line of the terminal".repeat(3));
     client.send(signer.message("JAVALI", 3, 7));
     client.ask(&signer.message("JAVALI", 1, 7));
     client.ask(&Signer::new("HEARTBEAT", 2048).message("HEARTBEAT", 1, 7));
-    let shown = || {
-        server
-            .errors()
-            .lines()
-            .filter(|line| line.contains(" 127.0.0.1:") && line.as_bytes()[2] == b':')
-            .map(String::from)
-            .collect::<Vec<_>>()
-    };
-    wait_until("four lines", || shown().len() == 4);
-    let shown = shown();
-    assert!(shown.iter().all(|line| line.len() <= 100), "{shown:#?}");
+}
+
+/// The lines about datagrams in what a server has said, once there are four.
+fn four_lines(said: impl Fn() -> String) -> Vec<String> {
+    let of_a_datagram = |line: &&str| line.contains(" 127.0.0.1:") && line.as_bytes()[2] == b':';
+    let lines = || said().lines().filter(of_a_datagram).map(String::from).collect::<Vec<_>>();
+    wait_until("four lines", || lines().len() == 4);
+    lines()
+}
+
+#[test]
+fn a_line_for_each_datagram_says_what_happened_and_why() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--verbose"]);
+    send_one_of_each(&server.client());
+    let shown = four_lines(|| server.errors());
     assert!(shown[0].contains(" not_a_jws: found "), "{shown:#?}");
+    assert!(shown[0].ends_with("; a compact JWS is header.payload.signature"), "whole in a file: {shown:#?}");
     assert!(shown[1].contains(" JAVALI     out_of_order: seq_number is 3 in state 0"), "{shown:#?}");
     assert!(shown[2].ends_with(" JAVALI     1 acknowledged, next 2"), "{shown:#?}");
     assert!(shown[3].ends_with(" HEARTBEAT  1 acknowledged, everyone is in"), "{shown:#?}");
+}
+
+/// `script`, of util-linux, gives the server a terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_line_on_a_terminal_fits_100_columns_and_is_there_by_itself() {
+    let class = Class::new();
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let command =
+        format!("{} 127.0.0.1 {} {}", common::PROGRAM, free.port(), class.directory.path().display());
+    let screen = class.directory.file("screen");
+    let mut terminal = std::process::Command::new("script")
+        .args(["-qefc", &command, "/dev/null"])
+        .env("NO_COLOR", "1")
+        .stdin(std::process::Stdio::null())
+        .stdout(std::fs::File::create(&screen).unwrap())
+        .spawn()
+        .expect("script, of util-linux, is needed");
+    let said = || std::fs::read_to_string(&screen).unwrap().replace('\r', "");
+    wait_until("listening", || said().contains("listening on"));
+    send_one_of_each(&Client::new(free));
+    let shown = four_lines(said);
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    assert!(shown.iter().all(|line| line.len() <= 100), "{shown:#?}");
+    assert!(shown[0].len() == 100 && shown[0].ends_with("..."), "{shown:#?}");
 }
 
 #[test]

@@ -36,6 +36,9 @@ pub(crate) fn check(
         _ = writeln!(out, "\n{}", mark(passes, &verdict, colours));
         return Ok((out, passes));
     }
+    if let Ok(token) = jws::split(text) {
+        _ = writeln!(out, "{:11} {}", "id_request", claims::id_request(token.payload()));
+    }
     let class = match key {
         Some(path) => class_of_one(text, path)?,
         None => class_of(directory)?,
@@ -57,7 +60,11 @@ pub(crate) fn check(
     }
     match outcome {
         Ok(message) => {
-            for note in notes(&class, message.group, &message.request) {
+            let clock = jws::split(text).ok().and_then(|token| clock_hint(&token));
+            for note in notes(key.is_none().then_some(&class.table), message.group, &message.request)
+                .into_iter()
+                .chain(clock)
+            {
                 _ = writeln!(out, "note: {note}");
             }
             _ = writeln!(out, "The server takes it if its seq_number is in order.");
@@ -87,17 +94,14 @@ fn take_apart(text: &[u8]) -> String {
     _ = writeln!(out, "{:11} {}", "payload", printable(token.payload()));
     _ = writeln!(out, "{:11} {} bytes", "signature", token.signature().len());
     _ = writeln!(out, "{:11} {} characters: {signing_input}", "signed is", signing_input.len());
-    _ = writeln!(out, "{:11} {}", "id_request", claims::id_request(token.payload()));
     out
 }
 
-/// Text that can't drive a terminal.
+/// Text that can't drive a terminal: what doesn't show, or moves what does, is escaped.
 fn printable(bytes: &[u8]) -> String {
-    let is_plain =
-        |char: char| !char.is_control() && !('\u{200b}'..='\u{206f}').contains(&char) && char != '\u{feff}';
-    let text = String::from_utf8_lossy(bytes);
-    text.chars()
-        .map(|char| if is_plain(char) { char.to_string() } else { char.escape_unicode().to_string() })
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .map(|char| if r#""'\"#.contains(char) { char.into() } else { char.escape_debug().to_string() })
         .collect()
 }
 
@@ -118,7 +122,9 @@ fn class_of_one(text: &[u8], path: &Path) -> Result<Class, String> {
 fn load_key(path: &Path) -> Result<PublicKey, String> {
     let file = fs::read(path).map_err(|error| format!("cannot be read: {error}; name your key's file"))?;
     if keys::has_private_key(&file) {
-        let pem = pem::parse(&file).map_err(|error| format!("its PEM is damaged ({error})"))?;
+        let pem = pem::parse(&file).map_err(
+            |_| "it is no private key in PEM, or cut: name the public one, or copy it again, whole",
+        )?;
         let pair =
             rsa::KeyPair::from_pkcs8(pem.contents()).or_else(|_| rsa::KeyPair::from_der(pem.contents()));
         let pair = pair.map_err(|error| {
@@ -136,7 +142,8 @@ fn load_key(path: &Path) -> Result<PublicKey, String> {
 /// The class of a directory, without its secret.
 fn class_of(directory: &Path) -> Result<Class, String> {
     let table = setup::load_table(directory)?;
-    let (keys, _) = setup::load_keys(&directory.join("keys_pub"), &table, false, &mut Vec::new())?;
+    let (keys, _) = setup::load_keys(&directory.join("keys_pub"), &table, false, &mut Vec::new())
+        .map_err(|error| format!("{error}\nor name your own key: --key FILE"))?;
     Ok(Class { table, keys, secret: no_secret() })
 }
 
@@ -145,20 +152,22 @@ fn no_secret() -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, &[])
 }
 
-/// What the server does not look at, but its student should.
-fn notes(class: &Class, group: usize, request: &claims::Request) -> Vec<String> {
-    let group = &class.table[group];
-    let members = u64::from(group.members);
+/// What the server does not look at, but its student should. `table` is the server's, if it is known.
+fn notes(table: Option<&Table>, group: usize, request: &claims::Request) -> Vec<String> {
+    let claims::Request { seq_number, seq_max, .. } = *request;
     let mut notes = Vec::new();
-    if members < 255 && request.seq_max.is_some_and(|seq_max| seq_max != members) {
-        let seq_max = request.seq_max.unwrap_or_default();
-        notes.push(format!("seq_max is {seq_max}, but the table gives {} {members} members", group.name));
-    }
-    if request.seq_number > members {
-        notes.push(format!(
-            "seq_number is {}, above the {members} members: it is never in order",
-            request.seq_number
-        ));
+    let members = if let Some(table) = table {
+        let (name, members) = (&table[group].name, u64::from(table[group].members));
+        if let Some(seq_max) = seq_max.filter(|seq_max| *seq_max != members) {
+            notes.push(format!("seq_max is {seq_max}, but the table gives {name} {members} members"));
+        }
+        Some(members)
+    } else {
+        notes.push("whether the group is in the server's table is not known here".into());
+        seq_max
+    };
+    if let Some(members) = members.filter(|members| seq_number > *members) {
+        notes.push(format!("seq_number is {seq_number}, above the {members} members: it is never in order"));
     }
     notes
 }
@@ -242,15 +251,21 @@ fn why_unverified(token: &Token, class: &Class, group: usize) -> Vec<String> {
         ),
     );
 
-    let reversed: Vec<u8> = signature.iter().rev().copied().collect();
-    if verifies(key, rs256, signing_input, &reversed) {
-        hints.push("The signature's bytes are in reverse order (little-endian): reverse them.".into());
-    }
-    if signature.len() == 2 * key.bits().div_ceil(8) && signature.iter().all(u8::is_ascii_hexdigit) {
-        hints.push(
-            "The signature is hexadecimal text: encode its bytes as base64url, not their hexadecimal.".into(),
-        );
-    }
+    let text = jws::to_base64url(signature);
+    let signatures = [
+        (
+            Some(signature.iter().rev().copied().collect()),
+            "The signature's bytes are in reverse order (little-endian): reverse them.",
+        ),
+        (
+            hexadecimal(signature).or_else(|| hexadecimal(text.as_bytes())),
+            "The signature is hexadecimal text: encode its bytes as base64url, not their hexadecimal.",
+        ),
+        (jws::base64url(signature).ok(), "The signature is in base64url twice: once is enough."),
+    ];
+    hints.extend(signatures.into_iter().filter_map(|(signature, hint)| {
+        verifies(key, rs256, signing_input, &signature?).then(|| hint.into())
+    }));
     hints
 }
 
@@ -289,6 +304,9 @@ fn check_reply(token: &Token, directory: &Path) -> Result<(String, bool), String
 }
 
 fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
+    if text.len() % 2 == 1 || !text.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
     let digits = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
     text.chunks(2).map(digits).collect()
 }

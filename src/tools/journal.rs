@@ -3,21 +3,21 @@
 //! The journal is for finding mistakes; the evidence is in [`received`](crate::received). So its
 //! errors change nothing: a full disk or a closed terminal stops neither the server nor a client.
 
+use super::json_string;
 use super::log::Log;
 use super::{Colours, shortened};
 use crate::refusal::Refusal;
 use crate::server::{Class, Event};
 use crate::time::rfc3339;
-use serde_json::Value;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 /// How much of a dropped datagram is kept.
 const MOST_BYTES_OF_A_DATAGRAM: usize = 2_048;
-/// Columns of a line on the terminal.
+/// Columns of a line on a terminal.
 const COLUMNS: usize = 100;
 
 /// Writes down what became of each datagram.
@@ -25,6 +25,7 @@ const COLUMNS: usize = 100;
 pub struct Journal {
     requests: Log,
     terminal: Option<SyncSender<String>>,
+    columns: usize,
     colours: Colours,
 }
 
@@ -33,9 +34,11 @@ impl Journal {
     #[must_use]
     pub fn new(directory: &Path, verbose: bool) -> Self {
         let terminal = verbose.then(printer);
+        let columns = if io::stderr().is_terminal() { COLUMNS } else { usize::MAX };
         Self {
             requests: Log::open(directory, "requests.jsonl"),
             terminal,
+            columns,
             colours: Colours::of(&io::stderr()),
         }
     }
@@ -45,14 +48,14 @@ impl Journal {
         self.requests.append(&json_line(class, event));
         if let Some(terminal) = &self.terminal {
             // Where nobody reads fast enough, a line is lost and not a datagram.
-            _ = terminal.try_send(terminal_line(class, event, self.colours));
+            _ = terminal.try_send(terminal_line(class, event, self.columns, self.colours));
         }
     }
 
     /// Writes down an error of the socket that concerns no datagram.
     pub fn write_error(&mut self, error: &io::Error) {
         let time = rfc3339(crate::time::now());
-        let error = Value::from(error.to_string());
+        let error = json_string(&error.to_string());
         self.requests
             .append(&format!("{{\"time\":\"{time}\",\"outcome\":\"socket_error\",\"detail\":{error}}}\n"));
         if let Some(terminal) = &self.terminal {
@@ -82,7 +85,7 @@ fn json_line(class: &Class, event: &Event) -> String {
     match outcome {
         Ok(_) => line.push_str("answered\""),
         Err(Refusal { reason, detail }) => {
-            _ = write!(line, "{}\",\"detail\":{}", reason.name(), Value::from(detail.as_str()));
+            _ = write!(line, "{}\",\"detail\":{}", reason.name(), json_string(detail));
         }
     }
     if let Some(group) = seen.group {
@@ -101,20 +104,20 @@ fn json_line(class: &Class, event: &Event) -> String {
         }
         _ => {
             let kept = &datagram[..datagram.len().min(MOST_BYTES_OF_A_DATAGRAM)];
-            _ = write!(line, ",\"datagram\":{}", Value::from(kept.escape_ascii().to_string()));
+            _ = write!(line, ",\"datagram\":{}", json_string(&kept.escape_ascii().to_string()));
         }
     }
     line.push_str("}\n");
     line
 }
 
-/// The line on the terminal: time, peer, group, what happened, why.
-fn terminal_line(class: &Class, event: &Event, colours: Colours) -> String {
+/// The line for the professor: time, peer, group, what happened, why.
+fn terminal_line(class: &Class, event: &Event, columns: usize, colours: Colours) -> String {
     let time = rfc3339(event.time);
     let group = event.seen.group.map_or("?", |group| &class.table[group].name);
     let seq_number = event.seen.seq_number.map_or("?".into(), |seq_number| seq_number.to_string());
     let mut line = format!("{} {:<21} {group:<10} ", &time[11..19], event.peer.to_string());
-    let room = COLUMNS.saturating_sub(line.len());
+    let room = columns.saturating_sub(line.len());
     match &event.outcome {
         Ok(0) => line += &colours.green(&format!("{seq_number} acknowledged, everyone is in")),
         Ok(next_number) => line += &colours.green(&format!("{seq_number} acknowledged, next {next_number}")),

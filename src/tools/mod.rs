@@ -51,3 +51,8 @@ pub(crate) fn shortened(text: &str, columns: usize) -> String {
     }
     text.chars().take(columns.saturating_sub(3)).chain("...".chars()).collect()
 }
+
+/// Text as a JSON string, in its quotes.
+pub(crate) fn json_string(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default() // a str can't fail
+}

@@ -5,6 +5,7 @@
 //! Done stays done: what counts is the last complete run, and a later start-over, perhaps a
 //! replayed 0, is shown beside it.
 
+use super::log::MOST_BYTES;
 use super::trial::Verdict;
 use super::{Colours, setup, shortened};
 use crate::fsm;
@@ -22,10 +23,14 @@ use std::time::Duration;
 
 /// How much of the end of `requests.jsonl` is looked at.
 const TAIL: u64 = 4 << 20;
-/// Columns of the terminal.
-const COLUMNS: usize = 100;
+/// How many damaged lines are named one by one.
+const MOST_WARNINGS: u64 = 10;
+/// Columns of a line at most: `watch` loses the line end behind one as wide as the terminal.
+const COLUMNS: usize = 99;
 /// Columns of a group's name, and of the indent below it.
 const INDENT: usize = 12;
+/// Most columns of a bar: beside the longest name there is room for a date.
+const BAR: usize = 30;
 
 /// What is known of a member in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +71,8 @@ pub struct History {
     started_over: u32,
     last_seen: Option<Duration>,
     last_refused: Option<Refused>,
-    trial: Option<(Verdict, u64, Duration)>,
+    /// The last verdict that stands, and how far the exam after it has come.
+    trial: [Option<(Verdict, u64, Duration)>; 2],
 }
 
 impl Run {
@@ -132,10 +138,10 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
     report.read_received(&logs.join("received.jsonl"))?;
     // These only add to what the evidence says, so an error of theirs changes nothing.
     for name in ["requests.1.jsonl", "requests.jsonl"] {
-        _ = read_tail(&logs.join(name), |request| report.add_request(request));
+        _ = read_tail(&logs.join(name), TAIL, |request| report.add_request(request));
     }
     for name in ["trial.1.jsonl", "trial.jsonl"] {
-        _ = read_tail(&logs.join(name), |verdict| report.add_verdict(verdict));
+        _ = read_tail(&logs.join(name), MOST_BYTES, |verdict| report.add_verdict(verdict));
     }
     Ok(report)
 }
@@ -148,18 +154,26 @@ impl Report {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(failed(&error)),
         };
+        let mut damaged = 0;
         whole_lines(&mut BufReader::with_capacity(1 << 16, file), |number, line| {
             self.records += 1;
             match Record::parse(line) {
                 Some(record) => self.add(&record),
-                None => self.warnings.push(format!(
-                    "{}: line {number} is not a whole record: look at it; the server will not start on it",
-                    path.display()
-                )),
+                None => {
+                    damaged += 1;
+                    if damaged <= MOST_WARNINGS {
+                        let path = path.display();
+                        let what = "is not a whole record: look at it; the server will not start on it";
+                        self.warnings.push(format!("{path}: line {number} {what}"));
+                    }
+                }
             }
             Ok(())
         })
         .map_err(|error| failed(&error))?;
+        if damaged > MOST_WARNINGS {
+            self.warnings.push(format!("{}: {damaged} lines are no whole records", path.display()));
+        }
         Ok(())
     }
 
@@ -181,7 +195,8 @@ impl Report {
             history.saw(time);
         }
         if reason.is_some_and(|reason| reason != Reason::LostOnPurpose) {
-            let detail = text("detail").unwrap_or_default().to_string();
+            // Printable ASCII, as the server wrote it, and nothing that could drive a terminal.
+            let detail = text("detail").unwrap_or_default().replace(|c: char| !(' '..='~').contains(&c), "?");
             history.last_refused = Some(Refused { time, reason: outcome.into(), detail, is_signed });
         }
         Some(())
@@ -193,8 +208,11 @@ impl Report {
         let history = &mut self.groups[self.table.find(text("group")?)?];
         let verdict = Verdict::ALL.into_iter().find(|verdict| Some(verdict.name()) == text("verdict"))?;
         let number = line.get("seq_number").and_then(Value::as_u64)?;
-        if !matches!(history.trial, Some((Verdict::Passed, ..))) {
-            history.trial = Some((verdict, number, parse_rfc3339(text("time")?)?));
+        let time = parse_rfc3339(text("time")?)?;
+        if !matches!(history.trial, [Some((Verdict::Passed, ..)), _]) {
+            let [last, under_way] = &mut history.trial;
+            *under_way = None;
+            *(if verdict.is_final() { last } else { under_way }) = Some((verdict, number, time));
         }
         Some(())
     }
@@ -205,8 +223,9 @@ impl Report {
         let now = now();
         let done = self.groups.iter().filter(|history| history.last_complete.is_some()).count();
         let started = self.groups.iter().filter(|history| history.records > 0).count();
+        let plural = if self.groups.len() == 1 { "" } else { "s" };
         let mut text = format!(
-            "{} UTC  {} groups: {done} done, {} under way, {} not started; {} records\n",
+            "{} UTC  {} group{plural}: {done} done, {} under way, {} not started; {} records\n",
             rfc3339(now)[..19].replace('T', " "),
             self.groups.len(),
             started - done,
@@ -218,7 +237,7 @@ impl Report {
         }
         if !self.others.is_empty() {
             let others =
-                self.others.iter().map(|(group, records)| format!("{} {records}", group.escape_debug()));
+                self.others.iter().map(|(group, records)| format!("{} {records}", group.escape_default()));
             text += "\nnot in the table, with records\n";
             text += &list("", others);
         }
@@ -265,12 +284,12 @@ fn notes(group: &Group, run: &Run, member: &Member) -> Vec<&'static str> {
 }
 
 /// Hands each whole JSON value of the end of a log to `each`.
-fn read_tail(path: &Path, mut each: impl FnMut(&Value) -> Option<()>) -> io::Result<()> {
+fn read_tail(path: &Path, most: u64, mut each: impl FnMut(&Value) -> Option<()>) -> io::Result<()> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-    let mut lines = BufReader::new(file.take(TAIL));
-    if length > TAIL {
+    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+    let mut lines = BufReader::new(file.take(most));
+    if length > most {
         lines.skip_until(b'\n')?;
     }
     for line in lines.split(b'\n') {
@@ -296,9 +315,10 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
     let mut text = format!("\n{head}\n");
     if history.records > 0 {
         text += &list("", facts(group, history, now));
+        let digits = group.members.to_string().len();
         text += &grid(run.members.iter().map(|(number, member)| {
             let mark = if member.is_corrected { "*" } else { "" };
-            format!("{number:>3} {}{mark} {}", member.matricula, clock(member.time, now))
+            format!("{number:>digits$} {}{mark} {}", member.matricula, clock(member.time, now))
         }));
         text += &list(
             "*",
@@ -311,25 +331,23 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
         }
         text += &list("sent under two numbers:", sent.iter().filter(|matricula| run.times(**matricula) > 1));
     }
-    if let Some((verdict, number, time)) = history.trial {
-        let time = clock(time, now);
+    for (verdict, number, time) in history.trial.iter().flatten() {
+        let time = clock(*time, now);
+        let line = || {
+            let (name, explanation) = (verdict.name(), verdict.explanation());
+            list("trial:", format!("{name} at number {number}, {time} UTC: {explanation}").split(' '))
+        };
         text += &match verdict {
             Verdict::Passed => colours.green(&format!("{:INDENT$}trial: passed at {time} UTC\n", "")),
-            fault => colours.red(&list(
-                "trial:",
-                format!("{} at number {number}, {time} UTC: {}", fault.name(), fault.explanation())
-                    .split(' '),
-            )),
+            _ if verdict.is_final() => colours.red(&line()),
+            _ => colours.yellow(&line()),
         };
     }
     if let Some(refused) = &history.last_refused {
         let time = clock(refused.time, now);
         let unverified = if refused.is_signed { "" } else { ", unverified" };
-        let line = format!(
-            "{:INDENT$}last refused at {time} UTC{unverified}: {}: {}",
-            "", refused.reason, refused.detail
-        );
-        text += &(colours.yellow(&shortened(&line, COLUMNS)) + "\n");
+        let line = format!("last refused at {time} UTC{unverified}: {}: {}", refused.reason, refused.detail);
+        text += &colours.yellow(&list("", line.split_ascii_whitespace()));
     }
     text
 }
@@ -358,7 +376,7 @@ fn facts(group: &Group, history: &History, now: Duration) -> Vec<String> {
 
 /// `[##..]`: members come in order, so those who are in stand first.
 fn bar(present: usize, members: usize) -> String {
-    let width = members.min(60);
+    let width = members.min(BAR);
     let full = present.min(members) * width / members;
     format!("[{}{}]", "#".repeat(full), ".".repeat(width - full))
 }
@@ -378,13 +396,13 @@ fn ago(time: Duration, now: Duration) -> String {
     }
 }
 
-/// Words behind an indent, broken into lines of at most 100 columns; nothing where there is none.
+/// Words behind an indent, broken into lines; nothing where there is none.
 fn list(label: &str, words: impl IntoIterator<Item: ToString>) -> String {
     let mut text = String::new();
     let mut line = format!("{:INDENT$}{label}", "");
     let mut is_empty = true;
     for word in words {
-        let word = word.to_string();
+        let word = shortened(&word.to_string(), COLUMNS - INDENT - label.len() - 1);
         if line.len() + 1 + word.len() > COLUMNS {
             text += &(line + "\n");
             line = " ".repeat(INDENT + label.len());
@@ -398,14 +416,14 @@ fn list(label: &str, words: impl IntoIterator<Item: ToString>) -> String {
     if is_empty { text } else { text + &line + "\n" }
 }
 
-/// Cells of one width behind an indent, as many in a line as 100 columns take.
+/// Cells of one width behind an indent, as many in a line as fit.
 fn grid(cells: impl Iterator<Item = String>) -> String {
     let cells: Vec<String> = cells.collect();
     let width = cells.iter().map(String::len).max().unwrap_or(0) + 2;
-    let in_a_line = ((COLUMNS - INDENT + 4) / width).max(1);
+    let in_a_line = ((COLUMNS - INDENT + 2) / width).max(1);
     let line = |cells: &[String]| {
         let cells = cells.iter().map(|cell| format!("{cell:<width$}")).collect::<String>();
-        format!("{:width$}{}\n", "", cells.trim_end(), width = INDENT - 2)
+        format!("{:INDENT$}{}\n", "", cells.trim_end())
     };
     cells.chunks(in_a_line).map(line).collect()
 }

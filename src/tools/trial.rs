@@ -4,15 +4,16 @@
 //! and its reply discarded; the third gets the right reply with a damaged HMAC; the fourth a
 //! well-signed reply with another `id_request`; the fifth the reply to the message before; the
 //! sixth the right reply. A client that goes on before the sixth has believed what it was told
-//! last; one that starts over has no patience.
+//! last; one that starts over has no patience. An exam begins with a message number 1.
 
+use super::json_string;
 use super::log::Log;
-use crate::claims;
+use crate::claims::{self, Request};
 use crate::jws;
 use crate::refusal::Reason;
 use crate::server::{Class, Event, Seen, read};
 use crate::time::rfc3339;
-use serde_json::Value;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,11 +37,17 @@ pub enum Verdict {
     ChangedMessage,
     /// It started over before the sixth copy.
     GaveUp,
+    /// So far it has sent a message once, and not again.
+    SentOnce,
+    /// So far it has sent a message again, but not until its right reply.
+    Unfinished,
+    /// It has got the right reply twice, and not taken it.
+    Disbelieved,
 }
 
 impl Verdict {
     /// Every verdict.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Passed,
         Self::NoReply,
         Self::DamagedHmac,
@@ -48,6 +55,9 @@ impl Verdict {
         Self::PreviousReply,
         Self::ChangedMessage,
         Self::GaveUp,
+        Self::SentOnce,
+        Self::Unfinished,
+        Self::Disbelieved,
     ];
 
     /// The name in `trial.jsonl`.
@@ -61,7 +71,17 @@ impl Verdict {
             Self::PreviousReply => "previous_reply",
             Self::ChangedMessage => "changed_message",
             Self::GaveUp => "gave_up",
+            Self::SentOnce => "sent_once",
+            Self::Unfinished => "unfinished",
+            Self::Disbelieved => "disbelieved",
         }
+    }
+
+    /// Whether it stands. One that doesn't says how far an exam has come, and is the last word on a
+    /// client that sends nothing more.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::SentOnce | Self::Unfinished | Self::Disbelieved)
     }
 
     /// What the client did, and what to mend.
@@ -77,23 +97,29 @@ impl Verdict {
             Self::PreviousReply => "took the reply to its message before for this one's: compare id_request",
             Self::ChangedMessage => "sent a new message when no right reply came: send the same bytes again",
             Self::GaveUp => "started over too soon: send the same bytes again, 8 times",
+            Self::SentOnce => "sent once so far: send the same bytes again until the right reply comes",
+            Self::Unfinished => "still at it, or stopped too soon: send the same bytes again, 8 times",
+            Self::Disbelieved => "did not take the right reply: how are its HMAC and id_request computed?",
         }
     }
 }
 
 /// A message as the examiner tells one from another.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Examined {
     /// The member's number; 0 starts over.
     number: u8,
     id_request: String,
     exp: Option<f64>,
+    peer: SocketAddr,
 }
 
 /// One group's examination.
 #[derive(Clone, Debug, Default)]
 struct Exam {
-    message: Examined,
+    /// The `id_request` of the 0 and of the 1 that it began with, to know late copies of them.
+    began_with: [String; 2],
+    message: Option<Examined>,
     /// How many copies of the message have come.
     copies: u32,
     /// The right reply to it, once there is one, and the one to the message before.
@@ -105,23 +131,41 @@ struct Exam {
 }
 
 impl Exam {
-    /// Counts a copy of a message; the verdict, if that shows the run's first fault.
+    /// The number of the message that is examined; 0 before the first.
+    fn number(&self) -> u8 {
+        self.message.as_ref().map_or(0, |message| message.number)
+    }
+
+    /// Whether a message is part of the exam, or begins another; else it is out of order, or a late
+    /// copy, and shows nothing.
+    fn concerns(&self, message: &Examined) -> bool {
+        let number = self.number();
+        match message.number {
+            0 => true, // a late copy takes the group back as well
+            1 if self.began_with[1] != message.id_request => true,
+            _ => message.number == number || message.number - 1 == number,
+        }
+    }
+
+    /// Counts a copy of a message that concerns the exam; the verdict, if that shows its first fault.
     fn take(&mut self, message: Examined, now: Duration) -> Option<Verdict> {
         let fault = self.fault(&message, now).filter(|_| !self.has_failed);
         self.has_failed |= fault.is_some();
         if message.number == 0 {
-            *self = Self::default();
+            *self = Self { began_with: [message.id_request, String::new()], ..Self::default() };
             return fault;
         }
-        let is_next = message.number != self.message.number;
-        let is_anew = message.id_request != self.message.id_request && !self.is_open();
-        if message.number == 1 && (is_next || is_anew) {
-            *self = Self::default();
-        } else if is_next {
+        if self.begins_with(&message) {
+            let [zero, _] = std::mem::take(&mut self.began_with);
+            *self = Self { began_with: [zero, String::new()], ..Self::default() };
+        } else if message.number != self.number() {
             (self.copies, self.previous_reply) = (0, self.reply.take());
         }
+        if message.number == 1 {
+            self.began_with[1].clone_from(&message.id_request);
+        }
         self.copies += 1;
-        self.message = message;
+        self.message = Some(message);
         fault
     }
 
@@ -130,15 +174,27 @@ impl Exam {
         (1..LAST_COPY).contains(&self.copies)
     }
 
+    /// Whether a message begins an exam: a 1, unless it is this exam's, or was changed in the middle.
+    /// Another socket is a client that was started again, perhaps mended: it is examined from the start.
+    fn begins_with(&self, message: &Examined) -> bool {
+        message.number == 1
+            && self.message.as_ref().is_none_or(|current| {
+                let is_changed = message.id_request != current.id_request;
+                current.number != 1 || is_changed && (!self.is_open() || message.peer != current.peer)
+            })
+    }
+
     fn fault(&self, message: &Examined, now: Duration) -> Option<Verdict> {
-        let has_expired = self.message.exp.is_some_and(|exp| exp <= now.as_secs_f64());
-        if !self.is_open() {
+        let current = self.message.as_ref().filter(|_| self.is_open())?;
+        let has_expired = current.exp.is_some_and(|exp| exp <= now.as_secs_f64());
+        let is_late = message.number == 0 && self.began_with[0] == message.id_request;
+        if is_late || self.begins_with(message) && message.peer != current.peer {
             None
-        } else if message.number == 0 {
+        } else if message.number < current.number {
             Some(Verdict::GaveUp)
-        } else if message.number == self.message.number {
+        } else if message.number == current.number {
             match self.copies {
-                _ if message.id_request == self.message.id_request || has_expired => None,
+                _ if message.id_request == current.id_request || has_expired => None,
                 5 => Some(Verdict::PreviousReply), // that reply asked for this number
                 _ => Some(Verdict::ChangedMessage),
             }
@@ -149,6 +205,16 @@ impl Exam {
                 4 => Verdict::OtherIdRequest,
                 _ => Verdict::PreviousReply,
             })
+        }
+    }
+
+    /// How far an exam without fault has come, if that is to be written down.
+    fn standing(&self) -> Option<Verdict> {
+        match self.copies {
+            1 if !self.has_failed => Some(Verdict::SentOnce),
+            2 if !self.has_failed => Some(Verdict::Unfinished),
+            8 if !self.has_failed => Some(Verdict::Disbelieved),
+            _ => None,
         }
     }
 }
@@ -171,19 +237,25 @@ impl Trial {
     pub fn loses(&mut self, class: &Class, event: &mut Event) -> bool {
         let Ok(message) = read(class, event.datagram, event.time, &mut Seen::default()) else { return false };
         let Ok(number) = u8::try_from(message.request.seq_number) else { return false };
-        let exam = &mut self.exams[message.group];
-        let current = exam.message.number;
-        if current != 0 && ![0, current, current.saturating_add(1)].contains(&number) {
-            return false; // out of order, or a late copy
+        let group = message.group;
+        let Request { exp, .. } = message.request;
+        let examined = Examined { number, id_request: message.id_request, exp, peer: event.peer };
+        let exam = &mut self.exams[group];
+        if !exam.concerns(&examined) {
+            return false;
         }
-        let examined = Examined { number, id_request: message.id_request, exp: message.request.exp };
-        let (shown_by, copies) = (current, exam.copies);
-        if let Some(verdict) = exam.take(examined, event.time) {
-            self.write(class, message.group, event.time, shown_by, copies, verdict);
+        let (shown_by, copies) = (exam.number(), exam.copies);
+        let fault = exam.take(examined, event.time);
+        let (standing, copies_now) = (exam.standing(), exam.copies);
+        if let Some(fault) = fault {
+            self.write(class, group, event.time, shown_by, copies, fault);
         }
-        let is_lost = number > 0 && self.exams[message.group].copies == 1;
+        if let Some(standing) = standing {
+            self.write(class, group, event.time, number, copies_now, standing);
+        }
+        let is_lost = copies_now == 1;
         if is_lost {
-            event.seen.group = Some(message.group);
+            event.seen.group = Some(group);
             event.seen.seq_number = Some(message.request.seq_number);
             event.outcome = Err(Reason::LostOnPurpose.because("trial, copy 1 of 6: discarded"));
         }
@@ -194,7 +266,8 @@ impl Trial {
     pub fn carries(&mut self, class: &Class, event: &mut Event, reply: String) -> Option<String> {
         let (Some(group), Ok(next_number)) = (event.seen.group, &event.outcome) else { return Some(reply) };
         let exam = &mut self.exams[group];
-        if event.seen.seq_number != Some(exam.message.number.into()) || exam.message.number == 0 {
+        let number = exam.number();
+        if number == 0 || event.seen.seq_number != Some(number.into()) {
             return Some(reply);
         }
         exam.reply = Some(reply.clone());
@@ -208,8 +281,8 @@ impl Trial {
             4 => (Some(other()), "a reply with another id_request"),
             5 => (Some(exam.previous_reply.clone().unwrap_or_else(other)), "the reply to another message"),
             _ => {
-                let (number, copies) = (exam.message.number, exam.copies);
-                if copies == LAST_COPY && exam.passed + 1 == number {
+                if exam.passed == number - 1 {
+                    let copies = exam.copies;
                     exam.passed = number;
                     if number == class.table[group].members && !exam.has_failed {
                         self.write(class, group, event.time, number, copies, Verdict::Passed);
@@ -234,7 +307,7 @@ impl Trial {
         verdict: Verdict,
     ) {
         let (time, group, name) = (rfc3339(time), &class.table[group].name, verdict.name());
-        let detail = Value::from(verdict.explanation());
+        let detail = json_string(verdict.explanation());
         self.log.append(&format!(
             "{{\"time\":\"{time}\",\"group\":\"{group}\",\"seq_number\":{number},\"copies\":{copies},\
              \"verdict\":\"{name}\",\"detail\":{detail}}}\n"

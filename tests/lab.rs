@@ -1,0 +1,379 @@
+//! The rest of the lab kit: the lossy network, the explanations, a class of one's own, and the help
+//! as the whole truth. The examiner has a file of its own.
+
+mod common;
+
+use common::{Class, Client, PROGRAM, RS256, Server, Signer, claims, private_key, run, verified};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
+use udpsocket_jwt_server::claims::id_request;
+use udpsocket_jwt_server::jws::base64url;
+use udpsocket_jwt_server::tools::cli::HELP;
+
+static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));
+
+/// Runs a command line that ends by itself.
+fn ended(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// What a command line with a mistake is told.
+fn usage_error(arguments: &[&str]) -> String {
+    let output = ended(arguments);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]), "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// What the network did to a number of requests.
+#[derive(Debug, Default, PartialEq)]
+struct Losses {
+    requests: usize,
+    replies: usize,
+    answered: usize,
+}
+
+/// Sends the same good message many times under `--lose`; what became of it, and the replies.
+fn losses(percent: &str, requests: usize) -> (Losses, usize) {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", percent]);
+    let client = server.client();
+    let token = JAVALI.message("JAVALI", 1, 7);
+    let mut replies = 0;
+    let mut sent = 0;
+    while sent < requests {
+        let burst = 50.min(requests - sent); // as many as any socket's buffer holds
+        (0..burst).for_each(|_| client.send(&token));
+        sent += burst;
+        class.requests(sent); // a reply is sent before its line is written
+        replies += (0..).take_while(|_| client.receive(Duration::from_millis(1)).is_some()).count();
+    }
+    let mut losses = Losses::default();
+    for line in class.requests(requests) {
+        match (line["outcome"].as_str().unwrap(), line["detail"].as_str().unwrap_or_default()) {
+            ("answered", _) => losses.answered += 1,
+            ("lost_on_purpose", "the request was discarded: send it again") => losses.requests += 1,
+            ("lost_on_purpose", "its reply was discarded: send it again") => losses.replies += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    (losses, replies)
+}
+
+/// Where a binomial variable is found, but for one time in a million: within 5 sigma.
+fn five_sigma(trials: usize, probability: f64) -> RangeInclusive<f64> {
+    let mean = trials as f64 * probability;
+    let five_sigma = 5.0 * (mean * (1.0 - probability)).sqrt();
+    mean - five_sigma..=mean + five_sigma
+}
+
+#[test]
+fn lose_0_loses_nothing_and_lose_100_everything() {
+    assert_eq!(losses("0", 100), (Losses { answered: 100, ..Losses::default() }, 100));
+    assert_eq!(losses("100", 100), (Losses { requests: 100, ..Losses::default() }, 0));
+}
+
+#[test]
+fn lose_30_loses_that_share_of_the_requests_and_of_the_replies() {
+    let (losses, replies) = losses("30", 1_000);
+    assert_eq!(losses.requests + losses.replies + losses.answered, 1_000);
+    assert_eq!(losses.answered, replies, "what is logged as answered has come");
+    assert!(five_sigma(1_000, 0.3).contains(&(losses.requests as f64)), "{losses:?}");
+    let handled = 1_000 - losses.requests;
+    assert!(five_sigma(handled, 0.3).contains(&(losses.replies as f64)), "{losses:?}");
+}
+
+#[test]
+fn a_request_whose_reply_is_lost_is_recorded_and_one_that_is_lost_itself_is_not() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", "50"]);
+    let client = server.client();
+    for matricula in 0..40 {
+        client.send(JAVALI.message("JAVALI", 1, matricula));
+    }
+    let handled: Vec<_> = class
+        .requests(40)
+        .iter()
+        .zip(0_u64..)
+        .filter(|(line, _)| line["detail"] != "the request was discarded: send it again")
+        .map(|(_, matricula)| matricula)
+        .collect();
+    let recorded: Vec<_> =
+        class.received().iter().map(|record| record["matricula"].as_u64().unwrap()).collect();
+    assert_eq!(recorded, handled);
+    assert!((1..40).contains(&recorded.len()), "one in 2^40 runs ends here");
+}
+
+#[test]
+fn a_client_that_sends_again_gets_everyone_in_however_bad_the_network_is() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", "50"]);
+    let client = server.client();
+    for number in 1..=3 {
+        let token = JAVALI.message("JAVALI", number, 100 + number);
+        let reply = (0..1_000)
+            .find_map(|_| {
+                client.send(&token);
+                client.receive(Duration::from_millis(20))
+            })
+            .expect("three of four tries fail");
+        assert_eq!(verified(&reply)["next_number"], (number + 1) % 4);
+        while client.receive(Duration::from_millis(20)).is_some() {} // a late one is not the next one's
+    }
+    let recorded: Vec<_> =
+        class.received().iter().map(|record| record["matricula"].as_u64().unwrap()).collect();
+    assert_eq!(recorded, [101, 102, 103]);
+}
+
+#[test]
+fn the_client_in_bash_survives_lose_30() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", "30"]);
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client.sh"))
+        .args([&server.address.ip().to_string(), &server.address.port().to_string(), "HEARTBEAT", "1"])
+        .arg(private_key("HEARTBEAT", 2048))
+        .arg(class.directory.file("keys_priv/key_secret_for_hmac.txt"))
+        .envs([("TIMEOUT", "0.1"), ("STARTS", "10")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(class.received().last().unwrap()["seq_number"], 1);
+}
+
+#[test]
+fn percent_is_an_integer_from_0_to_100_and_no_trial_is_lossy_by_chance() {
+    let class = Class::new();
+    let directory = class.directory.path().to_str().unwrap();
+    for percent in ["101", "256", "-1", "x", "", "1.5", "30%", " 30", "0x10", "1e1"] {
+        let error = usage_error(&[&format!("--lose={percent}"), "127.0.0.1", "0", directory]);
+        let expected =
+            format!("--lose takes a PERCENT, an integer from 0 to 100, not \"{}\"", percent.escape_debug());
+        assert!(error.contains(&expected), "{error}");
+    }
+    assert!(usage_error(&["--lose"]).contains("--lose takes a value"));
+    let error = usage_error(&["--trial", "--lose", "30", "127.0.0.1", "0", directory]);
+    assert!(error.contains("--lose and --trial: choose one"), "{error}");
+    Server::start(&class, &["--trial", "--lose", "0"]);
+}
+
+/// The text of a token's payload.
+fn payload(token: &str) -> String {
+    String::from_utf8(base64url(token.split('.').nth(1).unwrap().as_bytes()).unwrap()).unwrap()
+}
+
+/// Signed requests that are refused, and why.
+fn refused() -> Vec<(String, &'static str)> {
+    let with =
+        |members: &str| JAVALI.sign(RS256, claims("JAVALI", 1, 7).replace('}', &format!(",{members}}}")));
+    vec![
+        (with(r#""seq_number":"1""#), "bad_claim"),
+        (with(r#""matricula":1.5"#), "bad_claim"),
+        (with(&format!(r#""seq_max":"{}\u0000\\""#, "\\\"".repeat(200))), "bad_claim"),
+        (with(r#""exp":1"#), "expired"),
+        (with(r#""nbf":9e9"#), "not_yet_valid"),
+        (with(r#""aud":"me""#), "wrong_audience"),
+        (with(&format!(r#""aud":"{}""#, "\u{1f393}".repeat(100))), "wrong_audience"),
+        (JAVALI.message("JAVALI", 2, 7), "out_of_order"),
+        (JAVALI.sign(r#"{"alg":"RS256"}"#, r#"{"group":"JAVALI"}"#), "bad_claim"),
+    ]
+}
+
+#[test]
+fn explain_answers_a_signed_refusal_with_its_reason_signed_and_smaller_than_the_request() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
+    let client = server.client();
+    for (number, (token, error)) in refused().into_iter().enumerate() {
+        client.send(&token);
+        let reply = client.receive(Duration::from_secs(5)).unwrap_or_else(|| panic!("{error}"));
+        let claims = verified(&reply);
+        let line = &class.requests(number + 1)[number];
+        assert_eq!((&claims["error"], &line["outcome"]), (&error.into(), &error.into()));
+        assert_eq!(claims["id_request"], id_request(payload(&token).as_bytes()).as_str());
+        let (told, logged) = (claims["detail"].as_str().unwrap(), line["detail"].as_str().unwrap());
+        assert!(logged.starts_with(told) && told.len() > 10, "{told} / {logged}");
+        assert!(claims["otp_number"].as_u64().unwrap() <= 20_000 && claims["otp_timestamp"].is_u64());
+        assert!(reply.len() < token.len(), "{error}: {} bytes for {}", reply.len(), token.len());
+
+        let text = payload(&reply);
+        let names = ["id_request", "error", "detail", "otp_number", "otp_timestamp"];
+        let places: Vec<_> =
+            names.iter().map(|name| text.find(&format!("\"{name}\":")).expect(name)).collect();
+        assert!(places.is_sorted() && places[0] == 1, "{text}");
+        assert_eq!(claims.as_object().unwrap().len(), names.len(), "{text}");
+    }
+    assert_eq!(class.received().len(), 0);
+    assert_eq!(client.next_number(&JAVALI.message("JAVALI", 1, 7)), 2, "what is right is answered as ever");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn explain_says_that_a_message_could_not_be_recorded() {
+    let class = Class::new();
+    // A limit to the size of its files is a disk that is full; the shell makes it an error, no signal.
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "bash", PROGRAM])
+        .args(["--quiet", "--no-sync", "--explain", "127.0.0.1", "0"])
+        .arg(class.directory.path());
+    let server = Server::spawn(command).unwrap();
+    let token = JAVALI.message("JAVALI", 1, 7);
+    let client = server.client();
+    client.send(&token);
+    let reply = client.receive(Duration::from_secs(5)).expect("an explanation");
+    assert_eq!(verified(&reply)["error"], "not_recorded");
+    assert!(reply.len() < token.len());
+    assert_eq!(class.received().len(), 0);
+}
+
+#[test]
+fn explain_says_nothing_to_what_is_not_signed_and_without_it_nothing_is_explained() {
+    let class = Class::new();
+    let attacker = Signer::new("attacker", 2048);
+    let unsigned = [
+        "hello".to_string(),
+        "a".repeat(5_000),
+        "..".into(),
+        JAVALI.sign(r#"{"alg":"none"}"#, claims("JAVALI", 1, 7)),
+        JAVALI.sign(r#"{"alg":"RS256","crit":["exp"]}"#, claims("JAVALI", 1, 7)),
+        JAVALI.sign(RS256, "[]"),
+        JAVALI.message("FULANOS", 1, 7),
+        JAVALI.message("PINHAO", 1, 7),
+        attacker.message("JAVALI", 2, 7),
+    ];
+    let explained = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
+    silent(&explained.client(), &class, unsigned.into_iter());
+    drop(explained);
+
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync"]);
+    silent(&server.client(), &class, refused().into_iter().map(|(token, _)| token));
+}
+
+/// Sends what must not be answered.
+fn silent(client: &Client, class: &Class, tokens: impl ExactSizeIterator<Item = String>) {
+    let sent = tokens.len();
+    tokens.for_each(|token| client.send(token));
+    assert_eq!(class.requests(sent).len(), sent);
+    assert_eq!(client.receive(Duration::from_millis(20)), None);
+}
+
+/// `report` on a class: its text with single spaces, and its CSV.
+fn reported(directory: &Path) -> (String, String) {
+    let directory = directory.to_str().unwrap();
+    let text = |arguments: &[&str]| String::from_utf8(run(PROGRAM, arguments)).unwrap();
+    let shown = text(&["report", directory]);
+    let shown = shown.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    (shown, text(&["report", "--csv", directory]))
+}
+
+#[test]
+fn groups_json_takes_the_place_of_the_table_and_its_rosters_mark_who_is_missing_unknown_or_twice() {
+    let class = Class::new();
+    class
+        .directory
+        .write("groups.json", r#"{"JAVALI": [20240001, 20240002, 20240003], "My_own-1": 2, "EMPTY": [7]}"#);
+    class.directory.write("keys_pub/my_OWN-1.pem", Signer::new("NONAME", 2048).public_pem);
+    let server = Server::start(&class, &["--no-sync", "--quiet"]);
+    assert!(server.errors().contains("HEARTBEAT.pem: its name is that of no group"), "{}", server.errors());
+    let client = server.client();
+
+    // A roster refuses nobody: not who is unknown, nor who comes twice.
+    for (number, matricula, next_number) in [(1, 20_240_002, 2), (2, 666, 3), (3, 20_240_002, 0)] {
+        assert_eq!(client.next_number(&JAVALI.message("javali", number, matricula)), next_number);
+    }
+    let own = Signer::new("NONAME", 2048);
+    for (number, next_number) in [(1, 2), (2, 0)] {
+        assert_eq!(client.next_number(&own.message("MY_OWN-1", number, number)), next_number);
+    }
+    let outcomes = [
+        (own.message("My_own-1", 3, 7), "out_of_order"),
+        (JAVALI.message("HEARTBEAT", 1, 7), "unknown_group"),
+        (JAVALI.message("EMPTY", 1, 7), "no_key"),
+    ];
+    for (number, (token, outcome)) in outcomes.iter().enumerate() {
+        client.send(token);
+        assert_eq!(class.requests(6 + number).last().unwrap()["outcome"], *outcome);
+    }
+    let groups: BTreeSet<_> =
+        class.received().iter().map(|record| record["group"].as_str().unwrap().to_string()).collect();
+    assert_eq!(groups, BTreeSet::from(["JAVALI".into(), "My_own-1".into()]), "as the table spells them");
+
+    let (text, csv) = reported(class.directory.path());
+    for expected in [
+        "3 groups: 2 done, 0 under way, 1 not started; 5 records",
+        "missing: 20240001 20240003",
+        "unknown: 666",
+        "sent under two numbers: 20240002",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let notes: Vec<_> = csv.lines().map(|row| row.rsplit(',').next().unwrap()).collect();
+    let twice = "sent under two numbers";
+    assert_eq!(notes, ["note", "", twice, "unknown", twice, "", ""], "of EMPTY, JAVALI and My_own-1");
+}
+
+/// Each option that the help names, and whether it takes a value.
+fn options_of_the_help() -> Vec<(String, bool)> {
+    let words: Vec<&str> = HELP
+        .split([' ', '\n', '[', ']', ',', ';', ':', '(', ')', '.', '?'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_value = |word: Option<&&str>| word.is_some_and(|word| ["DIR", "FILE", "PERCENT"].contains(word));
+    let options = words.iter().enumerate().filter(|(_, word)| word.starts_with('-'));
+    let options = options.map(|(at, word)| (word.to_string(), is_value(words.get(at + 1))));
+    options.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[test]
+fn the_help_is_one_screen_and_names_every_option_that_there_is_and_no_other() {
+    assert!(HELP.lines().count() <= 24 && HELP.lines().all(|line| line.len() <= 80), "{HELP}");
+    assert!(HELP.is_ascii());
+    for arguments in [&["--help"][..], &["-h"], &["report", "--help"], &["check", "--help"]] {
+        let output = ended(arguments);
+        assert_eq!((output.status.code(), output.stdout), (Some(0), HELP.into()), "{arguments:?}");
+    }
+
+    // What it names, the parser knows: what follows it is the first mistake.
+    let named = options_of_the_help();
+    for (option, takes_a_value) in &named {
+        let value: &[&str] = if *takes_a_value { &["1"] } else { &[] };
+        let is_known = |command: &&[&str]| {
+            let error = usage_error(&[*command, &[option], value, &["--nonsense"]].concat());
+            error.contains("there is no option \"--nonsense\" here")
+        };
+        assert!([&[][..], &["report"], &["check"]].iter().any(is_known), "{option} is in the help alone");
+    }
+
+    // What the parser knows, it names.
+    let source = include_str!("../src/tools/cli.rs").rsplit_once("fn dispatch").unwrap().1;
+    let known: BTreeSet<_> = source.split('"').filter(|text| is_option(text)).collect();
+    let named: BTreeSet<_> = named.iter().map(|(option, _)| option.as_str()).collect();
+    assert_eq!(named, known);
+}
+
+/// `-x` or `--word`, the whole of it.
+fn is_option(text: &str) -> bool {
+    let name = text.trim_start_matches('-');
+    let is_word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    match text.len() - name.len() {
+        1 => name.len() == 1,
+        2 => name.len() > 1 && is_word,
+        _ => false,
+    }
+}
+
+#[test]
+fn an_explanation_has_no_next_number() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
+    let client = server.client();
+    client.send(JAVALI.message("JAVALI", 3, 7));
+    let claims = verified(&client.receive(Duration::from_secs(5)).unwrap());
+    assert_eq!(claims.get("next_number"), None::<&Value>);
+    assert!(claims["detail"].as_str().unwrap().contains("next_number would have been 1"));
+}

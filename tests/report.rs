@@ -1,0 +1,439 @@
+//! `report`: who is done, from the files alone, beside a running server or without one.
+
+mod common;
+
+use common::{Class, PROGRAM, Scratch, Server, Signer};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+use udpsocket_jwt_server::time::{now, rfc3339};
+
+const RECEIVED: &str = "received.jsonl";
+const REQUESTS: &str = "requests.jsonl";
+/// Columns of a line at most: `watch` loses the line end behind one as wide as a terminal of 100.
+const COLUMNS: usize = 99;
+
+/// What a report prints, says on standard error, and its status.
+struct Shown {
+    text: String,
+    errors: String,
+    status: i32,
+}
+
+/// Runs `report` on a directory.
+fn report(directory: &Path, options: &[&str]) -> Shown {
+    let output = Command::new(PROGRAM)
+        .arg("report")
+        .args(options)
+        .arg(directory)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Shown {
+        text: String::from_utf8(output.stdout).unwrap(),
+        errors: String::from_utf8(output.stderr).unwrap(),
+        status: output.status.code().unwrap(),
+    }
+}
+
+/// The text of a report that finds nothing wrong. Whatever it shows, it fits the terminal and can't
+/// drive it.
+fn text(directory: &Path) -> String {
+    let Shown { text, errors, status } = report(directory, &[]);
+    assert_eq!((errors.as_str(), status), ("", 0), "{text}");
+    assert_fits(&text);
+    text
+}
+
+fn assert_fits(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= COLUMNS, "{} columns: {line}", line.chars().count());
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert_eq!(line, line.trim_end(), "nothing stands at a line's end");
+    }
+}
+
+/// The part of a report about one group.
+fn part<'a>(text: &'a str, group: &str) -> &'a str {
+    let found = text.split("\n\n").find(|part| part.split_whitespace().next() == Some(group));
+    found.unwrap_or_else(|| panic!("{group} is not in {text}"))
+}
+
+/// Asserts that a group's part shows each of these.
+fn shows(text: &str, group: &str, what: &[&str]) {
+    let part = part(text, group);
+    for what in what {
+        assert!(part.contains(what), "{what:?} is not in\n{part}");
+    }
+}
+
+/// A record's line: of a group, a member's number and matricula, so many minutes after 22:00.
+fn record(group: &str, seq_number: u64, matricula: u64, minute: u64) -> String {
+    let time = rfc3339(Duration::from_millis(1_699_999_220_123 + 60_000 * minute));
+    format!(
+        "{{\"time\":\"{time}\",\"peer\":\"192.0.2.7:50000\",\"group\":\"{group}\",\
+         \"seq_number\":{seq_number},\"seq_max\":null,\"matricula\":{matricula},\"token\":\"eyJ.eyJ.c2ln\"}}\n"
+    )
+}
+
+/// The records of one group, a minute apart.
+fn records(group: &str, messages: &[(u64, u64)]) -> String {
+    (0..).zip(messages).map(|(minute, (sn, matricula))| record(group, *sn, *matricula, minute)).collect()
+}
+
+/// A class's files: its table and its records.
+fn class(table: &str, received: &str) -> Scratch {
+    let directory = Scratch::new();
+    directory.write("groups.json", table);
+    directory.write(RECEIVED, received);
+    directory
+}
+
+#[test]
+fn without_a_file_or_with_an_empty_one_every_group_is_shown_as_not_started() {
+    let directory = Scratch::new();
+    for is_empty in [false, true] {
+        if is_empty {
+            directory.write(RECEIVED, "");
+        }
+        let shown = text(directory.path());
+        assert!(shown.contains("6 groups: 0 done, 0 under way, 6 not started; 0 records"), "{shown}");
+        for group in ["JAVALI", "PINHAO", "BISSAU", "NONAME", "SOQUETINHO", "HEARTBEAT"] {
+            shows(&shown, group, &["not started"]);
+        }
+        let csv = report(directory.path(), &["--csv"]).text;
+        assert_eq!(csv.lines().count(), 1 + 3 * 4 + 4 + 1);
+        assert!(csv.lines().skip(1).all(|row| row.ends_with(",,,not started,")), "{csv}");
+    }
+    assert!(!directory.file(REQUESTS).exists(), "a report writes nothing");
+}
+
+#[test]
+fn a_directory_that_is_none_is_named() {
+    let directory = Scratch::new();
+    let missing = directory.file("missing");
+    let Shown { text, errors, status } = report(&missing, &[]);
+    assert_eq!((text.as_str(), status), ("", 1));
+    assert!(errors.contains(&format!("{}: there is no such directory", missing.display())), "{errors}");
+}
+
+#[test]
+fn beside_a_running_server_it_shows_who_is_done_who_is_not_and_what_was_refused() {
+    let class = Class::new();
+    let server = Server::start(&class, &[]);
+    let client = server.client();
+    let [javali, noname] = ["JAVALI", "NONAME"].map(|group| Signer::new(group, 2048));
+    for sn in 1..=3 {
+        client.ask(&javali.message("JAVALI", sn, 20_240_000 + sn));
+    }
+    client.ask(&noname.message("NONAME", 1, 20_249_001));
+    client.send(noname.message("NONAME", 3, 20_249_003));
+    client.send(noname.message("HEARTBEAT", 1, 20_249_003)); // another group's key
+    client.send("hello");
+    class.requests(7);
+
+    let shown = text(class.directory.path());
+    assert!(shown.contains("6 groups: 1 done, 1 under way, 4 not started; 4 records"), "{shown}");
+    shows(&shown, "JAVALI", &["[###]  done at ", "state 3, next_number 0", "last seen 0 s ago", "20240003"]);
+    shows(&shown, "NONAME", &["[#...]  1 of 4 in", "state 1, next_number 2", "1 20249001"]);
+    shows(&shown, "NONAME", &[" UTC: out_of_order: seq_number is 3 in state 1; next_number"]);
+    shows(&shown, "HEARTBEAT", &["[.]  not started", " UTC, unverified: bad_signature"]);
+    assert!(!part(&shown, "NONAME").contains("unverified"));
+    assert!(!part(&shown, "HEARTBEAT").contains("last seen"), "nobody has shown that it was they");
+
+    // A line that is just being written is none yet.
+    let mut file = OpenOptions::new().append(true).open(class.directory.file(RECEIVED)).unwrap();
+    file.write_all(&record("NONAME", 2, 20_249_002, 0).as_bytes()[..150]).unwrap();
+    assert!(text(class.directory.path()).contains("; 4 records"));
+}
+
+#[test]
+fn while_records_are_appended_every_report_is_whole_and_none_falls_behind_the_one_before() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--no-sync"]);
+    let stop = AtomicBool::new(false);
+    let counts: Vec<u64> = thread::scope(|scope| {
+        scope.spawn(|| {
+            let signer = Signer::new("HEARTBEAT", 2048);
+            let client = server.client();
+            // Not for ever, should a report fail.
+            for seq_number in [1, 0].into_iter().cycle().take(20_000) {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                client.ask(&signer.message("HEARTBEAT", seq_number, 7));
+            }
+        });
+        let counts = (0..30).map(|_| {
+            let shown = text(class.directory.path());
+            let (_, count) = shown.lines().next().unwrap().split_once("started; ").unwrap();
+            count.trim_end_matches(" records").parse().unwrap()
+        });
+        let counts = counts.collect();
+        stop.store(true, Ordering::Relaxed);
+        counts
+    });
+    assert!(counts.is_sorted() && counts[0] < counts[29], "{counts:?}");
+}
+
+#[test]
+fn any_table_fits_100_columns() {
+    // Names of every length, as many members as there may be, the longest matriculas, corrected.
+    let longest = "G".repeat(32);
+    let class_of_200 = |name: &dyn Fn(u64) -> String| {
+        let table: Vec<_> = (0..200).map(|group| format!("\"{}\": 30", name(group))).collect();
+        let received: String = (0..200)
+            .map(|group| {
+                let messages: Vec<_> =
+                    (1..=group % 31).map(|sn| (sn, 20_240_000 + 100 * group + sn)).collect();
+                records(&name(group), &messages)
+            })
+            .collect();
+        class(&format!("{{{}}}", table.join(",")), &received)
+    };
+    for directory in
+        [class_of_200(&|group| format!("GROUP-{group:03}")), class_of_200(&|group| format!("{group:032}"))]
+    {
+        let shown = text(directory.path());
+        assert!(shown.contains("200 groups: 6 done, 187 under way, 7 not started"), "{shown}");
+        assert_eq!(report(directory.path(), &["--csv"]).text.lines().count(), 1 + 200 * 30);
+    }
+    let messages: Vec<_> = (1..=255).flat_map(|sn| [(sn, u64::MAX - sn), (sn, u64::MAX)]).collect();
+    let started_over: Vec<_> = (0..300).map(|count| (count % 2, u64::MAX)).collect();
+    for (members, messages) in [(255, &messages[..]), (255, &messages[..200]), (1, &started_over), (60, &[])]
+    {
+        let directory = class(&format!("{{\"{longest}\": {members}}}"), &records(&longest, messages));
+        text(directory.path());
+    }
+    let roster: Vec<_> = (1..=255).map(|sn| (u64::MAX - 1_000 * sn).to_string()).collect();
+    let table = format!("{{\"{longest}\": [{}]}}", roster.join(","));
+    let directory = class(&table, &records(&longest, &messages));
+    directory.write(
+        REQUESTS,
+        format!(
+            "{{\"time\":\"{}\",\"peer\":\"[::1]:9\",\"outcome\":\"bad_signature\",\
+             \"detail\":\"{}\",\"group\":\"{longest}\"}}\n",
+            rfc3339(now()),
+            "é and much more of that ".repeat(9) + &"x".repeat(300)
+        ),
+    );
+    shows(&text(directory.path()), &longest, &["missing:", "unknown:", "sent under two numbers:", "..."]);
+}
+
+/// What came later, what is shown of it, and the matriculas that count.
+type Later<'a> = (&'a [(u64, u64)], &'a [&'a str], [u64; 3]);
+
+#[test]
+fn done_stays_done_and_what_came_later_is_shown_beside_it() {
+    let complete = [(1, 11), (2, 12), (3, 13)];
+    let table: [Later; 6] = [
+        (&[], &["state 3, next_number 0"], [11, 12, 13]),
+        (
+            &[(0, 0)],
+            &["state 0, next_number 1", "a new run has 0 of 3 in", "started over once"],
+            [11, 12, 13],
+        ),
+        (
+            &[(0, 0), (1, 21), (2, 22)],
+            &["state 2, next_number 3", "a new run has 2 of 3 in", "started over once"],
+            [11, 12, 13],
+        ),
+        (
+            &[(0, 0), (0, 1), (1, 21), (0, 0), (1, 31)],
+            &["a new run has 1 of 3 in", "started over 2 times"],
+            [11, 12, 13],
+        ),
+        (
+            &[(0, 0), (1, 21), (2, 22), (3, 23)],
+            &["state 3, next_number 0", "started over once"],
+            [21, 22, 23],
+        ),
+        (&[(3, 14), (3, 13)], &["3 13*", "corrected"], [11, 12, 13]),
+    ];
+    for (later, shown, matriculas) in table {
+        let directory = class(r#"{"ALFA": 3}"#, &records("ALFA", &[&complete, later].concat()));
+        let text = text(directory.path());
+        shows(&text, "ALFA", &["[###]  done at "]);
+        shows(&text, "ALFA", shown);
+        let csv = report(directory.path(), &["--csv"]).text;
+        let counted: Vec<u64> =
+            csv.lines().skip(1).map(|row| row.split(',').nth(2).unwrap().parse().unwrap()).collect();
+        assert_eq!(counted, matriculas);
+        assert!(csv.lines().skip(1).all(|row| row.split(',').nth(4) == Some("complete")));
+    }
+    // The time is when the last number was first in, not when it was corrected.
+    let corrected = records("ALFA", &[(1, 11), (2, 12), (3, 13), (3, 14)]);
+    shows(&text(class(r#"{"ALFA": 3}"#, &corrected).path()), "ALFA", &["done at 2023-11-14 22:02:20 UTC"]);
+}
+
+#[test]
+fn a_corrected_matricula_is_marked_and_the_later_one_counts() {
+    let directory =
+        class(r#"{"ALFA": 3, "BETA": 3}"#, &records("ALFA", &[(1, 77), (1, 19), (2, 12), (2, 12)]));
+    let shown = text(directory.path());
+    shows(&shown, "ALFA", &["1 19* ", "2 12 ", "* corrected"]);
+    assert!(!part(&shown, "ALFA").contains(" 77"), "{shown}");
+    assert!(!part(&shown, "BETA").contains("corrected"), "{shown}");
+}
+
+#[test]
+fn with_a_roster_it_says_who_is_missing_unknown_or_sent_under_two_numbers() {
+    let table = r#"{"ALFA": [101, 102, 103, 104], "BETA": [201, 202], "GAMA": 2}"#;
+    let received = records("ALFA", &[(1, 101), (2, 999), (3, 101)])
+        + &records("BETA", &[(1, 202), (2, 201)])
+        + &records("GAMA", &[(1, 7), (2, 7)]);
+    let directory = class(table, &received);
+    let shown = text(directory.path());
+    shows(&shown, "ALFA", &["missing: 102 103 104", "unknown: 999", "sent under two numbers: 101"]);
+    for label in ["missing", "unknown", "two numbers"] {
+        assert!(!part(&shown, "BETA").contains(label), "{shown}");
+    }
+    shows(&shown, "GAMA", &["sent under two numbers: 7"]);
+    assert!(!part(&shown, "GAMA").contains("unknown"), "{shown}");
+    let csv = report(directory.path(), &["--csv"]).text;
+    let notes: Vec<_> = csv.lines().skip(1).map(|row| row.rsplit(',').next().unwrap()).collect();
+    let twice = "sent under two numbers";
+    assert_eq!(notes, [twice, "unknown", twice, "", "", "", twice, twice]);
+}
+
+#[test]
+fn the_last_refused_request_is_shown_with_its_reason_and_a_stranger_is_marked() {
+    let directory = class(r#"{"ALFA": 3, "BETA": 3, "GAMA": 3}"#, &record("ALFA", 1, 11, 0));
+    let request = |hour: u64, outcome: &str, group: &str| {
+        format!(
+            "{{\"time\":\"2023-11-15T{hour:02}:00:00.000Z\",\"peer\":\"192.0.2.7:5\",\"outcome\":\"{outcome}\",\
+             \"detail\":\"for a reason\",\"group\":\"{group}\"}}\n"
+        )
+    };
+    directory.write("requests.1.jsonl", request(1, "expired", "ALFA") + &request(2, "expired", "BETA"));
+    let torn = &request(9, "expired", "ALFA")[..90];
+    directory.write(
+        REQUESTS,
+        "half a line\n".to_string()
+            + &request(3, "out_of_order", "ALFA")
+            + &request(4, "bad_signature", "GAMA")
+            + &request(5, "answered", "ALFA")
+            + &request(6, "lost_on_purpose", "ALFA")
+            + &request(7, "bad_signature", "NOBODY")
+            + torn,
+    );
+    let shown = text(directory.path());
+    let refused = |time: &str, what: &str| format!("last refused at 2023-11-15 {time}:00:00 UTC{what}");
+    shows(&shown, "ALFA", &[&refused("03", ": out_of_order: for a reason"), "(2023-11-15 05:00:00 UTC)"]);
+    shows(&shown, "BETA", &["not started", &refused("02", ": expired: for a reason")]);
+    shows(&shown, "GAMA", &["not started", &refused("04", ", unverified: bad_signature: for a reason")]);
+    assert!(!shown.contains("NOBODY"), "a name that a stranger made up: {shown}");
+}
+
+#[test]
+fn the_csv_is_exact_to_the_byte() {
+    let table = r#"{"ALFA": 3, "BETA": [201, 202], "GAMA": 1}"#;
+    let received = records("ALFA", &[(1, 11), (2, 12), (2, 19), (3, 13), (0, 0), (1, 21)])
+        + &record("BETA", 1, 999, 59)
+        + &record("BETA", 1, 201, 60);
+    let directory = class(table, &received);
+    let Shown { text, errors, status } = report(directory.path(), &["--csv"]);
+    assert_eq!(
+        text,
+        "group,seq_number,matricula,acknowledged,run,note\r\n\
+         ALFA,1,11,2023-11-14T22:00:20.123Z,complete,\r\n\
+         ALFA,2,19,2023-11-14T22:02:20.123Z,complete,corrected\r\n\
+         ALFA,3,13,2023-11-14T22:03:20.123Z,complete,\r\n\
+         BETA,1,201,2023-11-14T23:00:20.123Z,current,corrected\r\n\
+         BETA,2,,,current,\r\n\
+         GAMA,1,,,not started,\r\n"
+    );
+    assert_eq!((errors.as_str(), status), ("", 0));
+}
+
+#[test]
+fn the_keys_and_the_logs_may_be_elsewhere() {
+    let keys = class(r#"{"ALFA": 1}"#, "");
+    let logs = class(r#"{"OTHER": 9}"#, &record("ALFA", 1, 11, 0));
+    let [keys, logs] = [&keys, &logs].map(|directory| directory.path().to_str().unwrap());
+    let elsewhere = Scratch::new();
+    let shown = report(elsewhere.path(), &["--keys", keys, "--logs", logs]);
+    shows(&shown.text, "ALFA", &["done at"]);
+    assert!(!shown.text.contains("OTHER"));
+}
+
+#[test]
+fn records_of_groups_that_the_table_lacks_are_counted_and_cannot_drive_the_terminal() {
+    let received = record("ALFA", 1, 11, 0)
+        + &records("GONE", &[(1, 11), (2, 12)])
+        + &record("\\u001b[2J\\r\\n\\u009b7m\\u202e", 1, 5, 0)
+        + &record(&"long".repeat(60), 1, 5, 0);
+    let directory = class(r#"{"ALFA": 1}"#, &received);
+    let hostile = |group: &str| {
+        format!(
+            "{{\"time\":\"2023-11-15T01:00:00.000Z\",\"peer\":\"192.0.2.7:5\",\"outcome\":\"bad_claim\",\
+             \"detail\":\"\\u001b[2J\\r\\nmade up\\u009b\",\"group\":\"{group}\"}}\n"
+        )
+    };
+    directory.write(REQUESTS, hostile("ALFA") + &hostile("\\u001b[2J"));
+    let shown = text(directory.path());
+    let others = shown.split("\n\n").last().unwrap();
+    assert!(others.contains("not in the table") && others.contains("GONE 2"), "{others}");
+    assert_eq!(report(directory.path(), &["--csv"]).text.lines().count(), 2);
+}
+
+#[test]
+fn a_damaged_line_is_named_the_rest_shown_and_the_status_1() {
+    let directory = Scratch::new();
+    directory.write("groups.json", r#"{"ALFA": 2}"#);
+    let path = directory.write(
+        RECEIVED,
+        [
+            record("ALFA", 1, 11, 0).as_bytes(),
+            b"\x1b[2J\xff\n",
+            record("ALFA", 2, 12, 1).as_bytes(),
+            &vec![b'a'; 20_000],
+            b"\n\n",
+        ]
+        .concat(),
+    );
+    for options in [&[][..], &["--csv"]] {
+        let Shown { text, errors, status } = report(directory.path(), options);
+        assert_eq!(status, 1);
+        for line in [2, 4, 5] {
+            let named = format!("{}: line {line} is not a whole record", path.display());
+            assert!(errors.contains(&named), "{errors}");
+        }
+        assert_eq!(errors.lines().count(), 3, "{errors}");
+        assert_fits(&errors.replace(&path.display().to_string(), RECEIVED));
+        assert!(text.contains("11") && text.contains("12"), "{text}");
+    }
+    shows(&report(directory.path(), &[]).text, "ALFA", &["done at"]);
+}
+
+#[test]
+fn a_state_above_the_members_says_that_only_0_leaves_it() {
+    let directory = class(r#"{"ALFA": 2}"#, &records("ALFA", &[(1, 11), (2, 12), (3, 13)]));
+    shows(&text(directory.path()), "ALFA", &["done at", "state 3, only 0 leaves it"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn colour_is_for_terminals_and_not_under_no_color() {
+    let directory = class(r#"{"ALFA": 1}"#, &record("ALFA", 1, 11, 0));
+    assert!(!report(directory.path(), &[]).text.contains('\x1b'), "a pipe");
+    // util-linux's `script` gives a command a terminal of its own.
+    let on_a_terminal = |no_color: Option<&str>| {
+        let report = format!("'{PROGRAM}' report '{}'", directory.path().display());
+        let mut command = Command::new("script");
+        command.args(["-qec", &report, "/dev/null"]).env_remove("NO_COLOR").stdin(Stdio::null());
+        command.envs(no_color.map(|value| ("NO_COLOR", value)));
+        command.output().ok().map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let Some(coloured) = on_a_terminal(None) else {
+        eprintln!("NOT TESTED: colour on a terminal: there is no script (util-linux) here");
+        return;
+    };
+    assert!(coloured.contains("\x1b[32mALFA"), "{coloured:?}");
+    assert!(on_a_terminal(Some("")).unwrap().contains("\x1b[32m"), "an empty NO_COLOR counts as none");
+    assert!(!on_a_terminal(Some("1")).unwrap().contains('\x1b'));
+}

@@ -1,0 +1,638 @@
+//! `--trial`: clients with one fault each are examined, and each is told its fault.
+//!
+//! The clients take no time: a datagram's line in `requests.jsonl` is written after its reply is
+//! sent, so once the line is there, whatever was sent has arrived.
+
+mod common;
+
+use common::{Class, Client, PROGRAM, RS256, SECRET, Server, Signer, claims, private_key, run};
+use ring::hmac;
+use serde_json::Value;
+use std::cell::Cell;
+use std::process::Command;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use udpsocket_jwt_server::claims::id_request;
+use udpsocket_jwt_server::jws::base64url;
+use udpsocket_jwt_server::time::now;
+
+/// Copies of a message until its right reply comes.
+const COPIES: usize = 6;
+
+/// Each group's signer: a message is signed many times here.
+static SIGNERS: LazyLock<[(&str, Signer); 3]> =
+    LazyLock::new(|| Class::GROUPS.map(|group| (group, Signer::new(group, 2048))));
+
+/// A server that examines, and how much was sent to it.
+struct Trial {
+    class: Class,
+    server: Server,
+    sent: Cell<usize>,
+}
+
+impl Trial {
+    fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(options: &[&str]) -> Self {
+        let class = Class::new();
+        let server = Server::start(&class, &[&["--trial", "--no-sync", "--quiet"], options].concat());
+        Self { class, server, sent: Cell::new(0) }
+    }
+
+    /// Sends a datagram; what came back, once the server is done with it.
+    fn answer(&self, client: &Client, datagram: &str) -> Option<String> {
+        client.send(datagram);
+        self.sent.set(self.sent.get() + 1);
+        let start = Instant::now();
+        while self.class.directory.read("requests.jsonl").lines().count() < self.sent.get() {
+            assert!(start.elapsed() < Duration::from_secs(10), "waited in vain for a line");
+            std::thread::sleep(Duration::from_micros(200)); // a message is sent a thousand times here
+        }
+        client.receive(Duration::from_micros(1))
+    }
+
+    /// Sends so many copies of a message; what came back for each.
+    fn answers(&self, client: &Client, message: &Message, copies: usize) -> Vec<Option<String>> {
+        (0..copies).map(|_| self.answer(client, &message.token)).collect()
+    }
+
+    /// Sends the messages of these numbers as a sound client would; what they were.
+    fn goes_through(
+        &self,
+        client: &Client,
+        group: &str,
+        numbers: impl IntoIterator<Item = u64>,
+    ) -> Vec<Message> {
+        numbers
+            .into_iter()
+            .map(|number| {
+                let message = Message::new(group, number, "");
+                let answers = self.answers(client, &message, if number == 0 { 1 } else { COPIES });
+                let last = answers.last().unwrap().as_deref();
+                assert!(last.is_some_and(|reply| message.is_answered_by(reply)), "{group} {number}");
+                message
+            })
+            .collect()
+    }
+
+    /// The lines of `trial.jsonl` about a group: verdict and number.
+    fn verdicts(&self, group: &str) -> Vec<(String, u64)> {
+        common::lines(&self.class.directory.read("trial.jsonl"))
+            .iter()
+            .filter(|line| line["group"] == group)
+            .map(|line| {
+                let verdict = line["verdict"].as_str().unwrap().to_string();
+                (verdict, line["seq_number"].as_u64().unwrap())
+            })
+            .collect()
+    }
+
+    /// The verdicts that stand: those that don't are no fault.
+    fn final_verdicts(&self, group: &str) -> Vec<(String, u64)> {
+        let mut verdicts = self.verdicts(group);
+        verdicts.retain(|(name, _)| !["sent_once", "unfinished", "disbelieved"].contains(&name.as_str()));
+        verdicts
+    }
+
+    /// What `report` says of a group's trial, line by line.
+    fn report(&self, group: &str) -> Vec<String> {
+        let output = run(PROGRAM, &["report", self.class.directory.path().to_str().unwrap()]);
+        let output = String::from_utf8(output).unwrap();
+        let of_group = output.split("\n\n").find(|text| text.starts_with(&format!("{group} "))).unwrap();
+        let joined = of_group.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+        joined.split(" trial: ").skip(1).map(|text| format!("trial: {text}")).collect()
+    }
+
+    fn matriculas(&self, group: &str) -> Vec<(u64, u64)> {
+        let records = self.class.received();
+        let of_group = records.iter().filter(|record| record["group"] == group);
+        let number = |record: &Value, name: &str| record[name].as_u64().unwrap();
+        of_group.map(|record| (number(record, "seq_number"), number(record, "matricula"))).collect()
+    }
+}
+
+/// A signed message.
+struct Message {
+    token: String,
+    id_request: String,
+}
+
+impl Message {
+    /// A message unlike any other; `members` are more of its claims, with a comma behind each.
+    fn new(group: &str, number: u64, members: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let jti = NEXT.fetch_add(1, Ordering::Relaxed);
+        let payload =
+            claims(group, number, 100 + number).replacen('{', &format!(r#"{{{members}"jti":{jti},"#), 1);
+        let (_, signer) = SIGNERS.iter().find(|(name, _)| *name == group).unwrap();
+        let token = signer.sign(RS256, &payload);
+        Self { token, id_request: id_request(payload.as_bytes()) }
+    }
+
+    /// Whether this is the right reply, as section 8 has it.
+    fn is_answered_by(&self, reply: &str) -> bool {
+        hmac_verifies(reply) && claims_of(reply)["id_request"] == self.id_request.as_str()
+    }
+}
+
+fn hmac_verifies(reply: &str) -> bool {
+    let (signing_input, tag) = reply.rsplit_once('.').unwrap();
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    hmac::verify(&secret, signing_input.as_bytes(), &base64url(tag.as_bytes()).unwrap()).is_ok()
+}
+
+fn claims_of(reply: &str) -> Value {
+    serde_json::from_slice(&base64url(reply.split('.').nth(1).unwrap().as_bytes()).unwrap()).unwrap()
+}
+
+/// How a client behaves.
+#[derive(Clone, Copy)]
+struct Manners {
+    checks_hmac: bool,
+    id_request: Id,
+    sends_the_same_bytes: bool,
+    /// How often it sends a message that is not answered, and what it does then.
+    tries: usize,
+    then: Then,
+}
+
+/// Which `id_request` a client takes for its own.
+#[derive(Clone, Copy)]
+enum Id {
+    OfThisMessage,
+    OfAnyOfItsMessages,
+    Any,
+    None,
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    StartsOver,
+    GoesOn,
+    Ends,
+}
+
+/// The client of section 8.
+const SOUND: Manners = Manners {
+    checks_hmac: true,
+    id_request: Id::OfThisMessage,
+    sends_the_same_bytes: true,
+    tries: 8,
+    then: Then::StartsOver,
+};
+
+/// Clients with one fault, the verdict on each and the number that shows it.
+const FAULTY: [(&str, Manners, &str, u64); 12] = [
+    ("never retransmits", Manners { tries: 1, then: Then::Ends, ..SOUND }, "sent_once", 1),
+    ("retransmits only once", Manners { tries: 2, then: Then::Ends, ..SOUND }, "unfinished", 1),
+    ("ends after five tries", Manners { tries: 5, then: Then::Ends, ..SOUND }, "unfinished", 1),
+    ("goes on at once", Manners { tries: 1, then: Then::GoesOn, ..SOUND }, "no_reply", 1),
+    ("goes on after two tries", Manners { tries: 2, then: Then::GoesOn, ..SOUND }, "no_reply", 1),
+    ("ignores the HMAC", Manners { checks_hmac: false, ..SOUND }, "damaged_hmac", 1),
+    ("ignores id_request", Manners { id_request: Id::Any, ..SOUND }, "other_id_request", 1),
+    ("takes an old reply", Manners { id_request: Id::OfAnyOfItsMessages, ..SOUND }, "previous_reply", 2),
+    ("takes anything", Manners { checks_hmac: false, id_request: Id::Any, ..SOUND }, "damaged_hmac", 1),
+    ("signs anew each time", Manners { sends_the_same_bytes: false, ..SOUND }, "changed_message", 1),
+    (
+        "takes no reply for right",
+        Manners { id_request: Id::None, then: Then::Ends, ..SOUND },
+        "disbelieved",
+        1,
+    ),
+    ("starts over after three tries", Manners { tries: 3, ..SOUND }, "gave_up", 1),
+];
+
+impl Manners {
+    /// The `next_number` of a reply that the client believes. `ids` are those of its messages.
+    fn believes(self, reply: &str, ids: &[String]) -> Option<u64> {
+        let claims = claims_of(reply);
+        let is_of = |ids: &[String]| ids.iter().any(|id| claims["id_request"] == id.as_str());
+        let is_its_own = match self.id_request {
+            Id::OfThisMessage => is_of(&ids[ids.len() - 1..]),
+            Id::OfAnyOfItsMessages => is_of(ids),
+            Id::Any => true,
+            Id::None => false,
+        };
+        let is_believed = is_its_own && (!self.checks_hmac || hmac_verifies(reply));
+        is_believed.then(|| claims["next_number"].as_u64().unwrap())
+    }
+
+    /// A client's whole run, of at most 20 messages: whether it believes that everyone is in.
+    fn gets_through(self, trial: &Trial, group: &str, members: u64) -> bool {
+        let client = trial.server.client();
+        let mut ids = Vec::new();
+        let mut number = 1;
+        for _ in 0..20 {
+            let mut message = Message::new(group, number, "");
+            let next_number = (0..self.tries).find_map(|r#try| {
+                if r#try > 0 && !self.sends_the_same_bytes {
+                    message = Message::new(group, number, "");
+                }
+                ids.push(message.id_request.clone());
+                self.believes(&trial.answer(&client, &message.token)?, &ids)
+            });
+            number = match (next_number, self.then) {
+                (Some(0), _) => return true,
+                (Some(next_number), _) => next_number,
+                (None, Then::StartsOver) => 0,
+                (None, Then::GoesOn) if number < members => number + 1,
+                (None, _) => return false,
+            };
+        }
+        false
+    }
+}
+
+/// What a reply is, of those that the exam has.
+fn kind(reply: Option<&str>, message: &Message, previous: Option<&str>, next_number: u64) -> &'static str {
+    let Some(reply) = reply else { return "nothing" };
+    if Some(reply) == previous {
+        return "the previous reply";
+    }
+    let claims = claims_of(reply);
+    assert_eq!(claims["next_number"], next_number, "nothing else is wrong with it");
+    assert_eq!(claims.as_object().unwrap().len(), 4);
+    let tag = base64url(reply.rsplit('.').next().unwrap().as_bytes()).unwrap();
+    assert_eq!(tag.len(), 32, "a damaged HMAC is as long as any");
+    match (hmac_verifies(reply), claims["id_request"] == message.id_request.as_str()) {
+        (true, true) => "the right reply",
+        (true, false) => "another id_request",
+        (false, true) => "a damaged HMAC",
+        (false, false) => "two faults at once",
+    }
+}
+
+/// Takes a group's exam with seven copies of each message; what came back for each copy.
+fn seven_copies_of_each(trial: &Trial, group: &str, members: u64) -> Vec<Vec<&'static str>> {
+    let client = trial.server.client();
+    let mut previous: Option<String> = None;
+    (1..=members)
+        .map(|number| {
+            let message = Message::new(group, number, "");
+            let next_number = (number + 1) % (members + 1);
+            let answers = trial.answers(&client, &message, COPIES + 1);
+            let kinds = answers
+                .iter()
+                .map(|reply| kind(reply.as_deref(), &message, previous.as_deref(), next_number))
+                .collect();
+            previous = answers.into_iter().last().unwrap();
+            kinds
+        })
+        .collect()
+}
+
+fn sequence(fifth: &'static str) -> Vec<&'static str> {
+    let right = "the right reply";
+    vec!["nothing", "nothing", "a damaged HMAC", "another id_request", fifth, right, right]
+}
+
+fn standing(name: &str, number: u64) -> (String, u64) {
+    (name.into(), number)
+}
+
+#[test]
+fn the_sound_client_passes_for_groups_of_one_three_and_four() {
+    let trial = Trial::new();
+    for (group, members) in [("HEARTBEAT", 1), ("JAVALI", 3), ("NONAME", 4)] {
+        assert!(SOUND.gets_through(&trial, group, members), "{group}");
+        assert_eq!(trial.final_verdicts(group), [standing("passed", members)]);
+        let report = trial.report(group);
+        assert!(report.len() == 1 && report[0].starts_with("trial: passed at "), "{report:?}");
+        let expected: Vec<_> = (1..=members).map(|number| (number, 100 + number)).collect();
+        assert_eq!(trial.matriculas(group), expected, "{group}");
+    }
+}
+
+#[test]
+fn each_faulty_client_is_told_its_fault_and_passes_once_it_is_mended() {
+    for (fault, manners, verdict, number) in FAULTY {
+        let trial = Trial::new();
+        manners.gets_through(&trial, "JAVALI", 3);
+        let verdicts = trial.verdicts("JAVALI");
+        let shown = standing(verdict, number);
+        assert!(verdicts.contains(&shown), "{fault}: {verdicts:?}");
+        assert!(verdicts.iter().all(|(name, _)| name != "passed"), "{fault}: {verdicts:?}");
+        assert!(
+            trial.final_verdicts("JAVALI").iter().all(|verdict| *verdict == shown),
+            "{fault} is told another fault: {verdicts:?}"
+        );
+        let report = trial.report("JAVALI");
+        let line = format!("trial: {verdict} at number {number}, ");
+        assert!(report.iter().any(|text| text.starts_with(&line)), "{fault}: {report:?}");
+
+        assert!(SOUND.gets_through(&trial, "JAVALI", 3), "{fault}");
+        assert_eq!(trial.final_verdicts("JAVALI").last(), Some(&standing("passed", 3)), "{fault}");
+        let report = trial.report("JAVALI");
+        assert!(report.len() == 1 && report[0].starts_with("trial: passed at "), "{fault}: {report:?}");
+    }
+}
+
+#[test]
+fn each_copy_is_treated_as_the_exam_says_and_only_the_first_is_not_recorded() {
+    let trial = Trial::new();
+    let kinds = seven_copies_of_each(&trial, "JAVALI", 3);
+    let [first, later] = ["another id_request", "the previous reply"].map(sequence);
+    assert_eq!(kinds, [first, later.clone(), later]);
+
+    let outcomes: Vec<_> =
+        trial.class.requests(21).iter().map(|line| line["outcome"].as_str().unwrap().to_string()).collect();
+    for (copy, outcome) in outcomes.iter().enumerate() {
+        let is_examined = copy % (COPIES + 1) < COPIES - 1;
+        assert_eq!(outcome, if is_examined { "lost_on_purpose" } else { "answered" }, "copy {}", copy + 1);
+    }
+
+    let trial = Trial::new();
+    let client = trial.server.client();
+    let message = Message::new("NONAME", 1, "");
+    for (copies, records) in [(1, 0), (1, 1), (5, 1)] {
+        trial.answers(&client, &message, copies);
+        assert_eq!(trial.matriculas("NONAME").len(), records, "after {copies} more");
+    }
+}
+
+#[test]
+fn a_client_is_told_the_copy_of_each_datagram_in_requests_jsonl() {
+    let trial = Trial::new();
+    let client = trial.server.client();
+    trial.answers(&client, &Message::new("HEARTBEAT", 1, ""), COPIES);
+    for (copy, line) in trial.class.requests(COPIES).iter().take(COPIES - 1).enumerate() {
+        let detail = line["detail"].as_str().unwrap();
+        assert!(detail.starts_with(&format!("trial, copy {} of 6: ", copy + 1)), "{detail}");
+        assert_eq!((&line["group"], &line["seq_number"]), (&"HEARTBEAT".into(), &1.into()));
+    }
+}
+
+#[test]
+fn the_exam_is_the_same_each_time_and_for_every_group() {
+    let [first, second] = [(); 2].map(|()| {
+        let trial = Trial::new();
+        let kinds = [("JAVALI", 3), ("NONAME", 4), ("HEARTBEAT", 1)]
+            .map(|(group, members)| (seven_copies_of_each(&trial, group, members), trial.verdicts(group)));
+        kinds.to_vec()
+    });
+    assert_eq!(first, second);
+    assert_eq!(first[0].0, first[1].0[..3]);
+    assert_eq!(first[0].0[..1], first[2].0);
+}
+
+#[test]
+fn a_line_of_trial_jsonl_says_who_when_and_what_to_mend() {
+    let trial = Trial::new();
+    Manners { checks_hmac: false, ..SOUND }.gets_through(&trial, "JAVALI", 3);
+    let text = trial.class.directory.read("trial.jsonl");
+    let line = text.lines().find(|line| line.contains("damaged_hmac")).unwrap();
+    let (time, rest) = line.split_at(r#"{"time":"2024-01-01T00:00:00.000Z""#.len());
+    assert!(time.starts_with(r#"{"time":"20"#) && time.ends_with(r#"Z""#), "{line}");
+    assert!(
+        rest.starts_with(
+            r#","group":"JAVALI","seq_number":1,"copies":3,"verdict":"damaged_hmac","detail":"believed a "#
+        ),
+        "{line}"
+    );
+}
+
+#[test]
+fn groups_are_examined_independently() {
+    let trial = Trial::new();
+    let clients = [("JAVALI", trial.server.client()), ("NONAME", trial.server.client())];
+    for number in 1..=3 {
+        let messages = clients.each_ref().map(|(group, _)| Message::new(group, number, ""));
+        for copy in 1..=COPIES {
+            for ((group, client), message) in clients.iter().zip(&messages) {
+                let reply = trial.answer(client, &message.token);
+                let is_right = reply.is_some_and(|reply| message.is_answered_by(&reply));
+                assert_eq!(is_right, copy == COPIES, "{group} {number}, copy {copy}");
+            }
+        }
+    }
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
+    assert_eq!(trial.final_verdicts("NONAME"), []);
+    trial.goes_through(&clients[1].1, "NONAME", [4]);
+    assert_eq!(trial.final_verdicts("NONAME"), [standing("passed", 4)]);
+}
+
+#[test]
+fn nobody_without_the_key_can_do_anything_to_an_exam() {
+    let trial = Trial::new();
+    let (client, outsider) = (trial.server.client(), trial.server.client());
+    let attacker = Signer::new("attacker", 2048);
+    let another_group = Signer::new("NONAME", 2048);
+    for number in 1..=3 {
+        let message = Message::new("JAVALI", number, "");
+        for copy in 1..=COPIES {
+            for forged in (0..=3).map(|number| claims("JAVALI", number, 666)) {
+                for signer in [&attacker, &another_group] {
+                    assert_eq!(trial.answer(&outsider, &signer.sign(RS256, &forged)), None);
+                }
+            }
+            assert_eq!(trial.answer(&outsider, "JAVALI"), None);
+            let reply = trial.answer(&client, &message.token);
+            assert_eq!(reply.is_some_and(|reply| message.is_answered_by(&reply)), copy == COPIES);
+        }
+    }
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
+}
+
+/// As in the protocol itself, a captured token is of use until it expires: it can spoil a run, and
+/// the client that starts over is examined anew.
+#[test]
+fn who_replays_an_old_0_or_1_can_spoil_a_run_but_not_the_next() {
+    let trial = Trial::new();
+    let (client, outsider) = (trial.server.client(), trial.server.client());
+    let old = trial.goes_through(&client, "JAVALI", [0, 1]);
+    for (replayed, spoilt) in old.iter().zip([&["gave_up"][..], &[]]) {
+        trial.goes_through(&client, "JAVALI", [0]);
+        let shown = trial.final_verdicts("JAVALI").len();
+        trial.answers(&client, &Message::new("JAVALI", 1, ""), 3);
+        trial.answers(&outsider, replayed, 2);
+        let verdicts = trial.final_verdicts("JAVALI");
+        assert_eq!(verdicts[shown..].iter().map(|(name, _)| name).collect::<Vec<_>>(), spoilt);
+        trial.goes_through(&client, "JAVALI", 0..=3);
+        assert_eq!(trial.final_verdicts("JAVALI").last(), Some(&standing("passed", 3)));
+    }
+}
+
+#[test]
+fn late_copies_of_earlier_messages_of_the_run_show_nothing_whoever_sends_them() {
+    let trial = Trial::new();
+    let (client, outsider) = (trial.server.client(), trial.server.client());
+    let mut sent = trial.goes_through(&client, "JAVALI", [0]);
+    // A late 0 takes the group back, and the exam with it; but the client has not given up.
+    let first = Message::new("JAVALI", 1, "");
+    trial.answers(&client, &first, 2);
+    trial.answers(&outsider, &sent[0], 2);
+    trial.answers(&client, &first, COPIES);
+    sent = vec![first];
+    for number in 2..=3 {
+        let message = Message::new("JAVALI", number, "");
+        for copy in 1..=COPIES {
+            for old in &sent {
+                trial.answers(if copy % 2 == 0 { &client } else { &outsider }, old, 2);
+            }
+            let reply = trial.answer(&client, &message.token);
+            let is_right = reply.is_some_and(|reply| message.is_answered_by(&reply));
+            assert_eq!(is_right, copy == COPIES, "number {number}, copy {copy}");
+        }
+        sent.push(message);
+    }
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
+}
+
+#[test]
+fn starting_over_with_0_begins_a_new_exam() {
+    let trial = Trial::new();
+    let client = trial.server.client();
+    trial.goes_through(&client, "JAVALI", [1, 2, 0]);
+    let kinds = seven_copies_of_each(&trial, "JAVALI", 3);
+    assert_eq!(kinds[0], sequence("another id_request"), "no reply to an earlier run is used");
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)], "nothing was given up");
+}
+
+#[test]
+fn a_client_whose_messages_are_the_same_in_each_run_is_examined_in_each() {
+    let trial = Trial::new();
+    let client = trial.server.client();
+    let [zero, one, two, three] = [0, 1, 2, 3].map(|number| Message::new("JAVALI", number, ""));
+    for (message, copies) in [(&one, 3), (&zero, 1), (&one, 3), (&zero, 1), (&one, 3), (&zero, 1)] {
+        let answers = trial.answers(&client, message, copies);
+        let is_right =
+            |reply: &Option<String>| reply.as_ref().is_some_and(|reply| message.is_answered_by(reply));
+        assert_eq!(answers.iter().any(is_right), copies == 1);
+    }
+    for message in [&one, &two, &three] {
+        let right = trial.answers(&client, message, COPIES).pop().unwrap().unwrap();
+        assert!(message.is_answered_by(&right));
+    }
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("gave_up", 1), standing("passed", 3)]);
+}
+
+#[test]
+fn a_fault_is_not_made_good_by_the_rest_of_the_run_but_by_the_next() {
+    let trial = Trial::new();
+    let client = trial.server.client();
+    trial.answers(&client, &Message::new("JAVALI", 1, ""), 3);
+    trial.goes_through(&client, "JAVALI", [2, 3]);
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("damaged_hmac", 1)]);
+    trial.goes_through(&client, "JAVALI", [0, 1, 2, 3]);
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("damaged_hmac", 1), standing("passed", 3)]);
+}
+
+#[test]
+fn who_has_passed_has_passed_whatever_is_tried_later() {
+    let trial = Trial::new();
+    assert!(SOUND.gets_through(&trial, "HEARTBEAT", 1));
+    let report = trial.report("HEARTBEAT");
+    let client = trial.server.client();
+    trial.goes_through(&client, "HEARTBEAT", [0]);
+    for (_, manners, ..) in &FAULTY[8..] {
+        manners.gets_through(&trial, "HEARTBEAT", 1);
+    }
+    assert!(trial.final_verdicts("HEARTBEAT").len() > 2);
+    assert_eq!(trial.report("HEARTBEAT"), report);
+}
+
+#[test]
+fn the_report_shows_the_last_fault_and_how_far_the_exam_after_it_has_come() {
+    let trial = Trial::new();
+    let client = trial.server.client();
+    let shows = |expected: &[&str]| {
+        let report = trial.report("JAVALI");
+        assert_eq!(report.len(), expected.len(), "{report:?}");
+        for (text, expected) in report.iter().zip(expected) {
+            assert!(text.starts_with(&format!("trial: {expected}, ")), "{report:?}");
+        }
+    };
+    let sends = |number, copies| {
+        trial.answers(&client, &Message::new("JAVALI", number, ""), copies);
+    };
+    sends(1, 1);
+    shows(&["sent_once at number 1"]);
+    sends(2, 2);
+    shows(&["no_reply at number 1"]);
+    sends(0, 1);
+    sends(1, COPIES);
+    shows(&["no_reply at number 1", "unfinished at number 1"]);
+    sends(2, 1);
+    shows(&["no_reply at number 1", "sent_once at number 2"]);
+}
+
+#[test]
+fn a_message_that_has_expired_may_be_signed_anew() {
+    let trial = Trial::new();
+    let client = trial.server.client();
+    LazyLock::force(&SIGNERS); // making keys takes longer than the message lives
+    let exp = now() + Duration::from_millis(500);
+    let expiring = Message::new("JAVALI", 1, &format!(r#""exp":{},"#, exp.as_secs_f64()));
+    trial.answers(&client, &expiring, 3);
+    std::thread::sleep(exp.saturating_sub(now()) + Duration::from_millis(1));
+    assert_eq!(trial.answer(&client, &expiring.token), None, "a late copy of it shows nothing");
+    let anew = Message::new("JAVALI", 1, "");
+    let kinds: Vec<_> =
+        trial.answers(&client, &anew, 3).iter().map(|reply| kind(reply.as_deref(), &anew, None, 2)).collect();
+    assert_eq!(kinds, sequence("another id_request")[3..6], "the exam goes on where it was");
+    trial.goes_through(&client, "JAVALI", [2, 3]);
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
+}
+
+#[test]
+fn an_exam_that_a_restart_cuts_shows_no_fault_loses_nothing_and_is_taken_again() {
+    let mut trial = Trial::new();
+    let client = trial.server.client();
+    trial.goes_through(&client, "JAVALI", [1]);
+    let second = Message::new("JAVALI", 2, "");
+    trial.answers(&client, &second, 3);
+    trial.server.kill();
+    trial.server = Server::start(&trial.class, &["--trial", "--no-sync", "--quiet"]);
+
+    // What follows is no exam: it would begin with number 1.
+    let client = trial.server.client();
+    for message in [second, Message::new("JAVALI", 3, "")] {
+        let reply = trial.answer(&client, &message.token).unwrap();
+        assert!(message.is_answered_by(&reply));
+    }
+    assert_eq!(trial.final_verdicts("JAVALI"), []);
+    assert!(trial.report("JAVALI")[0].starts_with("trial: unfinished at number 2, "));
+    assert_eq!(trial.matriculas("JAVALI"), [(1, 101), (2, 102), (3, 103)]);
+
+    assert!(SOUND.gets_through(&trial, "JAVALI", 3));
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
+}
+
+#[test]
+fn what_is_out_of_order_or_refused_is_no_part_of_an_exam() {
+    let trial = Trial::with(&["--explain"]);
+    let client = trial.server.client();
+    let message = Message::new("JAVALI", 1, "");
+    for copy in 1..=COPIES {
+        for (number, members) in [(3, ""), (4, ""), (256, ""), (257, ""), (2, r#""exp":0,"#)] {
+            let refused = Message::new("JAVALI", number, members);
+            let reply = trial.answer(&client, &refused.token).expect("it is explained as ever");
+            assert!(refused.is_answered_by(&reply) && claims_of(&reply)["error"].is_string(), "{reply}");
+        }
+        let reply = trial.answer(&client, &message.token);
+        assert_eq!(reply.is_some_and(|reply| message.is_answered_by(&reply)), copy == COPIES);
+    }
+    trial.goes_through(&client, "JAVALI", [2, 3]);
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
+}
+
+#[test]
+fn the_client_in_bash_passes() {
+    let trial = Trial::new();
+    let root = env!("CARGO_MANIFEST_DIR");
+    let address = trial.server.address;
+    let output = Command::new(format!("{root}/tests/client.sh"))
+        .args([&address.ip().to_string(), &address.port().to_string(), "JAVALI", "3"])
+        .arg(private_key("JAVALI", 2048))
+        .arg(trial.class.directory.file("keys_priv/key_secret_for_hmac.txt"))
+        .args(["20240001", "20240002", "20240003"])
+        .env("TIMEOUT", "0.1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
+    assert_eq!(trial.matriculas("JAVALI"), [(1, 20_240_001), (2, 20_240_002), (3, 20_240_003)]);
+}
