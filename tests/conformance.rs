@@ -1,0 +1,684 @@
+//! The conformance kit under `cargo test`. Our server keeps its promises, and so does a second one,
+//! written here in one piece from the protocol's page alone. Then that one gets one fault at a time,
+//! mistakes that servers do have, and the kit must tell each: a test that can't fail tests nothing.
+
+mod common;
+
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet, prelude::BASE64_URL_SAFE};
+use common::{Class, SECRET, Server, private_key};
+use ring::{digest, hmac, rsa::PublicKeyComponents, signature};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+use std::{fs, thread};
+use udpsocket_jwt_server::{jws, keys::PublicKey};
+
+/// What can be wrong with the small server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    Nothing,
+    // The reply.
+    PadsItsReply,
+    SignsWithTheNewline,
+    SignsWithTheSecretDecoded,
+    LeavesOutTyp,
+    SaysRs256,
+    PutsOtpFirst,
+    AddsAClaim,
+    HashesInUpperCase,
+    HashesTheBase64url,
+    HashesWhatItPrints,
+    HashesWhatItUnescapes,
+    CannotUnescape,
+    SaysNextAsText,
+    SaysOtpAsText,
+    DrawsOtpTooLarge,
+    DrawsOtpOnce,
+    TellsLocalTime,
+    TellsMilliseconds,
+    TellsFractions,
+    SaysALot,
+    RepliesTwice,
+    RepliesToEveryone,
+    // The state machine.
+    StartsOverOnlyAtTheEnd,
+    StartsOverInWordsAlone,
+    CountsAlwaysThree,
+    CountsFourAsThree,
+    NeverSaysZero,
+    IgnoresRepeats,
+    IgnoresTheLastsRepeat,
+    IgnoresCorrections,
+    SkipsAhead,
+    SkipsAheadInSilence,
+    GoesBack,
+    GoesBackInSilence,
+    GoesBeyondTheMembers,
+    CountsInBits(u32),
+    KeepsOneStateForAll,
+    // What is a token.
+    Complains(&'static str),
+    TakesPlainJson,
+    TakesThreePartsOfFour,
+    NeedsNoSignature,
+    TrimsWhiteSpace,
+    TakesPadding,
+    TakesTheStandardAlphabet,
+    TakesUnusedBits,
+    SearchesTheHeader,
+    TakesTheFirstJson,
+    TakesWhatIsNotUtf8,
+    // Whether it is signed.
+    TakesNone,
+    TakesHs256WithThePublicKey,
+    TakesHs256WithTheSecret,
+    TakesAlgInAnyCase,
+    TakesAnyAlg,
+    IgnoresCrit,
+    IgnoresEmptyCrit,
+    TrustsJwk,
+    TakesAnyGroupsKey,
+    VerifiesThePayloadAlone,
+    RemembersSignatures,
+    TakesAnEmptySignature,
+    ChecksNoSignature,
+    TakesPss,
+    TakesSha512,
+    // What it says.
+    TakesAnyGroup,
+    TrimsTheGroup,
+    MissingIsZero(&'static str),
+    ReadsNumbersInText,
+    ReadsFractions,
+    ReadsNegatives,
+    ReadsTrueAsOne,
+    ReadsNullAsZero,
+    IgnoresOddSeqMax,
+    IgnoresExp,
+    IgnoresNbf,
+    AllowsAMinute,
+    IgnoresOddDates,
+    IgnoresAud,
+    TakesLargeDatagrams,
+    // What it must answer.
+    CutsAt2048,
+    TakesNoNewline,
+    TakesNoCrlf,
+    MindsTheCase,
+    RefusesOtherClaims,
+    NeedsSeqMax,
+    BelievesSeqMax,
+    ReadsMatriculaIn32Bits,
+    ReadsExpInMilliseconds,
+    RefusesFractionsOfExp,
+    NeedsTyp,
+    RefusesKid,
+    RefusesTwice,
+    StopsAtRubbish,
+}
+use Fault::*;
+
+/// Each fault, and parts of the sentences of promises that it breaks.
+const FAULTS: &[(Fault, &[&str])] = &[
+    (PadsItsReply, &["is a compact JWS"]),
+    (SignsWithTheNewline, &["HMAC verifies"]),
+    (SignsWithTheSecretDecoded, &["HMAC verifies"]),
+    (LeavesOutTyp, &["header has alg HS256"]),
+    (SaysRs256, &["header has alg HS256"]),
+    (PutsOtpFirst, &["object of four claims"]),
+    (AddsAClaim, &["object of four claims"]),
+    (HashesInUpperCase, &["64 lower-case"]),
+    (HashesTheBase64url, &["with their white space", "characters as sent"]),
+    (HashesWhatItPrints, &["with their white space", "characters as sent"]),
+    (HashesWhatItUnescapes, &["characters as sent"]),
+    (CannotUnescape, &["characters as sent"]),
+    (SaysNextAsText, &["next_number is an integer"]),
+    (SaysOtpAsText, &["integer from 0 to 20000"]),
+    (DrawsOtpTooLarge, &["integer from 0 to 20000"]),
+    (DrawsOtpOnce, &["to the same bytes differ"]),
+    (TellsLocalTime, &["the Unix time"]),
+    (TellsMilliseconds, &["the Unix time"]),
+    (TellsFractions, &["the Unix time"]),
+    (SaysALot, &["smaller than the request"]),
+    (RepliesTwice, &["gets one reply"]),
+    (RepliesToEveryone, &["to the port that asked"]),
+    (StartsOverOnlyAtTheEnd, &["starts over from any state"]),
+    (StartsOverInWordsAlone, &["starts over from any state"]),
+    (CountsAlwaysThree, &["a group of 1", "a group of 4"]),
+    (CountsFourAsThree, &["a group of 4"]),
+    (NeverSaysZero, &["a group of 1", "a group of 3", "a group of 4"]),
+    (IgnoresRepeats, &["repeat is answered"]),
+    (IgnoresTheLastsRepeat, &["repeat is answered"]),
+    (IgnoresCorrections, &["another matricula"]),
+    (SkipsAhead, &["ahead of the next"]),
+    (SkipsAheadInSilence, &["ahead of the next"]),
+    (GoesBack, &["before the last"]),
+    (GoesBackInSilence, &["before the last"]),
+    (GoesBeyondTheMembers, &["above the members"]),
+    (CountsInBits(8), &["too large for"]),
+    (CountsInBits(16), &["too large for"]),
+    (CountsInBits(32), &["too large for"]),
+    (CountsInBits(64), &["too large for"]),
+    (KeepsOneStateForAll, &["each other's state"]),
+    (Complains("empty"), &["an empty message"]),
+    (Complains("no dots"), &["text without dots"]),
+    (TakesPlainJson, &["text without dots"]),
+    (Complains("rubbish"), &["rubbish with two dots"]),
+    (TakesThreePartsOfFour, &["two parts or four"]),
+    (NeedsNoSignature, &["two parts or four"]),
+    (TrimsWhiteSpace, &["white space other"]),
+    (TakesPadding, &["with padding is"]),
+    (TakesTheStandardAlphabet, &["base64's + and /"]),
+    (TakesUnusedBits, &["bits set"]),
+    (SearchesTheHeader, &["header that is no JSON"]),
+    (TakesTheFirstJson, &["payload that is no JSON"]),
+    (TakesWhatIsNotUtf8, &["payload that is no JSON"]),
+    (TakesNone, &["alg none"]),
+    (TakesHs256WithThePublicKey, &["alg HS256 is not"]),
+    (TakesHs256WithTheSecret, &["alg HS256 is not"]),
+    (TakesAlgInAnyCase, &["not exactly RS256"]),
+    (TakesAnyAlg, &["not exactly RS256"]),
+    (IgnoresCrit, &["crit in the header"]),
+    (IgnoresEmptyCrit, &["crit in the header"]),
+    (TrustsJwk, &["stranger's signature"]),
+    (TakesAnyGroupsKey, &["another group's key"]),
+    (VerifiesThePayloadAlone, &["over the payload alone"]),
+    (RemembersSignatures, &["changed after signing"]),
+    (TakesAnEmptySignature, &["cut or missing signature"]),
+    (
+        ChecksNoSignature,
+        &["stranger's signature", "another group's key", "changed after signing", "cut or missing signature"],
+    ),
+    (TakesPss, &["PSS padding"]),
+    (TakesSha512, &["hash other than"]),
+    (TakesAnyGroup, &["an unknown group"]),
+    (TrimsTheGroup, &["an unknown group"]),
+    (MissingIsZero("seq_number"), &["without seq_number"]),
+    (MissingIsZero("matricula"), &["without matricula"]),
+    (ReadsNumbersInText, &["a seq_number that", "a matricula that", "a seq_max that"]),
+    (ReadsFractions, &["a seq_number that", "a matricula that", "a seq_max that"]),
+    (ReadsNegatives, &["a seq_number that", "a matricula that", "a seq_max that"]),
+    (ReadsTrueAsOne, &["a seq_number that", "a matricula that", "a seq_max that"]),
+    (ReadsNullAsZero, &["a seq_number that", "a matricula that", "a seq_max that"]),
+    (IgnoresOddSeqMax, &["a seq_max that"]),
+    (IgnoresExp, &["an expired token"]),
+    (IgnoresNbf, &["nbf is in the future"]),
+    (AllowsAMinute, &["an expired token", "nbf is in the future"]),
+    (IgnoresOddDates, &["exp or nbf that is no number"]),
+    (IgnoresAud, &["token with aud"]),
+    (TakesLargeDatagrams, &["more than 4,096"]),
+    (CutsAt2048, &["a datagram of 4,096"]),
+    (TakesNoNewline, &["newline at the end does"]),
+    (TakesNoCrlf, &["newline at the end does"]),
+    (MindsTheCase, &["name in lower case"]),
+    (RefusesOtherClaims, &["does not know are ignored"]),
+    (NeedsSeqMax, &["seq_max may say anything"]),
+    (BelievesSeqMax, &["seq_max may say anything"]),
+    (ReadsMatriculaIn32Bits, &["any integer of 64 bits"]),
+    (ReadsExpInMilliseconds, &["between nbf and exp"]),
+    (RefusesFractionsOfExp, &["may have fractions"]),
+    (NeedsTyp, &["header members other than"]),
+    (RefusesKid, &["header members other than"]),
+    (RefusesTwice, &["the last counts"]),
+    (StopsAtRubbish, &["a flood of 50"]),
+];
+
+/// A server of the protocol in one piece: as short as can be, and it records nothing.
+struct Small {
+    fault: Fault,
+    groups: Vec<(&'static str, u64, PublicKey, Vec<u8>)>,
+    /// Of each group: state and the last matricula.
+    states: HashMap<String, (u64, u64)>,
+    signatures: HashSet<Vec<u8>>,
+    drawn: u64,
+}
+
+impl Small {
+    /// Starts one, with the class's keys, and returns where it listens. It ends with the process.
+    fn start(class: &Class, fault: Fault) -> SocketAddr {
+        let groups = [("JAVALI", 3), ("NONAME", 4), ("HEARTBEAT", 1)].map(|(name, members)| {
+            let pem = fs::read(class.directory.file(&format!("keys_pub/{name}.pem"))).unwrap();
+            (name, members, PublicKey::from_pem(&pem, 2_048).unwrap(), pem)
+        });
+        let mut small = Self {
+            fault,
+            groups: groups.into(),
+            states: HashMap::new(),
+            signatures: HashSet::new(),
+            drawn: 12_345,
+        };
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut buffer, mut senders, mut rubbish) = (vec![0; 1 << 16], Vec::new(), 0);
+            while rubbish < 20 || small.fault != StopsAtRubbish {
+                let (length, sender) = socket.recv_from(&mut buffer).unwrap();
+                let limit = if small.fault == CutsAt2048 { 2_048 } else { length };
+                let answer = small.answer(&buffer[..length.min(limit)]);
+                if small.fault != RepliesToEveryone {
+                    senders.clear();
+                }
+                senders.push(sender);
+                let complaint = Complains(answer.as_ref().err().copied().unwrap_or_default());
+                match answer {
+                    Ok(reply) => {
+                        for to in senders.iter().rev().take(2) {
+                            let times = if small.fault == RepliesTwice { 2 } else { 1 };
+                            // A client that has left is no reason to stop.
+                            (0..times).for_each(|_| _ = socket.send_to(reply.as_bytes(), to));
+                        }
+                    }
+                    Err(_) if complaint == small.fault => _ = socket.send_to(b"error", sender),
+                    Err(_) => rubbish += 1,
+                }
+            }
+        });
+        address
+    }
+
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    /// The reply, or what is wrong.
+    fn answer(&mut self, datagram: &[u8]) -> Result<String, &'static str> {
+        if datagram.len() > 4_096 && !self.is(TakesLargeDatagrams) {
+            return Err("too large");
+        }
+        let text = match datagram {
+            [text @ .., b'\r', b'\n'] if !self.is(TakesNoNewline) && !self.is(TakesNoCrlf) => text,
+            [text @ .., b'\n'] if !self.is(TakesNoNewline) => text,
+            text if self.is(TrimsWhiteSpace) => text.trim_ascii(),
+            text => text,
+        };
+        if text.is_empty() {
+            return Err("empty");
+        }
+        let mut parts: Vec<_> = text.split(|&byte| byte == b'.').collect();
+        if parts.len() == 1 {
+            let claims: Option<Value> = serde_json::from_slice(text).ok().filter(|_| self.is(TakesPlainJson));
+            let claims = claims.as_ref().and_then(Value::as_object).ok_or("no dots")?;
+            return self.step(text, text, claims, 0);
+        }
+        if self.is(TakesThreePartsOfFour) {
+            parts.truncate(3);
+        }
+        if self.is(NeedsNoSignature) && parts.len() == 2 {
+            parts.push(b"");
+        }
+        let [header, payload, signature] = parts[..] else { return Err("parts") };
+        let input = [header, b".", payload].concat();
+        let encoded = payload;
+        let decode = |part: &[u8]| self.decode(part).ok_or("rubbish");
+        let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
+        let header = self.header(&header).ok_or("rubbish")?;
+        let claims = self.object(&payload).ok_or("rubbish")?;
+        let group = self.group(&claims).ok_or("group")?;
+        self.verify(&header, &input, &payload, &signature, group).ok_or("signature")?;
+        self.signatures.insert(signature);
+        self.step(encoded, &payload, &claims, group)
+    }
+
+    fn decode(&self, part: &[u8]) -> Option<Vec<u8>> {
+        let config = GeneralPurposeConfig::new();
+        match self.fault {
+            TakesPadding => {
+                let config = config.with_decode_padding_mode(DecodePaddingMode::Indifferent);
+                GeneralPurpose::new(&alphabet::URL_SAFE, config).decode(part).ok()
+            }
+            TakesUnusedBits => {
+                let config = config.with_decode_padding_mode(DecodePaddingMode::RequireNone);
+                let config = config.with_decode_allow_trailing_bits(true);
+                GeneralPurpose::new(&alphabet::URL_SAFE, config).decode(part).ok()
+            }
+            TakesTheStandardAlphabet => {
+                let urlsafe = |byte: &u8| match byte {
+                    b'+' => b'-',
+                    b'/' => b'_',
+                    byte => *byte,
+                };
+                jws::base64url(&part.iter().map(urlsafe).collect::<Vec<_>>()).ok()
+            }
+            TrimsWhiteSpace => jws::base64url(part.trim_ascii()).ok(),
+            _ => jws::base64url(part).ok(),
+        }
+    }
+
+    fn header(&self, text: &[u8]) -> Option<Map<String, Value>> {
+        if self.is(SearchesTheHeader) && String::from_utf8_lossy(text).contains("RS256") {
+            return json!({"alg": "RS256"}).as_object().cloned();
+        }
+        let header: Map<_, _> = serde_json::from_slice(text).ok()?;
+        let refused = header.contains_key("crit")
+            && !self.is(IgnoresCrit)
+            && !(self.is(IgnoresEmptyCrit) && header["crit"] == json!([]))
+            || self.is(NeedsTyp) && !header.contains_key("typ")
+            || self.is(RefusesKid) && header.contains_key("kid");
+        (!refused).then_some(header)
+    }
+
+    fn object(&self, text: &[u8]) -> Option<Map<String, Value>> {
+        let lossy = String::from_utf8_lossy(text);
+        match self.fault {
+            TakesTheFirstJson => serde_json::Deserializer::from_slice(text).into_iter().next()?.ok(),
+            TakesWhatIsNotUtf8 => serde_json::from_str(&lossy).ok(),
+            CannotUnescape if lossy.contains('\\') => None,
+            RefusesTwice if lossy.matches("\"group\"").count() > 1 => None,
+            _ => serde_json::from_slice(text).ok(),
+        }
+    }
+
+    fn group(&self, claims: &Map<String, Value>) -> Option<usize> {
+        let name = claims.get("group").and_then(Value::as_str);
+        let name = if self.is(TrimsTheGroup) { name.map(str::trim) } else { name };
+        let found = self.groups.iter().position(|group| match self.fault {
+            MindsTheCase => name == Some(group.0),
+            _ => name.is_some_and(|name| name.eq_ignore_ascii_case(group.0)),
+        });
+        found.or(self.is(TakesAnyGroup).then_some(0))
+    }
+
+    fn verify(
+        &self,
+        header: &Map<String, Value>,
+        input: &[u8],
+        payload: &[u8],
+        tag: &[u8],
+        group: usize,
+    ) -> Option<()> {
+        let alg = header.get("alg").and_then(Value::as_str).unwrap_or_default();
+        let key = self.groups[group].2.components();
+        let rs256 = &signature::RSA_PKCS1_2048_8192_SHA256;
+        let hs256 = |key: &[u8]| hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, key), input, tag).is_ok();
+        let by_fault = match self.fault {
+            TakesNone => alg.eq_ignore_ascii_case("none"),
+            TakesHs256WithThePublicKey => alg == "HS256" && hs256(&self.groups[group].3),
+            TakesHs256WithTheSecret => alg == "HS256" && hs256(SECRET.as_bytes()),
+            TakesAlgInAnyCase => alg.eq_ignore_ascii_case("RS256") && key.verify(rs256, input, tag).is_ok(),
+            TakesAnyAlg => key.verify(rs256, input, tag).is_ok(),
+            TrustsJwk => header.get("jwk").is_some_and(|jwk| {
+                let part = |name: &str| jws::base64url(jwk[name].as_str().unwrap().as_bytes()).unwrap();
+                PublicKeyComponents { n: part("n"), e: part("e") }.verify(rs256, input, tag).is_ok()
+            }),
+            TakesAnyGroupsKey => {
+                self.groups.iter().any(|group| group.2.components().verify(rs256, input, tag).is_ok())
+            }
+            VerifiesThePayloadAlone => key.verify(rs256, payload, tag).is_ok(),
+            RemembersSignatures => self.signatures.contains(tag),
+            TakesAnEmptySignature | TakesPlainJson | NeedsNoSignature => tag.is_empty() && alg == "RS256",
+            ChecksNoSignature => alg == "RS256",
+            TakesPss => key.verify(&signature::RSA_PSS_2048_8192_SHA256, input, tag).is_ok(),
+            TakesSha512 => key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, input, tag).is_ok(),
+            _ => false,
+        };
+        (by_fault || alg == "RS256" && key.verify(rs256, input, tag).is_ok()).then_some(())
+    }
+
+    /// A claim that must be an integer.
+    fn integer(&self, claims: &Map<String, Value>, name: &'static str) -> Result<u64, &'static str> {
+        let Some(value) = claims.get(name) else {
+            return if self.is(MissingIsZero(name)) { Ok(0) } else { Err("missing") };
+        };
+        let otherwise = match self.fault {
+            ReadsNumbersInText => value.as_str().and_then(|text| text.parse().ok()),
+            ReadsFractions => value.as_f64().map(|number| number as u64),
+            ReadsNegatives => value.as_i64().map(i64::unsigned_abs),
+            ReadsTrueAsOne => value.as_bool().map(u64::from),
+            ReadsNullAsZero => value.is_null().then_some(0),
+            CountsInBits(64) if name == "seq_number" => value.as_f64().map(|number| number as u128 as u64),
+            _ => None,
+        };
+        match value.as_u64().or(otherwise).ok_or("no integer")? {
+            number if self.is(ReadsMatriculaIn32Bits) && number > u32::MAX.into() => Err("too large"),
+            number => Ok(number),
+        }
+    }
+
+    /// Whether the dates and the other claims let the message pass.
+    fn is_in_time(&self, claims: &Map<String, Value>) -> bool {
+        let date = |name| match claims.get(name) {
+            Some(value)
+                if self.is(RefusesFractionsOfExp) && value.as_f64().is_some_and(|n| n.fract() != 0.0) =>
+            {
+                None
+            }
+            Some(value) => value.as_f64().map(Some).or(self.is(IgnoresOddDates).then_some(None)),
+            None => Some(None),
+        };
+        let (Some(exp), Some(nbf)) = (date("exp"), date("nbf")) else { return false };
+        let now = now();
+        let leeway = if self.is(AllowsAMinute) { 60.0 } else { 0.0 };
+        let unit = if self.is(ReadsExpInMilliseconds) { 1_000.0 } else { 1.0 };
+        let known = ["group", "seq_number", "seq_max", "matricula", "exp", "nbf", "jti"];
+        (exp.is_none_or(|exp| now < exp / unit + leeway) || self.is(IgnoresExp))
+            && (nbf.is_none_or(|nbf| nbf - leeway <= now) || self.is(IgnoresNbf))
+            && (!claims.contains_key("aud") || self.is(IgnoresAud))
+            && (!self.is(RefusesOtherClaims) || claims.keys().all(|name| known.contains(&name.as_str())))
+    }
+
+    /// The signed message's step.
+    fn step(
+        &mut self,
+        encoded: &[u8],
+        payload: &[u8],
+        claims: &Map<String, Value>,
+        group: usize,
+    ) -> Result<String, &'static str> {
+        let (seq_number, matricula) =
+            (self.integer(claims, "seq_number")?, self.integer(claims, "matricula")?);
+        let seq_max = match self.integer(claims, "seq_max") {
+            Ok(seq_max) => Some(seq_max),
+            Err("missing") if !self.is(NeedsSeqMax) => None,
+            Err(_) if self.is(IgnoresOddSeqMax) => None,
+            Err(error) => return Err(error),
+        };
+        if !self.is_in_time(claims) {
+            return Err("dates");
+        }
+        let members = match self.fault {
+            CountsAlwaysThree => 3,
+            CountsFourAsThree => self.groups[group].1.min(3),
+            BelievesSeqMax => seq_max.unwrap_or(self.groups[group].1),
+            _ => self.groups[group].1,
+        };
+        let name = if self.is(KeepsOneStateForAll) { "" } else { self.groups[group].0 };
+        let (state, last_matricula) = self.states.entry(name.into()).or_default();
+        let seq_number = match self.fault {
+            CountsInBits(bits @ ..64) => seq_number % (1 << bits),
+            _ => seq_number,
+        };
+        let in_order = match (seq_number, self.fault) {
+            (0, StartsOverOnlyAtTheEnd) => *state == 0 || *state == members,
+            (0, _) => true,
+            (sn, GoesBeyondTheMembers) if sn > members => sn == *state + 1,
+            (sn, _) if sn > members => false,
+            (sn, IgnoresRepeats) if sn == *state => false,
+            (sn, IgnoresTheLastsRepeat) if sn == *state && sn == members => false,
+            (sn, IgnoresCorrections) if sn == *state => matricula == *last_matricula,
+            (sn, SkipsAhead) if sn > *state => true,
+            (sn, GoesBack) if sn < *state => true,
+            (sn, _) => sn == *state || sn == *state + 1,
+        };
+        let moves_anyway = match self.fault {
+            SkipsAheadInSilence => seq_number > *state && seq_number <= members,
+            GoesBackInSilence => seq_number < *state,
+            _ => false,
+        };
+        if (in_order || moves_anyway) && !(self.fault == StartsOverInWordsAlone && seq_number == 0) {
+            (*state, *last_matricula) = (seq_number, matricula);
+        }
+        if !in_order {
+            return Err("out of order");
+        }
+        let is_last = seq_number == members && self.fault != NeverSaysZero;
+        let next_number = if is_last { 0 } else { seq_number + 1 };
+        Ok(self.reply(encoded, payload, claims, next_number))
+    }
+
+    fn reply(
+        &mut self,
+        encoded: &[u8],
+        payload: &[u8],
+        claims: &Map<String, Value>,
+        next_number: u64,
+    ) -> String {
+        let hashed = match self.fault {
+            HashesTheBase64url => encoded.to_vec(),
+            HashesWhatItPrints => serde_json::to_vec(claims).unwrap(),
+            HashesWhatItUnescapes => String::from_utf8_lossy(payload).replace("\\u00e9", "é").into(),
+            _ => payload.to_vec(),
+        };
+        let hash = digest::digest(&digest::SHA256, &hashed);
+        let mut id_request: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        if self.is(HashesInUpperCase) {
+            id_request = id_request.to_uppercase();
+        }
+        self.drawn = match self.fault {
+            DrawsOtpOnce => self.drawn,
+            DrawsOtpTooLarge => 20_001,
+            _ => (self.drawn * 7_919 + 1) % 20_001, // not secure, but different
+        };
+        let quoted =
+            |number: u64, fault| if self.is(fault) { json!(number.to_string()) } else { json!(number) };
+        let otp_number = quoted(self.drawn, SaysOtpAsText);
+        let next_number = quoted(next_number, SaysNextAsText);
+        let now = now();
+        let otp_timestamp = match self.fault {
+            TellsLocalTime => json!(now as u64 - 3 * 3_600),
+            TellsMilliseconds => json!((now * 1_000.0) as u64),
+            TellsFractions => json!(now.floor() + 0.5),
+            _ => json!(now as u64),
+        };
+        let more = if self.is(AddsAClaim) { r#","iss":"server""# } else { "" };
+        let payload = if self.is(PutsOtpFirst) {
+            format!(
+                r#"{{"otp_number":{otp_number},"id_request":"{id_request}","next_number":{next_number},"otp_timestamp":{otp_timestamp}}}"#
+            )
+        } else {
+            format!(
+                r#"{{"id_request":"{id_request}","next_number":{next_number},"otp_number":{otp_number},"otp_timestamp":{otp_timestamp}{more}}}"#
+            )
+        };
+        let header = match self.fault {
+            LeavesOutTyp => r#"{"alg":"HS256"}"#.into(),
+            SaysRs256 => r#"{"alg":"RS256","typ":"JWT"}"#.into(),
+            SaysALot => format!(r#"{{"alg":"HS256",{:300}"typ":"JWT"}}"#, ""),
+            _ => r#"{"alg":"HS256","typ":"JWT"}"#.to_string(),
+        };
+        let secret = match self.fault {
+            SignsWithTheNewline => format!("{SECRET}\n").into(),
+            SignsWithTheSecretDecoded => decode_hexadecimal(SECRET),
+            _ => SECRET.as_bytes().to_vec(),
+        };
+        let reply = jws::sign(&header, &payload, &hmac::Key::new(hmac::HMAC_SHA256, &secret));
+        if self.is(PadsItsReply) {
+            let tag = jws::base64url(reply.rsplit('.').next().unwrap().as_bytes()).unwrap();
+            return format!("{}.{}", reply.rsplit_once('.').unwrap().0, BASE64_URL_SAFE.encode(tag));
+        }
+        reply
+    }
+}
+
+fn now() -> f64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
+}
+
+fn decode_hexadecimal(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// A class with its private keys in it, as the kit wants it.
+fn class() -> Class {
+    let class = Class::new();
+    for group in Class::GROUPS {
+        let key = fs::read(private_key(group, 2_048)).unwrap();
+        class.directory.write(&format!("keys_priv/{group}.pem"), key);
+    }
+    class
+}
+
+/// A run of the kit.
+struct Run {
+    /// What it printed.
+    text: String,
+    /// The sentences of the tests that ran, in their order, and whether each passed.
+    tests: Vec<(String, bool)>,
+    success: bool,
+}
+
+fn run(class: &Class, server: SocketAddr, only: &str) -> Run {
+    let output = Command::new("bash")
+        .args(["tests/conformance.sh", &server.ip().to_string(), &server.port().to_string()])
+        .arg(class.directory.path())
+        .envs([("WAIT", "0.1"), ("TRIES", "3"), ("SKEW", "2"), ("ONLY", only)])
+        .stdin(Stdio::null())
+        .output()
+        .expect("bash is needed");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let test = |line: &str| {
+        let passed = !line.starts_with("not ");
+        let (_, sentence) = line.trim_start_matches("not ").strip_prefix("ok ")?.split_once(" - ")?;
+        (!sentence.contains(" # SKIP ")).then(|| (sentence.to_string(), passed))
+    };
+    let tests = text.lines().filter_map(test).collect();
+    let text = text + &String::from_utf8_lossy(&output.stderr);
+    Run { text, tests, success: output.status.success() }
+}
+
+/// Runs the whole kit; returns the promises, all kept.
+fn keeps_every_promise(class: &Class, server: SocketAddr) -> BTreeSet<String> {
+    let Run { text, tests, success } = run(class, server, "");
+    assert!(success && tests.iter().all(|(_, passed)| *passed), "{text}");
+    let promises: BTreeSet<_> = tests.into_iter().map(|(sentence, _)| sentence).collect();
+    assert!(text.contains(&format!("1..{}\n", promises.len())), "the plan is not what ran:\n{text}");
+    promises
+}
+
+#[test]
+fn our_server_keeps_every_promise_of_the_kit() {
+    let class = class();
+    let server = Server::start(&class, &["--quiet"]);
+    assert!(keeps_every_promise(&class, server.address).len() > 60);
+}
+
+#[test]
+fn each_test_of_the_kit_tells_a_server_with_a_fault_from_the_same_without() {
+    let class = class();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut results = Vec::new();
+        while let Some((fault, promises)) = FAULTS.get(next.fetch_add(1, Ordering::Relaxed)) {
+            results.push(breaks(&class, *fault, promises));
+        }
+        results
+    };
+    let (promises, results) = thread::scope(|scope| {
+        // More than there are processors: what they do is mostly wait.
+        let workers: Vec<_> = (0..8).map(|_| scope.spawn(work)).collect();
+        let promises = keeps_every_promise(&class, Small::start(&class, Nothing));
+        let results: Vec<_> = workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
+        (promises, results)
+    });
+    let unnoticed: Vec<_> = results.iter().filter_map(|result| result.as_ref().err().cloned()).collect();
+    assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
+    let broken: BTreeSet<_> = results.into_iter().flatten().flatten().collect();
+    let never: Vec<_> = promises.difference(&broken).collect();
+    assert!(never.is_empty(), "no fault shows that these can fail: {never:#?}");
+}
+
+/// Runs the kit's tests of these promises on a server with a fault: all of them must fail. (That the
+/// server is otherwise in order the kit sees itself: it stops where a good message is not answered.)
+/// Returns their sentences, or what came otherwise.
+fn breaks(class: &Class, fault: Fault, promises: &[&str]) -> Result<Vec<String>, String> {
+    let Run { text, tests, success } = run(class, Small::start(class, fault), &promises.join(";"));
+    if success || tests.len() != promises.len() || tests.iter().any(|(_, passed)| *passed) {
+        let text: Vec<_> = text.lines().filter(|line| !line.contains(" # SKIP ")).collect();
+        let text = text.join("\n");
+        return Err(format!("{fault:?}: one test for each of {promises:?} must fail, but:\n{text}"));
+    }
+    Ok(tests.into_iter().map(|(sentence, _)| sentence).collect())
+}
