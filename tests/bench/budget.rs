@@ -1,0 +1,274 @@
+//! Where the time of a request goes, and how close the server is to the limit: `cargo bench`.
+//!
+//! The limit is a program that only receives, verifies, makes an HMAC and sends (`bare`). No
+//! machine is quiet, so programs that are compared run by turns, in short slices: a ratio is the
+//! median of the rounds' ratios. A bound that is as near to their quartiles as these are to each
+//! other is neither reached nor missed: the machine was too noisy to tell.
+
+mod bare;
+#[path = "../common/mod.rs"]
+mod common;
+mod load;
+mod stages;
+
+use bare::Keeps;
+use common::{RS256, SECRET, Scratch, Server, Signer, claims};
+use load::{Cores, Cost, Load, Messages, measure, memory};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use udpsocket_jwt_server::groups::GROUPS;
+
+/// Rounds of which a ratio is the median.
+const ROUNDS: usize = 15;
+/// How long each program is measured in a round.
+const SLICE: Duration = Duration::from_millis(200);
+/// Refused datagrams to each answered message.
+const REFUSED: usize = 8;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, mode, key, file, keeps] = &arguments[..]
+        && mode == "bare"
+    {
+        bare::serve(Path::new(key), Path::new(file), Keeps::named(keeps));
+    }
+    let start = Instant::now();
+    stages::print();
+    let bench = Bench::new();
+    bench.print_load();
+    bench.print_start_and_memory();
+    println!("\n{:.0} seconds", start.elapsed().as_secs_f64());
+}
+
+struct Bench {
+    cores: Cores,
+    signer: Signer,
+    /// The class of six groups, and their messages, a client for each.
+    class: Scratch,
+    messages: Vec<Messages>,
+    /// The same with a thousand groups, whose messages six clients share.
+    large_class: Scratch,
+    large_messages: Vec<Messages>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let signer = Signer::new("bench", 2_048);
+        let names: Vec<String> = (0..1_000).map(|number| format!("GROUP{number:03}")).collect();
+        let large: Vec<(&str, u8)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+        let messages = |groups: &[(&str, u8)], turns| {
+            let clients = groups.chunks(groups.len().div_ceil(6));
+            clients.map(|groups| Messages::new(groups, turns, &signer)).collect::<Vec<_>>()
+        };
+        Self {
+            cores: Cores::take(),
+            class: class(&GROUPS, &signer),
+            messages: messages(&GROUPS, 80), // about as many tokens as the large class's
+            large_class: class(&large, &signer),
+            large_messages: messages(&large, 1),
+            signer,
+        }
+    }
+
+    /// Everything that is measured under load, in turns.
+    fn print_load(&self) {
+        println!("\nUnder load over loopback: six groups, one request outstanding each, keys of 2,048 bits,");
+        println!(
+            "every message changes the state; {ROUNDS} rounds, {} ms of each in turn",
+            SLICE.as_millis()
+        );
+        match self.cores.are_apart() {
+            true => println!("the server on one core, the load on another"),
+            false => println!("NOT on cores of their own (taskset is not there): no ratio means much"),
+        }
+
+        let refused = self.refused();
+        let mut bare = Vec::new();
+        let (mut bare_unsynced, mut bare_synced) = (Vec::new(), Vec::new());
+        let (mut server, mut synced, mut large) = (Vec::new(), Vec::new(), Vec::new());
+        let mut with_refused = vec![Vec::new(); refused.len()];
+        for _ in 0..ROUNDS {
+            bare.push(self.bare(Keeps::Nothing));
+            server.push(self.serve(&["--no-sync"], Vec::new()));
+            bare_unsynced.push(self.bare(Keeps::Unsynced));
+            bare_synced.push(self.bare(Keeps::Synced));
+            synced.push(self.serve(&[], Vec::new()));
+            large.push(self.serve_large());
+            for (kind, costs) in refused.iter().zip(&mut with_refused) {
+                costs.push(self.serve(&["--no-sync"], vec![kind.datagram.clone(); REFUSED]));
+            }
+        }
+
+        print_costs("bare program", &bare);
+        print_costs("server, --no-sync", &server);
+        print_costs("bare program, with append and sync", &bare_synced);
+        print_costs("server", &synced);
+
+        let round = |ratio: &dyn Fn(usize) -> f64| (0..ROUNDS).map(ratio).collect::<Vec<_>>();
+        print_heading("Ratios");
+        let ratio = round(&|i| server[i].processor / bare[i].processor);
+        print_row("--no-sync: processor, to the bare program", &ratio, 2, 1.10);
+        let sync = |i: usize| bare_synced[i].processor - bare_unsynced[i].processor;
+        let ratio = round(&|i| (synced[i].processor - sync(i)) / bare[i].processor);
+        print_row("syncing: processor but for the sync, to the bare program", &ratio, 2, 1.10);
+        let ratio = round(&|i| synced[i].time / bare_synced[i].time);
+        print_row("syncing: time, to the bare program with append and sync", &ratio, 2, 1.20);
+        for (kind, costs) in refused.iter().zip(&with_refused) {
+            let ratio = round(&|i| (costs[i].processor / server[i].processor - 1.0) / REFUSED as f64);
+            print_row(
+                &format!("refused ({}): processor, to an answered one", kind.name),
+                &ratio,
+                2,
+                kind.bound,
+            );
+        }
+        let ratio = round(&|i| large[i].processor / server[i].processor);
+        print_row("1,000 groups: processor, to six", &ratio, 2, 1.05);
+    }
+
+    fn print_start_and_memory(&self) {
+        print_heading("Start and memory");
+        print_row("milliseconds until it listens, 6 keys", &self.starts(&self.class), 1, 20.0);
+        print_row("milliseconds until it listens, 1,000 keys", &self.starts(&self.large_class), 1, 300.0);
+        let (peak, growth) = self.memory();
+        print_row("KiB of memory at its peak, 6 groups", &[peak], 0, 4_096.0);
+        print_row("KiB more after 100,000 requests than after 1,000", &[growth], 0, 0.0);
+    }
+
+    /// Datagrams that are not answered.
+    fn refused(&self) -> Vec<Refused> {
+        let good = self.signer.message("JAVALI", 1, 20_240_001);
+        let another = self.signer.message("JAVALI", 2, 20_240_001);
+        let forged = good[..=good.rfind('.').unwrap()].to_string() + another.rsplit('.').next().unwrap();
+        let wrong_alg = self.signer.sign(r#"{"alg":"HS256"}"#, claims("JAVALI", 1, 20_240_001));
+        let unknown_group = self.signer.message("NOBODY", 1, 20_240_001);
+        let many_claims: Vec<String> = (100..430).map(|number| format!("\"{number}\":1")).collect();
+        let many_claims = self.signer.sign(RS256, format!("{{{}}}", many_claims.join(",")));
+        let kind = |name, bound, datagram: Vec<u8>| Refused { name, bound, datagram };
+        vec![
+            kind("forged", 1.0, forged.into()),
+            kind("wrong_alg", 0.25, wrong_alg.into()),
+            kind("unknown_group", 0.25, unknown_group.into()),
+            kind("4 kB of claims", 0.25, many_claims.into()),
+            kind("4 kB of text", 0.25, vec![b'A'; 4_096]),
+            kind("4 kB of bytes", 0.25, vec![0xff; 4_096]),
+        ]
+    }
+
+    /// A slice of load on a new server with six groups.
+    fn serve(&self, options: &[&str], refused: Vec<Vec<u8>>) -> Cost {
+        let logs = Scratch::new();
+        let server = self.start(&self.class, &logs, options);
+        // Two clients send as much as the socket's buffer holds of refused datagrams.
+        let clients = if refused.is_empty() { 6 } else { 2 };
+        let mut load = Load::new(server.address, &self.messages[..clients], refused, &self.cores);
+        measure(&server, &mut load, SLICE)
+    }
+
+    fn serve_large(&self) -> Cost {
+        let logs = Scratch::new();
+        let server = self.start(&self.large_class, &logs, &["--no-sync"]);
+        let mut load = Load::new(server.address, &self.large_messages, Vec::new(), &self.cores);
+        measure(&server, &mut load, SLICE)
+    }
+
+    /// The same on the bare program, which is this one.
+    fn bare(&self, keeps: Keeps) -> Cost {
+        let logs = Scratch::new();
+        let mut command = self.cores.command(std::env::current_exe().unwrap().to_str().unwrap());
+        command.arg("bare").arg(self.class.file("keys_pub/JAVALI.pem"));
+        command.arg(logs.file("tokens")).arg(keeps.name());
+        let server = Server::spawn(command).unwrap();
+        let mut load = Load::new(server.address, &self.messages, Vec::new(), &self.cores);
+        measure(&server, &mut load, SLICE)
+    }
+
+    fn start(&self, class: &Scratch, logs: &Scratch, options: &[&str]) -> Server {
+        let mut command = self.cores.command(common::PROGRAM);
+        command.args(options).args(["--quiet", "--logs"]).arg(logs.path());
+        Server::spawn(with_operands(command, class)).unwrap()
+    }
+
+    /// Milliseconds from starting the program to its `listening on`.
+    fn starts(&self, class: &Scratch) -> Vec<f64> {
+        let start = |_| {
+            let logs = Scratch::new();
+            let mut command = Command::new(common::PROGRAM);
+            command.args(["--quiet", "--logs"]).arg(logs.path());
+            let start = Instant::now();
+            let _server = Server::spawn(with_operands(command, class)).unwrap();
+            start.elapsed().as_secs_f64() * 1e3
+        };
+        (0..ROUNDS).map(start).collect()
+    }
+
+    /// Peak memory in KiB, and what 99,000 requests add to that in use.
+    fn memory(&self) -> (f64, f64) {
+        let logs = Scratch::new();
+        let server = self.start(&self.class, &logs, &["--no-sync"]);
+        // Each kind of refused datagram once for each answered one.
+        let refused = self.refused().into_iter().map(|kind| kind.datagram).collect();
+        let mut load = Load::new(server.address, &self.messages[..2], refused, &self.cores);
+        load.run(Duration::MAX, 150);
+        let early = memory(server.id(), "VmRSS");
+        load.run(Duration::MAX, 14_000);
+        let late = memory(server.id(), "VmRSS");
+        (memory(server.id(), "VmHWM"), late - early)
+    }
+}
+
+/// A kind of datagram that is not answered.
+struct Refused {
+    name: &'static str,
+    /// Most that it may cost, to an answered one.
+    bound: f64,
+    datagram: Vec<u8>,
+}
+
+/// A class directory in which all groups have the same key.
+fn class(groups: &[(&str, u8)], signer: &Signer) -> Scratch {
+    let class = Scratch::new();
+    for (name, _) in groups {
+        class.write(&format!("keys_pub/{name}.pem"), &signer.public_pem);
+    }
+    let table: Vec<String> = groups.iter().map(|(name, members)| format!("\"{name}\":{members}")).collect();
+    class.write("groups.json", format!("{{{}}}", table.join(",")));
+    class.write("keys_priv/key_secret_for_hmac.txt", SECRET);
+    class
+}
+
+fn with_operands(mut command: Command, class: &Scratch) -> Command {
+    command.args(["127.0.0.1", "0"]).arg(class.path());
+    command
+}
+
+/// A quarter of the values is below the first, half below the second, which is the median.
+fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [1, 2, 3].map(|quarter| values[(values.len() - 1) * quarter / 4])
+}
+
+fn print_costs(name: &str, costs: &[Cost]) {
+    let [_, processor, _] = quartiles(costs.iter().map(|cost| cost.processor).collect());
+    let [_, time, _] = quartiles(costs.iter().map(|cost| cost.time).collect());
+    println!("{name:<36} {processor:>7.2} us of processor an answer, {:>6.0} answers a second", 1e6 / time);
+}
+
+fn print_heading(heading: &str) {
+    println!("\n{heading:<60}  median       quartiles   at most");
+}
+
+fn print_row(name: &str, values: &[f64], places: usize, bound: f64) {
+    let [low, median, high] = quartiles(values.to_vec());
+    let margin = high - low;
+    let verdict = if high + margin <= bound {
+        "reached"
+    } else if low - margin > bound {
+        "MISSED"
+    } else {
+        "too noisy to tell"
+    };
+    let range = format!("{low:.places$} to {high:.places$}");
+    println!("{name:<60} {median:>7.places$} {range:>15} {bound:>9.places$}  {verdict}");
+}

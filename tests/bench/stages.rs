@@ -1,0 +1,198 @@
+//! The budget of one request: each step of `server`'s way of a datagram, timed where it stands.
+
+use crate::common::{RS256, SECRET, Scratch, Signer};
+use std::fs::File;
+use std::hint::black_box;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+use udpsocket_jwt_server::claims::{self, Claims, Otp};
+use udpsocket_jwt_server::server::{Class, Event, Lab, Seen, Server, random_number};
+use udpsocket_jwt_server::tools::journal::Journal;
+use udpsocket_jwt_server::tools::setup;
+use udpsocket_jwt_server::{fsm, jws, received, time};
+
+const BITS: [usize; 3] = [2_048, 3_072, 4_096];
+/// Requests of which each stage's time is the median.
+const REQUESTS: usize = 4_000;
+/// Requests that are synced, which takes the disk long.
+const SYNCS: usize = 200;
+
+/// Not parts of the sum: the processor is free while the disk works, and all of it once more.
+const SYNC: &str = "sync (waiting)";
+const ONE_CALL: &str = "all but it in one call";
+
+/// Times of each stage, in order.
+struct Stopwatch {
+    last: Instant,
+    laps: Vec<(&'static str, Vec<Duration>)>,
+}
+
+impl Stopwatch {
+    fn new() -> Self {
+        Self { last: Instant::now(), laps: Vec::new() }
+    }
+
+    fn start(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// The stage that ends here; the next begins.
+    fn lap(&mut self, stage: &'static str) {
+        let time = self.last.elapsed();
+        match self.laps.iter_mut().find(|(name, _)| *name == stage) {
+            Some((_, times)) => times.push(time),
+            None => self.laps.push((stage, vec![time])),
+        }
+        self.last = Instant::now();
+    }
+
+    /// The median of each stage in microseconds, less what looking at the clock takes.
+    fn medians(self) -> Vec<(&'static str, f64)> {
+        let median = |mut times: Vec<Duration>| {
+            times.sort();
+            times[times.len() / 2].as_secs_f64() * 1e6
+        };
+        let mut medians: Vec<_> = self.laps.into_iter().map(|(name, times)| (name, median(times))).collect();
+        let clock = medians.iter().find(|(name, _)| *name == "clock").map_or(0.0, |(_, time)| *time);
+        medians.retain(|(name, _)| *name != "clock");
+        medians.iter_mut().for_each(|(_, time)| *time -= clock);
+        medians
+    }
+}
+
+/// Prints the table.
+pub fn print() {
+    println!("One request, stage by stage: microseconds, and share of what the processor does");
+    println!("{:<24}{:>18}{:>18}{:>18}", "", "2,048 bits", "3,072 bits", "4,096 bits");
+    let budgets = BITS.map(budget);
+    let sums = budgets
+        .each_ref()
+        .map(|budget| budget.iter().filter(|(name, _)| is_part(name)).map(|(_, time)| time).sum::<f64>());
+    for (stage, (name, _)) in budgets[0].iter().enumerate() {
+        if *name == SYNC {
+            print!("{:<24}", "sum");
+            sums.iter().for_each(|sum| print!("{sum:>10.2} {:>5.1} %", 100.0));
+            println!();
+        }
+        print!("{name:<24}");
+        for (budget, sum) in budgets.iter().zip(sums) {
+            let time = budget[stage].1;
+            match is_part(name) {
+                true => print!("{time:>10.2} {:>5.1} %", 100.0 * time / sum),
+                false => print!("{time:>10.2}        "),
+            }
+        }
+        println!();
+    }
+}
+
+/// Whether a line of the table is a part of the sum.
+fn is_part(stage: &str) -> bool {
+    ![SYNC, ONE_CALL].contains(&stage)
+}
+
+struct OnlyJournal(Journal);
+
+impl Lab for OnlyJournal {
+    fn saw(&mut self, class: &Class, event: &Event) {
+        self.0.write(class, event);
+    }
+}
+
+/// The stages of a request signed with a key of `bits`.
+fn budget(bits: usize) -> Vec<(&'static str, f64)> {
+    let signer = Signer::new("bench", bits);
+    let directory = Scratch::new();
+    directory.write("keys_pub/JAVALI.pem", &signer.public_pem);
+    directory.write("keys_priv/key_secret_for_hmac.txt", SECRET);
+    let setup = setup::load(directory.path(), false).unwrap();
+    let (class, path) = (setup.class, directory.file("received.jsonl"));
+    let opened = received::open(&path, &class.table, false).unwrap();
+    let (mut received, mut progress) = (opened.received, opened.progress);
+    let disk = File::open(&path).unwrap();
+    let mut journal = Journal::new(directory.path(), false);
+    let tokens: Vec<String> =
+        (0..4).map(|number| signer.message("JAVALI", number, 20_240_000 + number)).collect();
+    let (client, socket) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    client.connect(socket.local_addr().unwrap()).unwrap();
+    let mut buffer = vec![0; 1 << 16];
+
+    let mut watch = Stopwatch::new();
+    for i in 0..REQUESTS {
+        watch.start();
+        watch.lap("clock");
+        black_box(Claims::parse(RS256.as_bytes()).unwrap());
+        watch.lap("header JSON");
+        client.send(tokens[i % 4].as_bytes()).unwrap();
+        watch.start();
+        let (length, sender) = socket.recv_from(&mut buffer).unwrap();
+        watch.lap("receive");
+        let now = time::now();
+        let otp = Otp { number: random_number().unwrap(), timestamp: now.as_secs() };
+        watch.lap("time, random number");
+        let datagram = &buffer[..length];
+        let mut event = Event::new(now, sender, datagram, otp);
+        let token = black_box(jws::parse(datagram).unwrap());
+        watch.lap("split and decode");
+        let claims = black_box(Claims::parse(token.payload()).unwrap());
+        watch.lap("payload JSON");
+        let group = black_box(class.table.find(claims.group().unwrap()).unwrap());
+        let key = class.keys[group].as_ref().unwrap();
+        watch.lap("key look-up");
+        let verified = token.verify(key).unwrap();
+        watch.lap("verify");
+        let id_request = claims::id_request(token.payload());
+        watch.lap("id_request");
+        let request = black_box(claims.request(&verified, now).unwrap());
+        watch.lap("claims");
+        let step = fsm::next(class.table[group].members, progress[group].state, request.seq_number).unwrap();
+        let step = black_box(step);
+        watch.lap("state machine");
+        let line = received::line(now, event.peer, &class.table[group].name, &request, datagram);
+        watch.lap("record: its line");
+        received.append(&line).unwrap();
+        progress[group] = progress[group].after(step.state, request.matricula);
+        watch.lap("record: the write");
+        let payload = black_box(claims::reply(&id_request, step.next_number, otp));
+        watch.lap("reply JSON");
+        let reply = black_box(jws::sign(claims::REPLY_HEADER, &payload, &class.secret));
+        watch.lap("HMAC");
+        socket.send_to(reply.as_bytes(), sender).unwrap();
+        watch.lap("send");
+        event.seen =
+            Seen { group: Some(group), seq_number: Some(request.seq_number), id_request: Some(id_request) };
+        event.outcome = Ok(step.next_number);
+        journal.write(&class, &event);
+        watch.lap("log");
+        drop((event, claims, token, line, payload, reply));
+        watch.lap("freeing memory");
+        client.recv(&mut [0; 2_048]).unwrap();
+    }
+    for i in 0..SYNCS {
+        received.append(format!("{i:600}\n").as_bytes()).unwrap();
+        watch.start();
+        disk.sync_data().unwrap();
+        watch.lap(SYNC);
+    }
+    drop(received);
+
+    let opened = received::open(&directory.file("again.jsonl"), &class.table, false).unwrap();
+    let lab = OnlyJournal(journal);
+    let mut server =
+        Server { class, progress: opened.progress, received: opened.received, explains: false, lab };
+    for i in 0..REQUESTS {
+        client.send(tokens[i % 4].as_bytes()).unwrap();
+        watch.start();
+        server.serve(&socket, &mut buffer).unwrap();
+        watch.lap(ONE_CALL);
+        client.recv(&mut [0; 2_048]).unwrap();
+    }
+
+    // The header is parsed within `jws::parse`; what that takes was timed apart.
+    let mut medians = watch.medians();
+    let header = medians.remove(0);
+    let decode = medians.iter().position(|(name, _)| *name == "split and decode").unwrap();
+    medians[decode].1 -= header.1;
+    medians.insert(decode + 1, header);
+    medians
+}
