@@ -285,7 +285,7 @@ pub fn replay<D: Disk>(mut disk: D, table: &Table, syncs: bool) -> Result<Replay
         format!("cannot be synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR")
     })?;
     warnings.extend(unknown.iter().map(|group| {
-        let group = group.escape_debug();
+        let group = group.escape_default();
         format!("has records of {group}, which is not in the table: passed over")
     }));
     Ok(Replayed { received: Received { disk, length, is_torn: false, syncs }, progress, warnings })

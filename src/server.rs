@@ -282,7 +282,7 @@ fn out_of_order(members: u8, state: u8, seq_number: u64) -> Refusal {
     } else if state == members {
         format!("everyone is in: send {state} again, or 0 to start over")
     } else if state == 0 {
-        "next_number would have been 1".into()
+        "next_number would have been 1: send that".into()
     } else {
         format!("next_number would have been {}: send that, {state} again, or 0 to start over", state + 1)
     };

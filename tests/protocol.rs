@@ -162,6 +162,32 @@ fn numeric_dates_are_honoured_to_the_fraction_and_other_claims_ignored() {
 }
 
 #[test]
+fn a_captured_0_starts_its_group_over_until_it_expires() {
+    let class = Class::new();
+    let server = Server::start(&class, &[]);
+    let signer = Signer::new("JAVALI", 2048);
+    let exp = udpsocket_jwt_server::time::now().as_secs_f64() + 1.0;
+    let zero = claims("JAVALI", 0, 0).replacen('{', &format!(r#"{{"exp":{exp},"#), 1);
+    let zero = signer.sign(common::RS256, zero);
+    let client = server.client();
+    assert_eq!(client.next_number(&zero), 1);
+    for sn in 1..=3 {
+        client.ask(&signer.message("JAVALI", sn, 100 + sn));
+    }
+    let stranger = server.client();
+    assert_eq!(stranger.next_number(&zero), 1, "whoever captured it can start the group over");
+    client.send(signer.message("JAVALI", 3, 103));
+    assert_eq!(class.requests(6)[5]["outcome"], "out_of_order");
+
+    std::thread::sleep(Duration::from_millis(1_100));
+    stranger.send(&zero);
+    assert_eq!(class.requests(7)[6]["outcome"], "expired");
+    let report = common::run(common::PROGRAM, &["report", class.directory.path().to_str().unwrap()]);
+    let report = String::from_utf8(report).unwrap();
+    assert!(report.contains("JAVALI      [###]  done at"), "done stays done: {report}");
+}
+
+#[test]
 fn ipv6_is_served_and_an_ipv4_client_of_it_is_logged_as_one() {
     let class = Class::new();
     let token = Signer::new("HEARTBEAT", 2048).message("HEARTBEAT", 1, 7);

@@ -154,8 +154,12 @@ fn no_secret() -> hmac::Key {
 
 /// What the server does not look at, but its student should. `table` is the server's, if it is known.
 fn notes(table: Option<&Table>, group: usize, request: &claims::Request) -> Vec<String> {
-    let claims::Request { seq_number, seq_max, .. } = *request;
+    const A_YEAR: f64 = 365.0 * 86_400.0;
+    let claims::Request { seq_number, seq_max, exp, .. } = *request;
     let mut notes = Vec::new();
+    if exp.is_some_and(|exp| exp - now().as_secs_f64() > A_YEAR) {
+        notes.push("exp is more than a year ahead: is it in milliseconds? It counts seconds".into());
+    }
     let members = if let Some(table) = table {
         let (name, members) = (&table[group].name, u64::from(table[group].members));
         if let Some(seq_max) = seq_max.filter(|seq_max| *seq_max != members) {

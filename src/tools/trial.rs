@@ -6,8 +6,8 @@
 //! sixth the right reply. A client that goes on before the sixth has believed what it was told
 //! last; one that starts over has no patience. An exam begins with a message number 1.
 
-use super::json_string;
 use super::log::Log;
+use super::{json_string, say};
 use crate::claims::{self, Request};
 use crate::jws;
 use crate::refusal::Reason;
@@ -307,6 +307,9 @@ impl Trial {
         verdict: Verdict,
     ) {
         let (time, group, name) = (rfc3339(time), &class.table[group].name, verdict.name());
+        if verdict.is_final() {
+            say(&format!("{} trial: {group} number {number}: {name}", &time[11..19]));
+        }
         let detail = json_string(verdict.explanation());
         self.log.append(&format!(
             "{{\"time\":\"{time}\",\"group\":\"{group}\",\"seq_number\":{number},\"copies\":{copies},\
