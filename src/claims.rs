@@ -21,7 +21,9 @@
 use crate::jws::{Verified, json_object};
 use crate::refusal::{Reason, Refusal, describe};
 use ring::digest;
+use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Map, Value};
+use std::io;
 use std::time::Duration;
 
 /// The protected header of every reply.
@@ -51,6 +53,29 @@ pub struct Otp {
     pub number: u16,
     /// When the reply was made, in seconds since 1970-01-01 UTC.
     pub timestamp: u64,
+}
+
+impl Otp {
+    /// What makes a reply made `now` (time since 1970-01-01 UTC) different.
+    pub fn draw(now: Duration) -> io::Result<Self> {
+        Ok(Self { number: random_number()?, timestamp: now.as_secs() })
+    }
+}
+
+/// Uniform in 0..=20000, from the operating system's secure generator. Two bytes are uniform in
+/// 0..=65535: of those, three whole ranges are kept and the rest is drawn again.
+pub fn random_number() -> io::Result<u16> {
+    const NUMBERS: u16 = 20_001;
+    let mut bytes = [0; 2];
+    loop {
+        SystemRandom::new()
+            .fill(&mut bytes)
+            .map_err(|_| io::Error::other("the system gave no random number"))?;
+        let drawn = u16::from_ne_bytes(bytes);
+        if drawn < 3 * NUMBERS {
+            return Ok(drawn % NUMBERS);
+        }
+    }
 }
 
 impl Claims {

@@ -117,7 +117,7 @@ pub fn split(text: &[u8]) -> Result<Token<'_>, Refusal> {
         return Err(Reason::NotAJws.because(why_not_a_jws(text)));
     };
     let decode = |name, part| {
-        base64url(part).map_err(|error| Reason::BadBase64.because(why_not_base64url(name, part, error)))
+        base64url(part).map_err(|error| Reason::BadBase64.because(why_not_base64url(name, part, &error)))
     };
     Ok(Token {
         signing_input: &text[..header.len() + 1 + payload.len()],
@@ -224,7 +224,7 @@ fn why_not_a_jws(text: &[u8]) -> String {
     format!("found {found}; a compact JWS is header.payload.signature")
 }
 
-fn why_not_base64url(name: &str, part: &[u8], error: DecodeError) -> String {
+fn why_not_base64url(name: &str, part: &[u8], error: &DecodeError) -> String {
     let found = match error {
         DecodeError::InvalidByte(at, byte) => {
             let hint = match byte {
@@ -233,7 +233,7 @@ fn why_not_base64url(name: &str, part: &[u8], error: DecodeError) -> String {
                 byte if byte.is_ascii_whitespace() => "white space has no place in a token",
                 _ => "not of the base64url alphabet",
             };
-            format!("byte {at} is {}: {hint}", quote(&[byte]))
+            format!("byte {at} is {}: {hint}", quote(&[*byte]))
         }
         DecodeError::InvalidLength(length) => format!("{length} characters can't be whole bytes: it is cut"),
         DecodeError::InvalidLastSymbol { .. } => {

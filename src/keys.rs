@@ -80,7 +80,6 @@ impl PublicKey {
 
     /// A key from a file with one PEM block (RFC 7468), perhaps with text around it.
     pub fn from_pem(file: &[u8], fewest_bits: usize) -> Result<Self, String> {
-        refuse_other_forms(file)?;
         match count(file, b"-----BEGIN ") {
             0 if file.starts_with(b"ssh-") => {
                 return Err("it is an OpenSSH line: name the file GROUP.ssh".into());
@@ -113,7 +112,6 @@ impl PublicKey {
 
     /// A key from a file with one OpenSSH line, `ssh-rsa AAAA... comment` (RFC 4253 section 6.6).
     pub fn from_openssh(file: &[u8], fewest_bits: usize) -> Result<Self, String> {
-        refuse_other_forms(file)?;
         if count(file, b"-----BEGIN ") > 0 {
             return Err("it is PEM: name the file GROUP.pem".into());
         }
@@ -238,10 +236,10 @@ fn ssh_rsa(mut blob: &[u8]) -> Option<Numbers> {
     is_whole.then_some((n.as_positive_bytes()?.into(), e.as_positive_bytes()?.into()))
 }
 
-const INTEGER: u8 = 0x02;
+pub(crate) const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
+pub(crate) const SEQUENCE: u8 = 0x30;
 const NULL: &[u8] = &[0x05, 0x00];
 
 const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
@@ -288,93 +286,11 @@ fn without_leading_zeros(mut number: Vec<u8>) -> Vec<u8> {
     number
 }
 
-fn count(text: &[u8], wanted: &[u8]) -> usize {
+/// How often some bytes stand in others.
+pub(crate) fn count(text: &[u8], wanted: &[u8]) -> usize {
     text.windows(wanted.len()).filter(|window| *window == wanted).count()
 }
 
 fn is_openssh_kind(word: &[u8]) -> bool {
     [&b"ssh-"[..], b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-"].iter().any(|prefix| word.starts_with(prefix))
-}
-
-/// What is said of a file with a private key in it.
-pub const PRIVATE: &str = "it has a PRIVATE key in it, with which whoever has read it can sign: \
-                           make a new pair, and hand in the public key alone";
-
-/// Whether a private key is anywhere in a file, in the forms that it is usually kept in.
-#[must_use]
-pub fn has_private_key(file: &[u8]) -> bool {
-    let text = without_nul(file);
-    let has = |marker| count(&text, marker) > 0;
-    // Whatever became of the dashes, or of one end of the line.
-    let is_border = |line: &[u8]| {
-        count(line, b"PRIVATE KEY") > 0 && (count(line, b"BEGIN ") > 0 || count(line, b"END ") > 0)
-    };
-    has(b"PRIVATE KEY-----")
-        || text.split(|&byte| byte == b'\n').any(is_border)
-        || has(b"PuTTY-User-Key-File-")
-        || has(b"privateExponent:")
-        || has(b"\"kty\"") && has(b"\"d\"")
-        || is_private_der(file)
-}
-
-/// DER that begins with a version, as PKCS#1, PKCS#8, SEC 1 and PKCS#12 do and no public key does,
-/// or that names an encryption of PKCS#5.
-fn is_private_der(file: &[u8]) -> bool {
-    const PKCS_5: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5];
-    match file {
-        [SEQUENCE, 0x82, _, _, content @ ..]
-        | [SEQUENCE, 0x81, _, content @ ..]
-        | [SEQUENCE, ..=0x7f, content @ ..] => {
-            content.starts_with(&[INTEGER, 1]) || count(content, PKCS_5) > 0
-        }
-        _ => false,
-    }
-}
-
-/// What a key file often holds instead of a public key, and the way out.
-fn refuse_other_forms(file: &[u8]) -> Result<(), String> {
-    const CERTIFICATE: &str =
-        "it is a certificate: openssl x509 -in FILE -noout -pubkey prints the key in it";
-    const OTHER_FORMS: [(&[u8], &str); 6] = [
-        (
-            b"BEGIN SSH2 PUBLIC KEY",
-            "it is PuTTY's form (RFC 4716): ssh-keygen -i -f FILE > GROUP.ssh converts it",
-        ),
-        (b"BEGIN CERTIFICATE-----", CERTIFICATE),
-        (b"BEGIN TRUSTED CERTIFICATE-----", CERTIFICATE),
-        (
-            b"CERTIFICATE REQUEST-----",
-            "it is a certificate request: openssl req -in FILE -noout -pubkey prints the key in it",
-        ),
-        (
-            b"-cert-v01@openssh.com",
-            "it is an OpenSSH certificate: copy the line of the .pub file without -cert",
-        ),
-        (b"\"kty\"", "it is a JSON Web Key: export the key as PEM"),
-    ];
-    if has_private_key(file) {
-        return Err(PRIVATE.into());
-    }
-    let text = without_nul(file);
-    match OTHER_FORMS.iter().find(|(marker, _)| count(&text, marker) > 0) {
-        _ if text.trim_ascii().is_empty() => Err("it is empty: copy the public key into it".into()),
-        _ if matches!(file, [SEQUENCE, 0x81 | 0x82, ..]) => {
-            Err("it is DER, not PEM: openssl rsa -pubin -inform DER -in FILE -out GROUP.pem".into())
-        }
-        Some((_, message)) => Err((*message).into()),
-        None if is_utf_16(file, &text) => {
-            Err("it is UTF-16, as PowerShell's > writes it: save it as UTF-8".into())
-        }
-        None => Ok(()),
-    }
-}
-
-/// Whether a file is UTF-16, by its byte order mark or by a NUL in every pair.
-fn is_utf_16(file: &[u8], text: &[u8]) -> bool {
-    file.starts_with(&[0xff, 0xfe]) || file.starts_with(&[0xfe, 0xff]) || text.len() * 2 <= file.len()
-}
-
-/// UTF-16 as far as it is ASCII, which has a NUL in every pair, as ASCII.
-fn without_nul(file: &[u8]) -> Vec<u8> {
-    file.iter().copied().filter(|&byte| byte != 0).collect()
 }

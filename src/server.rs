@@ -43,7 +43,6 @@ use crate::received::{self, Disk, MOST_RECORDS, Progress, Received};
 use crate::refusal::{Reason, Refusal, quote};
 use crate::{jws, time};
 use ring::hmac;
-use ring::rand::{SecureRandom, SystemRandom};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -222,8 +221,7 @@ impl<D: Disk, L: Lab> Server<D, L> {
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
         let (length, sender) = socket.recv_from(buffer)?;
         let now = time::now();
-        let otp = Otp { number: random_number()?, timestamp: now.as_secs() };
-        let mut event = Event::new(now, sender, &buffer[..length], otp);
+        let mut event = Event::new(now, sender, &buffer[..length], Otp::draw(now)?);
         let is_lost = self.lab.loses(&self.class, &mut event);
         let reply = if is_lost { None } else { self.handle(&mut event) };
         let carried = reply.and_then(|reply| self.lab.carries(&self.class, &mut event, reply));
@@ -287,20 +285,4 @@ fn out_of_order(members: u8, state: u8, seq_number: u64) -> Refusal {
         format!("next_number would have been {}: send that, {state} again, or 0 to start over", state + 1)
     };
     Reason::OutOfOrder.because(format!("seq_number is {seq_number} in state {state}; {way_out}"))
-}
-
-/// Uniform in 0..=20000, from the operating system's secure generator. Two bytes are uniform in
-/// 0..=65535: of those, three whole ranges are kept and the rest is drawn again.
-pub fn random_number() -> io::Result<u16> {
-    const NUMBERS: u16 = 20_001;
-    let mut bytes = [0; 2];
-    loop {
-        SystemRandom::new()
-            .fill(&mut bytes)
-            .map_err(|_| io::Error::other("the system gave no random number"))?;
-        let drawn = u16::from_ne_bytes(bytes);
-        if drawn < 3 * NUMBERS {
-            return Ok(drawn % NUMBERS);
-        }
-    }
 }

@@ -65,7 +65,7 @@ fn every_group_completes_its_exchange_under_a_flood_of_forged_datagrams() {
                 move || tries(server, group, members)
             })
         });
-        let all = clients.map(|client| client.join());
+        let all = clients.map(thread::ScopedJoinHandle::join);
         thread::sleep(Duration::from_millis(500)); // and still there afterwards
         stop.store(true, Ordering::Relaxed);
         all.map(|tries| tries.unwrap())

@@ -13,6 +13,7 @@ use std::sync::{LazyLock, Mutex};
 use udpsocket_jwt_server::groups::{GROUPS, Table};
 use udpsocket_jwt_server::jws::{self, to_base64url};
 use udpsocket_jwt_server::keys::{self, FEWEST_BITS, FEWEST_BITS_WEAK, FEWEST_SECRET_BYTES, PublicKey};
+use udpsocket_jwt_server::tools::key_file;
 use udpsocket_jwt_server::tools::setup::{Setup, load};
 
 /// A public key in the three forms that are accepted.
@@ -58,7 +59,7 @@ fn generated(options: &str) -> Vec<u8> {
 /// A private key with a small exponent: for 65537, openssl makes only even sizes from 2048 bits.
 fn small_exponent(exponent: u8, bits: usize) -> PathBuf {
     static MAKING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = MAKING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("exponent-{exponent}-{bits}.pem"));
     if !path.exists() {
         let options =
@@ -90,9 +91,11 @@ fn directory_with(files: &[(&str, &[u8])]) -> Scratch {
 }
 
 fn write_secret(directory: &Scratch, secret: impl AsRef<[u8]>) {
-    let _path = directory.write("keys_priv/key_secret_for_hmac.txt", secret);
+    let path = directory.write("keys_priv/key_secret_for_hmac.txt", secret);
+    #[cfg(not(unix))]
+    drop(path);
     #[cfg(unix)]
-    fs::set_permissions(_path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 /// The names of the groups that have a key.
@@ -658,9 +661,9 @@ type Wrap = fn(&[u8]) -> Vec<u8>;
 /// Each accepted form: its file, how it is parsed, and how its inner bytes are wrapped.
 fn forms() -> [(&'static [u8], Parse, Wrap); 3] {
     [
-        (&KEY.spki, PublicKey::from_pem, |der| pem("PUBLIC KEY", der)),
-        (&KEY.pkcs1, PublicKey::from_pem, |der| pem("RSA PUBLIC KEY", der)),
-        (&KEY.ssh, PublicKey::from_openssh, line),
+        (&KEY.spki, key_file::from_pem, |der| pem("PUBLIC KEY", der)),
+        (&KEY.pkcs1, key_file::from_pem, |der| pem("RSA PUBLIC KEY", der)),
+        (&KEY.ssh, key_file::from_openssh, line),
     ]
 }
 
@@ -688,8 +691,8 @@ fn a_file_cut_anywhere_is_refused_and_only_what_is_behind_the_key_may_be_missing
                     }
                 }
                 // In the other kind of file it is never a key, and never a panic.
-                assert!(PublicKey::from_pem(&cut[..length], FEWEST_BITS).is_err() || comment.is_none());
-                assert!(PublicKey::from_openssh(&cut[..length], FEWEST_BITS).is_err() || comment.is_some());
+                assert!(key_file::from_pem(&cut[..length], FEWEST_BITS).is_err() || comment.is_none());
+                assert!(key_file::from_openssh(&cut[..length], FEWEST_BITS).is_err() || comment.is_some());
             }
         }
     }
@@ -793,7 +796,7 @@ fn der_that_is_not_in_its_one_form_is_refused() {
 }
 
 fn assert_damaged(what: &str, file: &[u8]) {
-    let error = PublicKey::from_pem(file, FEWEST_BITS).expect_err(what);
+    let error = key_file::from_pem(file, FEWEST_BITS).expect_err(what);
     assert!(error.contains("damaged") && error.contains("copy"), "{what}: {error}");
 }
 
@@ -815,11 +818,11 @@ fn an_openssh_blob_that_is_not_in_its_one_form_is_refused() {
         ("a third number", [&good[..], &string(&[1])].concat()),
         ("a length beyond the end", [&kind[..], &[0xff; 4], &[1, 0, 1]].concat()),
     ] {
-        let error = PublicKey::from_openssh(&line(&blob), FEWEST_BITS).expect_err(what);
+        let error = key_file::from_openssh(&line(&blob), FEWEST_BITS).expect_err(what);
         assert!(error.contains("damaged") && error.contains("copy"), "{what}: {error}");
     }
     for base64 in ["", "AAAA", "AAAAB3Nz=", "AAAA-_==", "\u{e7}"] {
-        let error = PublicKey::from_openssh(format!("ssh-rsa {base64}").as_bytes(), FEWEST_BITS).unwrap_err();
+        let error = key_file::from_openssh(format!("ssh-rsa {base64}").as_bytes(), FEWEST_BITS).unwrap_err();
         assert!(error.contains("base64 is cut or damaged"), "{base64}: {error}");
     }
 }

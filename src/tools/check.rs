@@ -3,7 +3,7 @@
 //! The checks are the server's own ([`read`]), in its order. What is added here is the diagnosis: a
 //! signature that does not verify is tried as if it were made with each of the usual mistakes.
 
-use super::{Colours, setup};
+use super::{Colours, key_file, setup};
 use crate::claims::{self, Claims};
 use crate::groups::{Table, is_name};
 use crate::jws::{self, Token};
@@ -121,7 +121,7 @@ fn class_of_one(text: &[u8], path: &Path) -> Result<Class, String> {
 /// The key in a file: public, in any form that the server takes, or the private one.
 fn load_key(path: &Path) -> Result<PublicKey, String> {
     let file = fs::read(path).map_err(|error| format!("cannot be read: {error}; name your key's file"))?;
-    if keys::has_private_key(&file) {
+    if key_file::has_private_key(&file) {
         let pem = pem::parse(&file).map_err(
             |_| "it is no private key in PEM, or cut: name the public one, or copy it again, whole",
         )?;
@@ -133,9 +133,9 @@ fn load_key(path: &Path) -> Result<PublicKey, String> {
         let rsa::PublicKeyComponents { n, e } = rsa::PublicKeyComponents::<Vec<u8>>::from(pair.public());
         PublicKey::new(n, e, keys::FEWEST_BITS)
     } else if file.starts_with(b"ssh-") {
-        PublicKey::from_openssh(&file, keys::FEWEST_BITS)
+        key_file::from_openssh(&file, keys::FEWEST_BITS)
     } else {
-        PublicKey::from_pem(&file, keys::FEWEST_BITS)
+        key_file::from_pem(&file, keys::FEWEST_BITS)
     }
 }
 

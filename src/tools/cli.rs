@@ -3,9 +3,10 @@
 use super::journal::Journal;
 use super::trial::Trial;
 use super::{Colours, check, report, say, setup};
+use crate::claims::random_number;
 use crate::received;
 use crate::refusal::Reason;
-use crate::server::{Class, Event, Lab, Server, random_number};
+use crate::server::{Class, Event, Lab, Server};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod cli;
 pub mod journal;
+pub mod key_file;
 pub mod log;
 pub mod report;
 pub mod setup;

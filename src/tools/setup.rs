@@ -1,5 +1,6 @@
 //! The start: the class as the professor set it up in a directory, and the table that shows it.
 
+use super::key_file;
 use crate::groups::{Table, is_name};
 use crate::keys::{self, PublicKey};
 use crate::received::Progress;
@@ -157,12 +158,12 @@ fn load_key(
         return Err(format!("it has {} bytes, far more than a key: move it elsewhere", metadata.len()));
     }
     let file = fs::read(&path);
-    let is_private = file.as_deref().is_ok_and(keys::has_private_key);
-    let for_none = |error: String| Err(if is_private { keys::PRIVATE.into() } else { error });
+    let is_private = file.as_deref().is_ok_and(key_file::has_private_key);
+    let for_none = |error: String| Err(if is_private { key_file::PRIVATE.into() } else { error });
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
     let parse = match extension.to_ascii_lowercase().as_str() {
-        "pem" => PublicKey::from_pem,
-        "ssh" => PublicKey::from_openssh,
+        "pem" => key_file::from_pem,
+        "ssh" => key_file::from_openssh,
         "pub" => {
             return for_none(format!(
                 "rename it to {stem}.ssh if it is an OpenSSH line, to {stem}.pem if it is PEM"

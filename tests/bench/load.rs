@@ -154,7 +154,7 @@ pub fn measure(server: &Server, load: &mut Load, time: Duration) -> Cost {
     let start = Instant::now();
     let answers = load.run(time, u64::MAX);
     let time = start.elapsed();
-    let processor = processor_time(server.id()) - before;
+    let processor = processor_time(server.id()).saturating_sub(before);
     assert_eq!(drops(server.address), "0", "datagrams were lost: these figures would be too low");
     let each = |time: Duration| time.as_secs_f64() * 1e6 / answers as f64;
     Cost { processor: each(processor), time: each(time) }

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::hint::black_box;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
+use udpsocket_jwt_server::claims::random_number;
 use udpsocket_jwt_server::claims::{self, Claims, Otp};
-use udpsocket_jwt_server::server::{Class, Event, Lab, Seen, Server, random_number};
+use udpsocket_jwt_server::server::{Class, Event, Lab, Seen, Server};
 use udpsocket_jwt_server::tools::journal::Journal;
 use udpsocket_jwt_server::tools::setup;
 use udpsocket_jwt_server::{fsm, jws, received, time};
@@ -55,7 +56,9 @@ impl Stopwatch {
         let mut medians: Vec<_> = self.laps.into_iter().map(|(name, times)| (name, median(times))).collect();
         let clock = medians.iter().find(|(name, _)| *name == "clock").map_or(0.0, |(_, time)| *time);
         medians.retain(|(name, _)| *name != "clock");
-        medians.iter_mut().for_each(|(_, time)| *time -= clock);
+        for (_, time) in &mut medians {
+            *time -= clock;
+        }
         medians
     }
 }
@@ -71,7 +74,9 @@ pub fn print() {
     for (stage, (name, _)) in budgets[0].iter().enumerate() {
         if *name == SYNC {
             print!("{:<24}", "sum");
-            sums.iter().for_each(|sum| print!("{sum:>10.2} {:>5.1} %", 100.0));
+            for sum in &sums {
+                print!("{sum:>10.2} {:>5.1} %", 100.0);
+            }
             println!();
         }
         print!("{name:<24}");

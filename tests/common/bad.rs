@@ -986,7 +986,7 @@ impl Rsa {
     /// A key with exponent 3.
     fn pinhao() -> Self {
         static MAKING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = MAKING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exponent-3-2048.pem");
         if !path.exists() {
             let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));

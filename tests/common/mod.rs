@@ -75,7 +75,7 @@ pub fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
 /// The file of the private key (PKCS#8 PEM) called `name`, of `bits`, made if there is none yet.
 pub fn private_key(name: &str, bits: usize) -> PathBuf {
     static MAKING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = MAKING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{bits}.pem"));
     if !path.exists() {
         let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
