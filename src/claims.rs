@@ -112,12 +112,12 @@ impl Claims {
         let exp = request.exp.unwrap_or(f64::INFINITY);
         let now = now.as_secs_f64();
         if now >= exp {
-            let detail = format!("exp passed {:.1} s ago: sign anew, with an exp to come", now - exp);
+            let detail = format!("exp passed {} ago: sign anew, with an exp to come", span(now - exp));
             return Err(Reason::Expired.because(detail));
         }
         if now < nbf {
-            let detail =
-                format!("nbf is {:.1} s ahead of this machine's clock: wait, or set yours", nbf - now);
+            let ahead = span(nbf - now);
+            let detail = format!("nbf is {ahead} ahead of this machine's clock: wait, or set yours");
             return Err(Reason::NotYetValid.because(detail));
         }
         if let Some(aud) = self.0.get("aud") {
@@ -147,6 +147,11 @@ impl Claims {
                 .because(format!("claim {claim} is {found}; it must be a number of seconds since 1970"))
         })
     }
+}
+
+/// A span of time as a student reads it.
+fn span(seconds: f64) -> String {
+    if seconds < 1e9 { format!("{seconds:.1} s") } else { "many years".into() }
 }
 
 /// Tells which payload a reply answers: SHA-256, in lower-case hexadecimal, of the payload's JSON

@@ -1,0 +1,451 @@
+//! Datagrams, one after the other, to a server whose disk fails and which is killed and started
+//! again: it answers as the protocol says, and nothing that it acknowledged is ever lost.
+//!
+//! Behind the signature check nothing can be found by chance. So an input is not only datagrams: it
+//! is also headers and payloads that are signed here before the server sees them.
+//!
+//! ```text
+//! input  options  step  FF 0A  step  FF 0A  step ...
+//! step   signing  disk  datagram                  signing says: as it is
+//! step   signing  disk  header  FF 2E  payload    signing says: who signs; no FF 2E: the usual header
+//! ```
+//!
+//! The keys are made by `scripts/fuzz.sh`.
+#![no_main]
+
+mod common;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use common::{Failures, Memory, assert_printable};
+use libfuzzer_sys::fuzz_target;
+use ring::rand::SystemRandom;
+use ring::{digest, hmac, rsa::KeyPair, signature};
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+use udpsocket_jwt_server::claims::Otp;
+use udpsocket_jwt_server::groups::Table;
+use udpsocket_jwt_server::keys::{self, PublicKey};
+use udpsocket_jwt_server::received::{self, MOST_RECORDS, Progress, Record, Replayed};
+use udpsocket_jwt_server::refusal::{Reason, Refusal};
+use udpsocket_jwt_server::server::{Class, Event, Seen, Server};
+
+/// The server's clock stands still, so that `exp` and `nbf` can be found.
+const NOW: Duration = Duration::from_millis(1_700_000_000_250);
+const OTP: Otp = Otp { number: 20_000, timestamp: 1_700_000_000 };
+
+fuzz_target!(|input: &[u8]| {
+    let Some((options, steps)) = input.split_first() else { return };
+    let mut run = Run::new(*options);
+    for step in split(steps, b"\xff\n") {
+        if let [signing, disk, text @ ..] = step {
+            run.disk(*disk);
+            run.step(*signing, text);
+        }
+    }
+});
+
+// --- the class ---------------------------------------------------------------------------------------
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("keys")
+}
+
+fn read(name: &str) -> Vec<u8> {
+    let path = directory().join(name);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; scripts/fuzz.sh makes it", path.display()))
+}
+
+/// All that an input needs and none changes.
+struct Fixture {
+    table: Table,
+    keys: Vec<Option<PublicKey>>,
+    secret: hmac::Key,
+    /// Who signs, with the group whose key it is; the last one is a stranger.
+    signers: Vec<(Option<&'static str>, KeyPair)>,
+}
+
+static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
+    let table = Table::compiled_in();
+    // Of every size and form; NONAME's exponent is 3, HEARTBEAT has 1,024 bits, BISSAU has no key.
+    let key = |name: &str| match name {
+        "BISSAU" => None,
+        "SOQUETINHO" => Some(PublicKey::from_openssh(&read("keys_pub/SOQUETINHO.ssh"), 2_048).unwrap()),
+        "HEARTBEAT" => Some(PublicKey::from_pem(&read("keys_pub/HEARTBEAT.pem"), 1_024).unwrap()),
+        _ => Some(PublicKey::from_pem(&read(&format!("keys_pub/{name}.pem")), 2_048).unwrap()),
+    };
+    let signers = ["JAVALI", "PINHAO", "SOQUETINHO", "STRANGER"].map(|name| {
+        let pem = pem::parse(read(&format!("keys_priv/{name}.pem"))).unwrap();
+        let group = table.iter().any(|group| group.name == name).then_some(name);
+        (group, KeyPair::from_pkcs8(pem.contents()).unwrap())
+    });
+    Fixture {
+        keys: table.iter().map(|group| key(&group.name)).collect(),
+        table,
+        secret: keys::secret(&read("keys_priv/key_secret_for_hmac.txt"), 32).unwrap(),
+        signers: signers.into(),
+    }
+});
+
+fn class() -> Class {
+    let Fixture { table, keys, secret, .. } = &*FIXTURE;
+    Class { table: table.clone(), keys: keys.clone(), secret: secret.clone() }
+}
+
+/// A signature takes a millisecond, and a mutated input has most of its texts from its parent.
+fn sign(signer: usize, signing_input: &[u8]) -> Vec<u8> {
+    type Signatures = HashMap<(usize, Vec<u8>), Vec<u8>>;
+    thread_local! {
+        static MADE: RefCell<Signatures> = RefCell::default();
+    }
+    MADE.with_borrow_mut(|made| {
+        if made.len() > 20_000 {
+            made.clear();
+        }
+        let key = &FIXTURE.signers[signer].1;
+        let sign = || {
+            let mut signature = vec![0; key.public().modulus_len()];
+            key.sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), signing_input, &mut signature)
+                .unwrap();
+            signature
+        };
+        made.entry((signer, signing_input.to_vec())).or_insert_with(sign).clone()
+    })
+}
+
+// --- a run -------------------------------------------------------------------------------------------
+
+/// The record that is due if it is news, with its group and the `next_number` of its reply; or the
+/// reason, with the group whose signature the message bears.
+type Verdict = Result<(Progress, usize, u64), (Reason, Option<usize>)>;
+
+struct Run {
+    server: Server<Memory, ()>,
+    disk: Memory,
+    /// How the disk fails during a step.
+    failures: Failures,
+    /// The records that the disk must have, and no others but perhaps the one that failed last.
+    recorded: Vec<u8>,
+    /// Records that the first group is taken to have besides.
+    others: u32,
+    syncs: bool,
+}
+
+impl Run {
+    fn new(options: u8) -> Self {
+        let syncs = options & 2 == 0;
+        let mut before = String::new();
+        if options & 4 > 0 {
+            // The table had more members when this was recorded; and a group that it no longer has.
+            for (group, seq_number) in [("JAVALI", 9), ("BRANCO", 1)] {
+                before += &format!(
+                    r#"{{"time":"2023-11-14T22:13:20.000Z","peer":"[::1]:1","group":"{group}","seq_number":{seq_number},"seq_max":null,"matricula":7,"token":"e.e.c"}}"#
+                );
+                before.push('\n');
+            }
+        }
+        let disk = Memory::of(before.as_bytes());
+        let Replayed { received, mut progress, .. } =
+            received::replay(disk.clone(), &FIXTURE.table, syncs).unwrap();
+        let others = if options & 8 > 0 { MOST_RECORDS - 2 } else { 0 };
+        progress[0].records += others;
+        let server = Server { class: class(), progress, received, explains: options & 1 > 0, lab: () };
+        Self { server, disk, failures: Failures::default(), recorded: before.into(), others, syncs }
+    }
+
+    /// What befalls the disk before a step, and how it fails during it.
+    fn disk(&mut self, disk: u8) {
+        let left = {
+            let platter = self.disk.0.borrow();
+            match disk >> 6 {
+                0 => None,
+                1 => Some(platter.file.clone()), // the server was killed
+                _ if !self.syncs => None,        // without syncs nothing is promised for the machine
+                _ => {
+                    // The machine went down: of what was not synced, all or half is lost.
+                    let later = platter.file.strip_prefix(&platter.durable[..]).unwrap_or_default();
+                    Some([&platter.durable, &later[..later.len() * usize::from(disk >> 6 & 1) / 2]].concat())
+                }
+            }
+        };
+        if let Some(left) = left {
+            self.restart(&left);
+        }
+        self.failures = Failures {
+            append: [None, Some(0), Some(1), Some(2)][usize::from(disk & 3)],
+            syncs: disk >> 2 & 3,
+            cut: disk >> 4 & 1 > 0,
+            sync_works: disk >> 5 & 1 > 0,
+        };
+        self.disk.0.borrow_mut().failures = self.failures;
+    }
+
+    /// A start finds what was acknowledged, and at most the record that failed last.
+    fn restart(&mut self, left: &[u8]) {
+        let attempted = self.disk.0.borrow().attempted.clone();
+        self.disk.restart(left);
+        let table = &self.server.class.table;
+        let Replayed { received, mut progress, .. } = received::replay(self.disk.clone(), table, self.syncs)
+            .expect("what the server alone has written");
+        let file = self.disk.file();
+        let mut expected = self.server.progress.clone();
+        if file != self.recorded {
+            assert_eq!(file, [&self.recorded[..], &attempted].concat(), "lost or made up");
+            let Record { group, seq_number, matricula, .. } = Record::parse(attempted.trim_ascii()).unwrap();
+            let group = table.find(&group).unwrap();
+            expected[group] = expected[group].after(seq_number, matricula);
+        }
+        progress[0].records += self.others;
+        assert_eq!(progress, expected);
+        (self.server.progress, self.server.received, self.recorded) = (progress, received, file);
+    }
+
+    fn step(&mut self, signing: u8, text: &[u8]) {
+        let (mut datagram, signer) = token(signing, text);
+        datagram.extend([&b""[..], b"\n", b"\r\n", b"\r"][usize::from(signing >> 3 & 3)]);
+        let expected = self.verdict(&datagram);
+        if let Some(signer) = signer
+            && let Ok((_, group, _)) | Err((_, Some(group))) = &expected
+        {
+            assert_eq!(Some(&self.server.class.table[*group].name[..]), signer, "signed by another");
+        }
+
+        let before = self.server.progress.clone();
+        let mut event = Event::new(NOW, ([192, 0, 2, 7], 50_000).into(), &datagram, OTP);
+        let reply = self.server.handle(&mut event);
+        let Event { seen, outcome, .. } = event;
+        self.check_state(&before, &expected, &outcome, &datagram);
+        self.check_reply(&expected, &outcome, reply, &seen, &datagram);
+    }
+
+    // --- what must hold ------------------------------------------------------------------------------
+
+    /// Sections 1, 2, 3 and 7 of the protocol, written down once more and another way.
+    fn verdict(&self, datagram: &[u8]) -> Verdict {
+        use Reason::*;
+        let class = &self.server.class;
+        let unsigned = |reason| move || (reason, None);
+        if datagram.len() > 4_096 {
+            return Err((TooLarge, None));
+        }
+        let text =
+            datagram.strip_suffix(b"\n").map_or(datagram, |text| text.strip_suffix(b"\r").unwrap_or(text));
+        let parts: Vec<_> = text.split(|&byte| byte == b'.').collect();
+        let [header, payload, _] = parts[..] else { return Err((NotAJws, None)) };
+        let decoded: Option<Vec<_>> = parts.iter().copied().map(base64url).collect();
+        let [header_json, payload_json, signature_bytes] =
+            decoded.ok_or_else(unsigned(BadBase64))?.try_into().unwrap();
+        let object = |json: &[u8]| serde_json::from_slice::<Value>(json).ok().filter(Value::is_object);
+        let header_object = object(&header_json).ok_or_else(unsigned(BadHeader))?;
+        if header_object["alg"] != "RS256" {
+            return Err((WrongAlg, None));
+        }
+        if header_object.get("crit").is_some() {
+            return Err((UnsupportedCrit, None));
+        }
+        let claims = object(&payload_json).ok_or_else(unsigned(BadPayload))?;
+        let name = claims["group"].as_str().ok_or_else(unsigned(UnknownGroup))?;
+        let group = class
+            .table
+            .iter()
+            .position(|group| group.name.eq_ignore_ascii_case(name))
+            .ok_or_else(unsigned(UnknownGroup))?;
+        let key = class.keys[group].as_ref().ok_or_else(unsigned(NoKey))?;
+        key.components()
+            .verify(
+                &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+                &[header, b".", payload].concat(),
+                &signature_bytes,
+            )
+            .map_err(|_| (BadSignature, None))?;
+
+        let refused = |reason| (reason, Some(group));
+        let integer = |claim: &str| claims[claim].as_u64().ok_or(refused(BadClaim));
+        let date = |claim: &str| match claims.get(claim) {
+            None => Ok(None),
+            Some(Value::Number(seconds)) => Ok(seconds.as_f64()),
+            Some(_) => Err(refused(BadClaim)),
+        };
+        let (seq_number, matricula) = (integer("seq_number")?, integer("matricula")?);
+        if claims.get("seq_max").is_some() {
+            integer("seq_max")?;
+        }
+        let (exp, nbf, now) = (date("exp")?, date("nbf")?, 1_700_000_000.25);
+        if exp.is_some_and(|exp| exp <= now) {
+            return Err(refused(Expired));
+        }
+        if nbf.is_some_and(|nbf| nbf > now) {
+            return Err(refused(NotYetValid));
+        }
+        if claims.get("aud").is_some() {
+            return Err(refused(WrongAudience));
+        }
+        let Progress { state, records, .. } = self.server.progress[group];
+        let (state, members) = (u64::from(state), u64::from(class.table[group].members));
+        let next_number = match seq_number {
+            0 => 1,
+            n if n <= members && (n == state || n == state + 1) => (n + 1) % (members + 1),
+            _ => return Err(refused(OutOfOrder)),
+        };
+        let state = u8::try_from(seq_number).unwrap();
+        Ok((Progress { state, matricula: Some(matricula), records: records + 1 }, group, next_number))
+    }
+
+    /// An acknowledgment is a promise: what it says is on the disk.
+    fn check_state(
+        &mut self,
+        before: &[Progress],
+        expected: &Verdict,
+        outcome: &Result<u8, Refusal>,
+        datagram: &[u8],
+    ) {
+        let mut platter = self.disk.0.borrow_mut();
+        let mut after = before.to_vec();
+        match (expected, outcome) {
+            (Ok((due, group, next_number)), Ok(answered)) => {
+                assert_eq!(u64::from(*answered), *next_number);
+                let Progress { state, matricula, .. } = before[*group];
+                if (state, matricula) != (due.state, due.matricula) {
+                    assert!(due.records <= MOST_RECORDS);
+                    after[*group] = *due;
+                    let line = platter.file.strip_prefix(&self.recorded[..]).expect("records are only added");
+                    assert_eq!(line, platter.attempted);
+                    self.check_record(line, *due, *group, datagram);
+                    self.recorded.extend(line);
+                    platter.attempted.clear();
+                }
+                let kept = if self.syncs { &platter.durable } else { &platter.file };
+                assert!(kept.starts_with(&self.recorded), "acknowledged, and not on the disk");
+            }
+            (Ok((due, group, _)), Err(refusal)) => {
+                assert_eq!(refusal.reason, Reason::NotRecorded);
+                let Progress { state, matricula, .. } = before[*group];
+                assert_ne!((state, matricula), (due.state, due.matricula), "a repeat needs no record");
+                let is_well = self.failures == Failures::default();
+                assert!(!is_well || due.records > MOST_RECORDS, "{}", refusal.detail);
+            }
+            (Err((reason, _)), Err(refusal)) => assert_eq!(refusal.reason, *reason, "{}", refusal.detail),
+            (Err(refused), Ok(_)) => panic!("{refused:?} is answered"),
+        }
+        assert_eq!(self.server.progress, after, "the state is the last record's");
+        assert!(platter.file.starts_with(&self.recorded), "what is recorded stays");
+    }
+
+    fn check_record(&self, line: &[u8], due: Progress, group: usize, datagram: &[u8]) {
+        let line = line.strip_suffix(b"\n").unwrap();
+        let Record { time, group: name, seq_number, matricula } =
+            Record::parse(line).expect("a whole record");
+        assert_eq!(name, self.server.class.table[group].name);
+        assert_eq!((seq_number, Some(matricula), time), (due.state, due.matricula, NOW));
+        let record: Value = serde_json::from_slice(line).unwrap();
+        let token = record["token"].as_str().unwrap();
+        let newline = datagram.strip_prefix(token.as_bytes()).expect("the evidence is the token");
+        assert!([&b""[..], b"\n", b"\r\n"].contains(&newline));
+    }
+
+    fn check_reply(
+        &self,
+        expected: &Verdict,
+        outcome: &Result<u8, Refusal>,
+        reply: Option<String>,
+        seen: &Seen,
+        datagram: &[u8],
+    ) {
+        if let Err(refusal) = outcome {
+            assert_printable(&refusal.detail);
+        }
+        let group = match expected {
+            Ok((_, group, _)) | Err((_, Some(group))) => Some(*group),
+            Err((_, None)) => None,
+        };
+        assert_eq!(seen.id_request.is_some(), group.is_some(), "signed, or not");
+        let Some(group) = group.filter(|_| outcome.is_ok() || self.server.explains) else {
+            assert_eq!(reply, None, "only what is signed is answered");
+            return;
+        };
+        let reply = reply.expect("a reply");
+        let is_weak = self.server.class.keys[group].as_ref().unwrap().bits() < 2_048;
+        assert!(is_weak || reply.len() < datagram.len(), "{} bytes for {}", reply.len(), datagram.len());
+
+        let (signing_input, tag) = reply.rsplit_once('.').unwrap();
+        let tag = base64url(tag.as_bytes()).unwrap();
+        hmac::verify(&self.server.class.secret, signing_input.as_bytes(), &tag).expect("its HMAC");
+        let (header, payload) = signing_input.split_once('.').unwrap();
+        assert_eq!(base64url(header.as_bytes()).unwrap(), br#"{"alg":"HS256","typ":"JWT"}"#);
+        let payload = String::from_utf8(base64url(payload.as_bytes()).unwrap()).unwrap();
+        let sent = base64url(datagram.split(|&byte| byte == b'.').nth(1).unwrap()).unwrap();
+        let hash = digest::digest(&digest::SHA256, &sent);
+        let id_request: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        match outcome {
+            Ok(next_number) => assert_eq!(
+                payload,
+                format!(
+                    r#"{{"id_request":"{id_request}","next_number":{next_number},"otp_number":20000,"otp_timestamp":1700000000}}"#
+                )
+            ),
+            Err(refusal) => {
+                let claims: Value = serde_json::from_str(&payload).unwrap();
+                assert_eq!(claims["id_request"], id_request);
+                assert_eq!(claims["error"], refusal.reason.name());
+                assert!(refusal.detail.starts_with(claims["detail"].as_str().unwrap()));
+                assert_eq!(
+                    (&claims["otp_number"], &claims["otp_timestamp"]),
+                    (&20_000.into(), &1_700_000_000.into())
+                );
+                assert_eq!(claims.as_object().unwrap().len(), 5);
+            }
+        }
+    }
+}
+
+// --- datagrams ---------------------------------------------------------------------------------------
+
+/// A step's token; and, if it was signed here as it should be, whose key signed it.
+fn token(signing: u8, text: &[u8]) -> (Vec<u8>, Option<Option<&'static str>>) {
+    let Some(signer) = usize::from(signing & 7).checked_sub(1) else { return (text.to_vec(), None) };
+    let signer = signer % FIXTURE.signers.len();
+    let usual = &br#"{"alg":"RS256"}"#[..];
+    let mut parts = split(text, b"\xff.");
+    let first = parts.next().unwrap_or_default();
+    let (header, payload) = parts.next().map_or((usual, first), |second| (first, second));
+    let base64url = |bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let signing_input = [base64url(header), base64url(payload)].join(".");
+    let mut signature = sign(signer, signing_input.as_bytes());
+    let is_tampered = signing & 32 > 0;
+    if is_tampered {
+        signature[usize::from(signing >> 6)] ^= 1;
+    }
+    let owner = if is_tampered { None } else { FIXTURE.signers[signer].0 };
+    (format!("{signing_input}.{}", base64url(&signature)).into(), Some(owner))
+}
+
+/// The pieces of a text between separators of two bytes.
+fn split<'a>(text: &'a [u8], separator: &'a [u8; 2]) -> impl Iterator<Item = &'a [u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let at = text.windows(2).position(|window| window == separator);
+        rest = at.map(|at| &text[at + 2..]);
+        Some(&text[..at.unwrap_or(text.len())])
+    })
+}
+
+/// Canonical base64url without padding, one character after the other.
+fn base64url(text: &[u8]) -> Option<Vec<u8>> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let (mut bytes, mut held, mut bits) = (Vec::new(), 0_u32, 0);
+    for character in text {
+        held = held << 6 | ALPHABET.iter().position(|letter| letter == character)? as u32;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits) as u8);
+            held &= (1 << bits) - 1;
+        }
+    }
+    (bits < 6 && held == 0).then_some(bytes)
+}
