@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod groups_json;
 pub mod journal;
 pub mod key_file;
 pub mod log;
