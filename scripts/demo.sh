@@ -71,6 +71,8 @@ header_of() { # TOKEN
 
 # --- keys and server -------------------------------------------------------------------------------
 
+# The build comes first: what is made from here on is for its owner alone, but the program is not.
+cargo build --release --target-dir target
 umask 077
 earlier='' # what an earlier run left, and the server will remember
 [[ ! -r demo/received.jsonl ]] || earlier=$(<demo/received.jsonl)
@@ -79,7 +81,6 @@ for group in JAVALI PINHAO BISSAU NONAME SOQUETINHO HEARTBEAT; do
     scripts/keygen.sh "$group" demo >/dev/null
 done
 printf '%s\n' 'Keys: a pair for each of the six groups, and the secret of the replies, are in demo/.'
-cargo build --release --target-dir target
 
 clean_up() { # whatever happens, nothing stays behind
     for process in ${log:-} ${server:-}; do
@@ -173,7 +174,7 @@ Go on by hand: in a bash of its own, in $PWD
   scripts/sign.sh demo/keys_priv/HEARTBEAT.pem \\
     '{"group":"HEARTBEAT","seq_number":1,"matricula":7}' >/dev/udp/127.0.0.1/$port
 
-sends one message and sees no reply, only the server's line about it here. A client that waits for it:
+sends one message and sees no reply, only the server's line about it here. A client that waits:
 
   tests/client.sh 127.0.0.1 $port SOQUETINHO 3 demo/keys_priv/SOQUETINHO.pem \\
     $secret

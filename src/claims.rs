@@ -1,5 +1,5 @@
-//! What a message says: the claims of a request, and of a reply (RFC 7519; the protocol's sections
-//! 2 and 4).
+//! What a message says: the claims of a request, and of a reply (RFC 7519; sections 2 and 4 of
+//! [the protocol](crate::protocol)).
 //!
 //! Before the signature verifies, `group` alone may be read, to choose the key. Everything else
 //! takes the proof that [`Token::verify`](crate::jws::Token::verify) gives. This is a whole reply:
@@ -151,7 +151,11 @@ impl Claims {
 
 /// A span of time as a student reads it.
 fn span(seconds: f64) -> String {
-    if seconds < 1e9 { format!("{seconds:.1} s") } else { "many years".into() }
+    match seconds {
+        ..172_800.0 => format!("{seconds:.1} s"),
+        ..1e9 => format!("{:.0} days", seconds / 86_400.0),
+        _ => "many years".into(),
+    }
 }
 
 /// Tells which payload a reply answers: SHA-256, in lower-case hexadecimal, of the payload's JSON

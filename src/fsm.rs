@@ -1,4 +1,5 @@
-//! The state machine: which number is accepted, and which comes next (the protocol's section 3).
+//! The state machine: which number is accepted, and which comes next (section 3 of
+//! [the protocol](crate::protocol)).
 //!
 //! A group's state is the sequence number of its last recorded message; 0 at the start. With 3
 //! members, each arrow marked `seq_number/next_number`:

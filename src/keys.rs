@@ -1,5 +1,5 @@
 //! The keys: a group's RSA public key, from PEM or OpenSSH down to modulus and exponent, and the
-//! class's HMAC secret (the protocol's section 6).
+//! class's HMAC secret (section 6 of [the protocol](crate::protocol)).
 //!
 //! An RSA public key is two numbers, *n* and *e*. The three forms that students bring wrap them
 //! differently:

@@ -30,6 +30,7 @@
 //! 5. [`received`]: the record. *Why does it come before the acknowledgment?*
 //! 6. [`server`]: all of it in order, and the loop. *What is lost when a datagram is?*
 //!
+//! [`protocol`] is the contract that the server and every client keep; the modules name its sections.
 //! Beside the way: [`refusal`], every reason for silence; [`groups`], who may speak; [`time`], how a
 //! log writes it.
 //!
@@ -77,6 +78,9 @@ pub mod fsm;
 pub mod groups;
 pub mod jws;
 pub mod keys;
+#[doc = include_str!("protocol.md")]
+#[allow(clippy::doc_markdown)] // a page for every client, not of this crate's items
+pub mod protocol {}
 pub mod received;
 pub mod refusal;
 pub mod server;

@@ -1,4 +1,5 @@
-//! `received.jsonl`: what was acknowledged is on the disk first (the protocol's section 5).
+//! `received.jsonl`: what was acknowledged is on the disk first (section 5 of
+//! [the protocol](crate::protocol)).
 //!
 //! An acknowledgment is a promise: "you need not send this again". So the record of a message is
 //! written and synced *before* its reply is sent, and a crash between the two costs the client

@@ -79,10 +79,16 @@ fn accepted_keys() -> impl Iterator<Item = (PathBuf, usize, Vec<u8>)> {
     usual.into_iter().chain(odd)
 }
 
+/// HEARTBEAT's public key, of its own.
+static HEARTBEAT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let private = private_key("HEARTBEAT", 2048);
+    run("openssl", &["pkey", "-in", private.to_str().unwrap(), "-pubout"])
+});
+
 /// A class's directory: a secret, a key of HEARTBEAT, and these files in `keys_pub`.
 fn directory_with(files: &[(&str, &[u8])]) -> Scratch {
     let directory = Scratch::new();
-    directory.write("keys_pub/HEARTBEAT.pem", &KEY.spki);
+    directory.write("keys_pub/HEARTBEAT.pem", &*HEARTBEAT);
     for (name, content) in files {
         directory.write(&format!("keys_pub/{name}"), content);
     }
@@ -113,6 +119,15 @@ fn accepted(name: &str, content: &[u8]) -> PublicKey {
     assert_eq!(served(&setup), ["JAVALI", "HEARTBEAT"], "{name}");
     assert_eq!(setup.key_files[0].as_deref(), Some(name));
     setup.class.keys.swap_remove(0).unwrap()
+}
+
+#[test]
+fn two_groups_with_one_key_are_warned_of() {
+    let directory = directory_with(&[("JAVALI.pem", &HEARTBEAT), ("NONAME.pem", &KEY.spki)]);
+    let setup = load(directory.path(), false).unwrap();
+    let warning = "JAVALI and HEARTBEAT have the same key, so each can sign for the other: ask for new ones";
+    assert_eq!(setup.warnings, [warning]);
+    assert_eq!(served(&setup), ["JAVALI", "NONAME", "HEARTBEAT"], "both are served all the same");
 }
 
 /// What is said of a file that can't be used: once, of that file. The other group is served.

@@ -314,7 +314,11 @@ fn groups_json_takes_the_place_of_the_table_and_its_rosters_mark_who_is_missing_
     }
     let notes: Vec<_> = csv.lines().map(|row| row.rsplit(',').next().unwrap()).collect();
     let twice = "sent under two numbers";
-    assert_eq!(notes, ["note", "", twice, "unknown", twice, "", ""], "of EMPTY, JAVALI and My_own-1");
+    assert_eq!(
+        notes,
+        ["note", "", "missing", twice, "unknown", twice, "missing", "missing", "", ""],
+        "of EMPTY, JAVALI and My_own-1"
+    );
 }
 
 /// Each option that the help names, and whether it takes a value.

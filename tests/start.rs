@@ -333,8 +333,8 @@ fn a_directory_that_may_not_be_read_stops_the_start_and_is_named() {
 fn a_directory_that_is_not_there_is_named() {
     let class = Class::new();
     let cases: [(&[&str], &str, &str); 3] = [
-        (&["127.0.0.1", "0", "nowhere"], "nowhere: there is no such directory", "name the one"),
-        (&["--keys", "nowhere", "127.0.0.1", "0"], "nowhere: there is no such directory", "name the one"),
+        (&["127.0.0.1", "0", "nowhere"], "nowhere: cannot be read: ", "name the directory"),
+        (&["--keys", "nowhere", "127.0.0.1", "0"], "nowhere: cannot be read: ", "name the directory"),
         (&["--logs", "nowhere", "127.0.0.1", "0"], "nowhere/received.jsonl: ", "; "),
     ];
     for (arguments, named, way_out) in cases {

@@ -166,7 +166,11 @@ impl Arguments {
     ) -> Result<T, Failure> {
         let Some(operand) = self.operands.next() else { return Ok(default) };
         let text = operand.to_string_lossy();
-        parse(&text).ok_or_else(|| Failure::Usage(format!("\"{}\" is not {what}", text.escape_debug())))
+        parse(&text).ok_or_else(|| {
+            let is_directory = Path::new(&operand).is_dir();
+            let hint = if is_directory { "; DIR comes third: 127.0.0.1 5555 DIR" } else { "" };
+            Failure::Usage(format!("\"{}\" is not {what}{hint}", text.escape_debug()))
+        })
     }
 
     /// The last operand, a directory: by default this one.
@@ -274,6 +278,17 @@ fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     _ = io::stderr().write_all(setup::table(&setup, &replayed.progress).as_bytes());
     for warning in &setup.warnings {
         say(&format!("warning: {warning}"));
+    }
+    for (option, note) in [
+        ("--lose", "requests and replies are lost on purpose"),
+        ("--trial", "clients are examined, and get no right reply before the sixth copy of a message"),
+        ("--explain", "signed requests that are refused are answered with the reason"),
+        ("--no-sync", "records are not synced: a crash of the machine may lose some"),
+        ("--allow-weak-keys", "keys and secrets may be weaker than RFC 7518 allows"),
+    ] {
+        if arguments.has(option) {
+            say(&format!("note: {option}: {note}"));
+        }
     }
     if local.ip().is_loopback() {
         say(&format!(

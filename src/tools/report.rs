@@ -16,7 +16,7 @@ use crate::time::{now, parse_rfc3339, rfc3339};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
@@ -70,6 +70,7 @@ pub struct History {
     state: u8,
     started_over: u32,
     last_seen: Option<Duration>,
+    last_recorded: Option<Duration>,
     last_refused: Option<Refused>,
     /// The last verdict that stands, and how far the exam after it has come.
     trial: [Option<(Verdict, u64, Duration)>; 2],
@@ -82,9 +83,17 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Who is in the group's roster and not in the run.
+    fn missing<'a>(&self, group: &'a Group) -> impl Iterator<Item = &'a u64> {
+        group.roster.iter().filter(|matricula| self.times(**matricula) == 0)
+    }
+}
+
 impl History {
     fn record(&mut self, members: u8, record: &Record) {
         self.saw(record.time);
+        self.last_recorded = Some(record.time);
         self.records += 1;
         self.state = record.seq_number;
         if record.seq_number == 0 {
@@ -118,6 +127,8 @@ pub struct Report {
     table: Table,
     groups: Vec<History>,
     records: u64,
+    /// How many of the last requests were refused before a group was made out, and the last of them.
+    strangers: Option<(u64, Refused)>,
     /// Records of groups that the table does not have.
     others: BTreeMap<String, u64>,
     /// What the professor should mend, a sentence each.
@@ -128,13 +139,11 @@ pub struct Report {
 pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
     let table = setup::load_table(keys)?;
     let groups = vec![History::default(); table.len()];
-    let mut report = Report { table, groups, records: 0, others: BTreeMap::new(), warnings: Vec::new() };
-    if !logs.is_dir() {
-        return Err(format!(
-            "{}: there is no such directory; name the one with received.jsonl in it",
-            logs.display()
-        ));
-    }
+    let mut report =
+        Report { table, groups, records: 0, strangers: None, others: BTreeMap::new(), warnings: Vec::new() };
+    fs::read_dir(logs).map_err(|error| {
+        format!("{}: cannot be read: {error}; name the directory with received.jsonl in it", logs.display())
+    })?;
     report.read_received(&logs.join("received.jsonl"))?;
     // These only add to what the evidence says, so an error of theirs changes nothing.
     for name in ["requests.1.jsonl", "requests.jsonl"] {
@@ -188,16 +197,23 @@ impl Report {
     fn add_request(&mut self, request: &Value) -> Option<()> {
         let text = |name: &str| request.get(name).and_then(Value::as_str);
         let (time, outcome) = (parse_rfc3339(text("time")?)?, text("outcome")?);
-        let history = &mut self.groups[self.table.find(text("group")?)?];
         let reason = Reason::ALL.into_iter().find(|reason| reason.name() == outcome);
         let is_signed = reason.is_none_or(Reason::is_signed);
-        if is_signed {
-            history.saw(time);
+        let group = text("group").and_then(|group| self.table.find(group));
+        if let Some(group) = group.filter(|_| is_signed) {
+            self.groups[group].saw(time);
         }
         if reason.is_some_and(|reason| reason != Reason::LostOnPurpose) {
             // Printable ASCII, as the server wrote it, and nothing that could drive a terminal.
             let detail = text("detail").unwrap_or_default().replace(|c: char| !(' '..='~').contains(&c), "?");
-            history.last_refused = Some(Refused { time, reason: outcome.into(), detail, is_signed });
+            let refused = Refused { time, reason: outcome.into(), detail, is_signed };
+            match group {
+                Some(group) => self.groups[group].last_refused = Some(refused),
+                None => {
+                    let before = self.strangers.take().map_or(0, |(count, _)| count);
+                    self.strangers = Some((before + 1, refused));
+                }
+            }
         }
         Some(())
     }
@@ -225,15 +241,20 @@ impl Report {
         let started = self.groups.iter().filter(|history| history.records > 0).count();
         let plural = if self.groups.len() == 1 { "" } else { "s" };
         let mut text = format!(
-            "{} UTC  {} group{plural}: {done} done, {} under way, {} not started; {} records\n",
+            "{} UTC  {} group{plural}: {done} done, {} under way, {} not started; {} record{}\n",
             rfc3339(now)[..19].replace('T', " "),
             self.groups.len(),
             started - done,
             self.groups.len() - started,
             self.records,
+            if self.records == 1 { "" } else { "s" },
         );
         for (group, history) in self.table.iter().zip(&self.groups) {
             text += &group_text(group, history, now, colours);
+        }
+        if let Some((count, refused)) = &self.strangers {
+            text += &format!("\nrefused before a group was made out: {count}\n");
+            text += &refused_text("", refused, now);
         }
         if !self.others.is_empty() {
             let others =
@@ -264,6 +285,9 @@ impl Report {
                     }
                     None => write!(text, ",,{kind},\r\n"),
                 };
+            }
+            for matricula in run.missing(group) {
+                _ = write!(text, "{},,{matricula},,{kind},missing\r\n", group.name);
             }
         }
         text
@@ -326,7 +350,7 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
         );
         let sent: BTreeSet<u64> = run.members.values().map(|member| member.matricula).collect();
         if !group.roster.is_empty() {
-            text += &list("missing:", group.roster.iter().filter(|matricula| !sent.contains(matricula)));
+            text += &list("missing:", run.missing(group));
             text += &list("unknown:", sent.iter().filter(|matricula| !group.roster.contains(matricula)));
         }
         text += &list("sent under two numbers:", sent.iter().filter(|matricula| run.times(**matricula) > 1));
@@ -344,12 +368,18 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
         };
     }
     if let Some(refused) = &history.last_refused {
-        let time = clock(refused.time, now);
         let unverified = if refused.is_signed { "" } else { ", unverified" };
-        let line = format!("last refused at {time} UTC{unverified}: {}: {}", refused.reason, refused.detail);
-        text += &colours.yellow(&list("", line.split_ascii_whitespace()));
+        let line = refused_text(unverified, refused, now);
+        let is_news = history.last_recorded < Some(refused.time);
+        text += &if is_news { colours.yellow(&line) } else { line };
     }
     text
+}
+
+fn refused_text(unverified: &str, refused: &Refused, now: Duration) -> String {
+    let Refused { time, reason, detail, .. } = refused;
+    let line = format!("last refused at {} UTC{unverified}: {reason}: {detail}", clock(*time, now));
+    list("", line.split_ascii_whitespace())
 }
 
 /// Where a group stands now.

@@ -26,12 +26,10 @@ pub struct Setup {
 
 /// Reads a class's `groups.json`, `keys_pub/` and `keys_priv/`. An error names the file.
 pub fn load(directory: &Path, allows_weak_keys: bool) -> Result<Setup, String> {
-    if !directory.is_dir() {
+    fs::read_dir(directory).map_err(|error| {
         let shown = directory.display();
-        return Err(format!(
-            "{shown}: there is no such directory; name the one with keys_pub/ and keys_priv/ in it"
-        ));
-    }
+        format!("{shown}: cannot be read: {error}; name the directory with keys_pub/ and keys_priv/ in it")
+    })?;
     let table = load_table(directory)?;
     let mut warnings = Vec::new();
     let secret = load_secret(directory, allows_weak_keys, &mut warnings)?;
@@ -45,7 +43,11 @@ pub fn load_table(directory: &Path) -> Result<Table, String> {
     match fs::read(&path) {
         Ok(text) => Table::from_json(&text).map_err(|error| format!("{}: {error}", path.display())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Table::compiled_in()),
-        Err(error) => Err(format!("{}: cannot be read: {error}; mend or remove it", path.display())),
+        Err(error) => {
+            let is_forbidden = error.kind() == ErrorKind::PermissionDenied;
+            let way_out = if is_forbidden { "run this as a user that may" } else { "mend or remove it" };
+            Err(format!("{}: cannot be read: {error}; {way_out}", path.display()))
+        }
     }
 }
 
@@ -130,6 +132,7 @@ pub(crate) fn load_keys(
             }
         }
     }
+    warnings.extend(shared_keys(table, &keys));
     if keys.iter().all(Option::is_none) {
         let warnings = &warnings[of_other_things..];
         let mut reasons = warnings.iter().map(|warning| format!("\n  {warning}")).collect::<String>();
@@ -139,6 +142,25 @@ pub(crate) fn load_keys(
         return Err(format!("{shown}: there is no usable key in it{reasons}"));
     }
     Ok((keys, key_files))
+}
+
+/// Groups with one key, a copying mistake: each could sign for the other.
+fn shared_keys(table: &Table, keys: &[Option<PublicKey>]) -> Vec<String> {
+    let mut groups: BTreeMap<&[u8], Vec<&str>> = BTreeMap::new();
+    for (group, key) in table.iter().zip(keys) {
+        if let Some(key) = key {
+            groups.entry(&key.components().n).or_default().push(&group.name);
+        }
+    }
+    let shared = groups.into_values().filter(|names| names.len() > 1);
+    shared
+        .map(|names| {
+            format!(
+                "{} have the same key, so each can sign for the other: ask for new ones",
+                names.join(" and ")
+            )
+        })
+        .collect()
 }
 
 /// The group that a file in `keys_pub` is for, and the key in it. The outer error: it is for none.

@@ -1,4 +1,5 @@
-//! `--trial`: the server examines the client (the protocol's section 8), the same for everyone.
+//! `--trial`: the server examines the client (section 8 of [the protocol](crate::protocol)), the same
+//! for everyone.
 //!
 //! Of each message from number 1 on, copy by copy: the first is discarded; the second is handled
 //! and its reply discarded; the third gets the right reply with a damaged HMAC; the fourth a
