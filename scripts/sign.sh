@@ -26,6 +26,8 @@ command -v openssl >/dev/null || die "needs OpenSSL 3: apt install openssl, or b
 
 key=$1
 [[ -r $key ]] || die "$key: no such file, or not readable; scripts/keygen.sh makes one"
+[[ $(head -n 1 -- "$key") != *'OPENSSH PRIVATE KEY'* ]] \
+    || die "$key is in OpenSSH's own form, which openssl can't read: ssh-keygen -p -m PEM -f $key makes it PEM"
 openssl rsa -in "$key" -noout 2>/dev/null \
     || die "$key is not an RSA private key: scripts/keygen.sh makes one in keys_priv/ (keys_pub/ has the public half)"
 

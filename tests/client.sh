@@ -46,6 +46,8 @@ for file in "$key" "$secret"; do
     [[ -r $file ]] || die "$file: no such file, or not readable; scripts/keygen.sh makes the keys"
 done
 
+"${BASH_SOURCE[0]%/*}/../scripts/sign.sh" "$key" '{}' >/dev/null || exit 1 # the key is fit to sign with
+
 # The timer counts ticks of 20 ms, and goes on counting whatever arrives meanwhile.
 [[ $timeout =~ ^([0-9]{0,6})(\.([0-9]+))?$ ]] || die "TIMEOUT is '$timeout', not a number of seconds" 2
 milliseconds=${BASH_REMATCH[3]:-}000

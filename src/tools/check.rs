@@ -55,7 +55,11 @@ pub(crate) fn check(
     let failed = outcome.as_ref().err().map(|refusal| refusal.reason);
     for reason in Reason::ALL.into_iter().filter(|reason| CHECKS.contains(reason)) {
         if failed.is_none_or(|failed| reason < failed) {
-            _ = writeln!(out, "{}", mark(true, reason.condition(), colours));
+            let is_known = key.is_none() || ![Reason::UnknownGroup, Reason::NoKey].contains(&reason);
+            _ = match is_known {
+                true => writeln!(out, "{}", mark(true, reason.condition(), colours)),
+                false => writeln!(out, "--  {}: not known here", reason.condition()),
+            };
         }
     }
     match outcome {
@@ -67,7 +71,16 @@ pub(crate) fn check(
             {
                 _ = writeln!(out, "note: {note}");
             }
-            _ = writeln!(out, "The server takes it if its seq_number is in order.");
+            _ = match key {
+                None => writeln!(out, "The server takes it if its seq_number is in order."),
+                Some(_) => {
+                    let group = &class.table[message.group].name;
+                    writeln!(
+                        out,
+                        "The server takes it if it has this key for {group}, and seq_number is in order."
+                    )
+                }
+            };
             Ok((out, true))
         }
         Err(refusal) => {
@@ -127,6 +140,9 @@ fn load_key(path: &Path) -> Result<PublicKey, String> {
         )?;
         let pair =
             rsa::KeyPair::from_pkcs8(pem.contents()).or_else(|_| rsa::KeyPair::from_der(pem.contents()));
+        if pem.tag() == "OPENSSH PRIVATE KEY" {
+            return Err("it is in OpenSSH's own form: ssh-keygen -p -m PEM -f FILE makes it PEM".into());
+        }
         let pair = pair.map_err(|error| {
             format!("it is no private key that can be read here ({error}): name the public one")
         })?;
@@ -167,7 +183,6 @@ fn notes(table: Option<&Table>, group: usize, request: &claims::Request) -> Vec<
         }
         Some(members)
     } else {
-        notes.push("whether the group is in the server's table is not known here".into());
         seq_max
     };
     if let Some(members) = members.filter(|members| seq_number > *members) {
