@@ -127,7 +127,7 @@ for private in "$keys"/keys_priv/*.pem; do
     openssl rsa -in "$private" -RSAPublicKey_out 2>/dev/null | key_file "$name-pkcs1" F
     openssl rsa -in "$private" -RSAPublicKey_out -outform DER 2>/dev/null | key_file "$name-rsa" R
     line=$(ssh-keygen -y -f "$private" 2>/dev/null) || continue # too short for this ssh-keygen
-    key_file "$name-ssh" F <<<"$line ana@example"
+    key_file "$name-ssh" F <<<"$line key@example"
     cut -d ' ' -f 2 <<<"$line" | openssl base64 -d -A | key_file "$name-blob" O
 done
 javali=$keys/keys_pub/JAVALI.pem
@@ -150,8 +150,8 @@ ssh-keygen -e -m RFC4716 -f "$keys/keys_pub/SOQUETINHO.ssh" | key_file ssh2 F
 { printf '\377\376'; while IFS= read -r -n 1 letter; do printf '%s\0' "${letter:-$'\n'}"; done <"$javali"; } | key_file utf16 F
 openssl req -new -x509 -key "$keys/keys_priv/JAVALI.pem" -subj /CN=x 2>/dev/null | key_file certificate F
 openssl req -new -key "$keys/keys_priv/JAVALI.pem" -subj /CN=x 2>/dev/null | key_file request F
-key_file ed25519-ssh F <<<"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ana"
-key_file cert-v01 F <<<"ssh-rsa-cert-v01@openssh.com AAAA ana"
+key_file ed25519-ssh F <<<"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 key"
+key_file cert-v01 F <<<"ssh-rsa-cert-v01@openssh.com AAAA key"
 key_file jwk F <<<'{"kty":"RSA","n":"AQAB","e":"AQAB"}'
 key_file secret F <"$keys/keys_priv/key_secret_for_hmac.txt"
 key_file secret-short F <<<short

@@ -20,7 +20,7 @@
 //! let key = PublicKey::new(n, vec![1, 0, 1], 2_048).unwrap();
 //! assert_eq!(key.bits(), 2_048);
 //!
-//! let error = PublicKey::from_openssh(b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ana", 2_048).unwrap_err();
+//! let error = PublicKey::from_openssh(b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 key", 2_048).unwrap_err();
 //! assert_eq!(error, "it is an ssh-ed25519 key: make an RSA key (ssh-keygen -t rsa -b 2048)");
 //! ```
 

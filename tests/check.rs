@@ -385,7 +385,7 @@ fn openssh(pem: &[u8]) -> String {
     let (e, n) = (&key.components().e, &key.components().n);
     let string = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
     let blob = [string(b"ssh-rsa"), string(e), string(&[&[0], n.as_slice()].concat())].concat();
-    format!("ssh-rsa {} ana@example\n", BASE64_STANDARD.encode(blob))
+    format!("ssh-rsa {} key@example\n", BASE64_STANDARD.encode(blob))
 }
 
 #[test]
@@ -440,7 +440,7 @@ fn a_key_file_that_cannot_be_used_is_named_with_the_reason_and_ends_with_1() {
             private.replace("END PRIVATE KEY", "END \x1b[2J PRIVATE KEY").into(),
             "copy it again, whole",
         ),
-        ("ed25519", b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ana".to_vec(), "it is an ssh-ed25519 key"),
+        ("ed25519", b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 key".to_vec(), "it is an ssh-ed25519 key"),
     ];
     let token = JAVALI.message("JAVALI", 1, 7);
     let fails = |path: &Path, reason: &str| {

@@ -30,7 +30,7 @@ impl Forms {
         let file = scratch.write("spki.pem", &spki);
         let pkcs1 = openssl(&["rsa", "-pubin", "-RSAPublicKey_out", "-in"], &file);
         let line = run("ssh-keygen", &["-i", "-m", "PKCS8", "-f", text(&file)]);
-        let ssh = [line.trim_ascii(), b" ana@lab\n"].concat();
+        let ssh = [line.trim_ascii(), b" key@lab\n"].concat();
         Self { spki, pkcs1, ssh }
     }
 
@@ -184,7 +184,7 @@ fn the_three_forms_of_a_key_give_the_numbers_and_the_fingerprint_that_ssh_keygen
         let listed = String::from_utf8(run("ssh-keygen", &["-lf", text(&ssh)])).unwrap();
         for (extension, file) in forms.all() {
             let key = accepted(&format!("JAVALI.{extension}"), file);
-            assert_eq!(listed, format!("{} {} ana@lab (RSA)\n", key.bits(), key.fingerprint()));
+            assert_eq!(listed, format!("{} {} key@lab (RSA)\n", key.bits(), key.fingerprint()));
             assert_eq!(key.bits(), bits);
             let n: String = key.components().n.iter().map(|byte| format!("{byte:02X}")).collect();
             assert_eq!(format!("Modulus={}\n", n.trim_start_matches('0')).as_bytes(), modulus);
@@ -220,7 +220,7 @@ fn line_endings_white_space_and_text_around_change_nothing() {
     let with_text = openssl(&["pkey", "-pubout", "-text_pub", "-in"], &private_key("JAVALI", 2048));
     assert_eq!(accepted("JAVALI.pem", &with_text).fingerprint(), fingerprint);
     let line = KEY.ssh.trim_ascii();
-    for comment in ["", " ana@lab", "  ana da silva ", "\tana", " # ssh-rsa"] {
+    for comment in ["", " key@lab", "  key of a group ", "\tana", " # ssh-rsa"] {
         let key = accepted("JAVALI.ssh", &[line, comment.as_bytes()].concat());
         assert_eq!(key.fingerprint(), fingerprint, "{comment:?}");
     }
@@ -376,11 +376,11 @@ fn a_key_of_another_kind_is_named_and_an_rsa_key_asked_for() {
         ("JAVALI.ssh", ssh("ecdsa"), "an ecdsa-sha2-nistp256 key", rsa),
         (
             "JAVALI.ssh",
-            b"sk-ssh-ed25519@openssh.com AAAA ana".into(),
+            b"sk-ssh-ed25519@openssh.com AAAA key".into(),
             "an sk-ssh-ed25519@openssh.com key",
             rsa,
         ),
-        ("JAVALI.ssh", b"ssh-dss AAAAB3NzaC1kc3MAAACBAP ana".into(), "an ssh-dss key", rsa),
+        ("JAVALI.ssh", b"ssh-dss AAAAB3NzaC1kc3MAAACBAP key".into(), "an ssh-dss key", rsa),
     ]);
 }
 
@@ -389,7 +389,7 @@ fn what_is_often_handed_in_instead_of_a_key_is_recognized_and_the_way_out_named(
     let scratch = Scratch::new();
     let private = private_key("JAVALI", 2048);
     let ssh = scratch.write("user.pub", &KEY.ssh);
-    run("ssh-keygen", &["-q", "-s", text(&private), "-I", "ana", text(&ssh)]);
+    run("ssh-keygen", &["-q", "-s", text(&private), "-I", "key", text(&ssh)]);
     let openssh_certificate = fs::read(scratch.file("user-cert.pub")).unwrap();
     let putty = run("ssh-keygen", &["-e", "-f", text(&ssh)]);
     let der = openssl(&["pkey", "-pubout", "-outform", "DER", "-in"], &private);
@@ -430,7 +430,7 @@ fn what_is_often_handed_in_instead_of_a_key_is_recognized_and_the_way_out_named(
 fn the_commands_that_are_named_turn_those_files_into_keys_that_work() {
     let scratch = Scratch::new();
     let private = private_key("JAVALI", 2048);
-    let made = |options: &[&str]| openssl(&[options, &["-subj", "/CN=ana", "-key"]].concat(), &private);
+    let made = |options: &[&str]| openssl(&[options, &["-subj", "/CN=key", "-key"]].concat(), &private);
     let certificate = made(&["req", "-x509", "-days", "2"]);
     let trusted = openssl(&["x509", "-trustout", "-in"], &scratch.write("certificate.pem", &certificate));
     let fingerprint = accepted("JAVALI.pem", &KEY.spki).fingerprint();
@@ -659,7 +659,7 @@ fn pem(tag: &str, der: impl Into<Vec<u8>>) -> Vec<u8> {
 
 /// The OpenSSH line of a blob.
 fn line(blob: &[u8]) -> Vec<u8> {
-    format!("ssh-rsa {} ana\n", BASE64_STANDARD.encode(blob)).into_bytes()
+    format!("ssh-rsa {} key\n", BASE64_STANDARD.encode(blob)).into_bytes()
 }
 
 /// The DER within a PEM file, or the blob within an OpenSSH line.

@@ -144,5 +144,5 @@ fn pem(tag: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn line(bytes: &[u8]) -> Vec<u8> {
-    format!("ssh-rsa {} ana@example\n", BASE64_STANDARD.encode(bytes)).into()
+    format!("ssh-rsa {} key@example\n", BASE64_STANDARD.encode(bytes)).into()
 }
