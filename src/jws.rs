@@ -214,7 +214,8 @@ pub(crate) fn json_object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 }
 
 fn why_not_a_jws(text: &[u8]) -> String {
-    let found = match text.split(|&byte| byte == b'.').count() {
+    let dots = text.iter().filter(|&&byte| byte == b'.').count();
+    let found = match dots + 1 {
         _ if text.is_empty() => "an empty datagram".into(),
         _ if text.starts_with(b"{") => "JSON (perhaps a JWS in JSON serialization)".into(),
         5 => "5 parts: that is a JWE, encrypted".into(),
