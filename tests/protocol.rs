@@ -272,6 +272,28 @@ fn a_line_on_a_terminal_fits_100_columns_and_is_there_by_itself() {
 }
 
 #[test]
+fn a_terminal_that_nobody_reads_stops_nobody() {
+    let class = Class::new();
+    let mut server = std::process::Command::new(common::PROGRAM)
+        .args(["--verbose", "--no-sync", "127.0.0.1", "0"])
+        .arg(class.directory.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped()) // a pipe is full after some 700 lines
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.as_mut().unwrap()), &mut first)
+        .unwrap();
+    let client = Client::new(first.trim_end().strip_prefix("listening on ").unwrap().parse().unwrap());
+    let token = Signer::new("JAVALI", 2048).message("JAVALI", 1, 7);
+    for _ in 0..3_000 {
+        client.ask(&token);
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[test]
 fn quiet_says_nothing_of_a_datagram() {
     let class = Class::new();
     let server = Server::start(&class, &["--quiet"]);

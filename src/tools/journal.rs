@@ -3,17 +3,14 @@
 //! The journal is for finding mistakes; the evidence is in [`received`](crate::received). So its
 //! errors change nothing: a full disk or a closed terminal stops neither the server nor a client.
 
-use super::json_string;
 use super::log::Log;
-use super::{Colours, shortened};
+use super::{Colours, json_string, say_soon, shortened};
 use crate::refusal::Refusal;
 use crate::server::{Class, Event};
 use crate::time::rfc3339;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
 
 /// How much of a dropped datagram is kept.
 const MOST_BYTES_OF_A_DATAGRAM: usize = 2_048;
@@ -24,20 +21,19 @@ const COLUMNS: usize = 100;
 #[derive(Debug)]
 pub struct Journal {
     requests: Log,
-    terminal: Option<SyncSender<String>>,
+    is_verbose: bool,
     columns: usize,
     colours: Colours,
 }
 
 impl Journal {
-    /// A journal in `directory`, and on standard error if it is `verbose`.
+    /// A journal in `directory`, and on standard error if it `is_verbose`.
     #[must_use]
-    pub fn new(directory: &Path, verbose: bool) -> Self {
-        let terminal = verbose.then(printer);
+    pub fn new(directory: &Path, is_verbose: bool) -> Self {
         let columns = if io::stderr().is_terminal() { COLUMNS } else { usize::MAX };
         Self {
             requests: Log::open(directory, "requests.jsonl"),
-            terminal,
+            is_verbose,
             columns,
             colours: Colours::of(&io::stderr()),
         }
@@ -46,9 +42,8 @@ impl Journal {
     /// Writes down one event.
     pub fn write(&mut self, class: &Class, event: &Event) {
         self.requests.append(&json_line(class, event));
-        if let Some(terminal) = &self.terminal {
-            // Where nobody reads fast enough, a line is lost and not a datagram.
-            _ = terminal.try_send(terminal_line(class, event, self.columns, self.colours));
+        if self.is_verbose {
+            say_soon(terminal_line(class, event, self.columns, self.colours));
         }
     }
 
@@ -58,21 +53,10 @@ impl Journal {
         let error = json_string(&error.to_string());
         self.requests
             .append(&format!("{{\"time\":\"{time}\",\"outcome\":\"socket_error\",\"detail\":{error}}}\n"));
-        if let Some(terminal) = &self.terminal {
-            _ = terminal.try_send(format!("{} the socket: {error}\n", &time[11..19]));
+        if self.is_verbose {
+            say_soon(format!("{} the socket: {error}", &time[11..19]));
         }
     }
-}
-
-/// A thread that prints lines on standard error: a terminal that is stopped must not stop the loop.
-fn printer() -> SyncSender<String> {
-    let (sender, lines) = sync_channel::<String>(1_024);
-    thread::spawn(move || {
-        for line in lines {
-            _ = io::stderr().write_all(line.as_bytes());
-        }
-    });
-    sender
 }
 
 /// The line of `requests.jsonl`, its LF included. Bytes of a datagram stand in it only as
@@ -127,5 +111,5 @@ fn terminal_line(class: &Class, event: &Event, columns: usize, colours: Colours)
             line += &shortened(&format!(": {detail}"), room.saturating_sub(name.len()));
         }
     }
-    line + "\n"
+    line
 }

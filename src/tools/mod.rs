@@ -12,10 +12,25 @@ pub mod setup;
 pub mod trial;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::LazyLock;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 /// Says something to the professor, on standard error. That nobody reads it changes nothing.
 pub(crate) fn say(text: &str) {
-    _ = writeln!(io::stderr(), "{text}");
+    _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+}
+
+/// Says something without waiting: a terminal that is stopped must not stop the loop. Where nobody
+/// reads fast enough, a line is lost and not a datagram.
+pub(crate) fn say_soon(line: String) {
+    static LINES: LazyLock<SyncSender<String>> = LazyLock::new(|| {
+        let (sender, lines) = sync_channel::<String>(1_024);
+        // Without a thread every line is lost, and nothing else.
+        _ = thread::Builder::new().spawn(move || lines.iter().for_each(|line| say(&line)));
+        sender
+    });
+    _ = LINES.try_send(line);
 }
 
 /// Colours for a stream: only on a terminal, or where `CLICOLOR_FORCE` says so (for `watch -c`), and

@@ -8,7 +8,7 @@
 //! last; one that starts over has no patience. An exam begins with a message number 1.
 
 use super::log::Log;
-use super::{json_string, say};
+use super::{json_string, say_soon};
 use crate::claims::{self, Request};
 use crate::jws;
 use crate::refusal::Reason;
@@ -309,7 +309,7 @@ impl Trial {
     ) {
         let (time, group, name) = (rfc3339(time), &class.table[group].name, verdict.name());
         if verdict.is_final() {
-            say(&format!("{} trial: {group} number {number}: {name}", &time[11..19]));
+            say_soon(format!("{} trial: {group} number {number}: {name}", &time[11..19]));
         }
         let detail = json_string(verdict.explanation());
         self.log.append(&format!(
