@@ -9,6 +9,7 @@ use crate::refusal::Reason;
 use crate::server::{Class, Event, Lab, Server};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -220,7 +221,7 @@ fn check(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
+fn serve(arguments: Arguments) -> Result<ExitCode, Failure> {
     if arguments.has("--help") {
         return Ok(print(HELP));
     }
@@ -228,56 +229,77 @@ fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         let commit = option_env!("COMMIT").map(|commit| format!(" ({commit})")).unwrap_or_default();
         return Ok(print(&format!("udpsocket-jwt-server {}{commit}\n", env!("CARGO_PKG_VERSION"))));
     }
-    let address = arguments.operand(
-        IpAddr::from([127, 0, 0, 1]),
-        |text| text.parse().ok(),
-        "an ADDRESS: an IPv4 or IPv6 address without a zone, such as 127.0.0.1, 0.0.0.0 or ::",
-    )?;
-    let port = arguments.operand(5555, |text| text.parse().ok(), "a PORT: a number from 0 to 65535")?;
-    let directory = arguments.last_directory()?;
-    let keys = arguments.directory("--keys", &directory);
-    let logs = arguments.directory("--logs", &directory);
-    let verbose = match (arguments.has("--verbose"), arguments.has("--quiet")) {
-        (true, true) => return Err(Failure::Usage("--verbose and --quiet: choose one".into())),
-        (false, false) => io::stderr().is_terminal(),
-        (verbose, _) => verbose,
-    };
+    let options = Options::parse(arguments)?;
+    let (mut server, socket, local) = start(&options)?;
+    print(&format!("listening on {local}\n"));
+    let error = server.run(&socket);
+    Err(Failure::Start(format!("{local}: the socket fails: {error}; start the server again")))
+}
 
-    let lose = match arguments.options.get("--lose").map(|percent| percent.to_string_lossy()) {
-        None => 0,
-        Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).ok_or_else(|| {
-            Failure::Usage(format!(
-                "--lose takes a PERCENT, an integer from 0 to 100, not \"{}\"",
-                percent.escape_debug()
-            ))
-        })?,
-    };
-    if lose > 0 && arguments.has("--trial") {
-        return Err(Failure::Usage(
-            "--lose and --trial: choose one; a trial loses the same for everyone".into(),
-        ));
+/// What the command line says of the server, each part of it well-formed.
+struct Options {
+    address: SocketAddr,
+    keys: PathBuf,
+    logs: PathBuf,
+    is_verbose: bool,
+    lose: u8,
+    arguments: Arguments,
+}
+
+impl Options {
+    fn parse(mut arguments: Arguments) -> Result<Self, Failure> {
+        let ip = arguments.operand(
+            IpAddr::from([127, 0, 0, 1]),
+            |text| text.parse().ok(),
+            "an ADDRESS: an IPv4 or IPv6 address without a zone, such as 127.0.0.1, 0.0.0.0 or ::",
+        )?;
+        let port = arguments.operand(5555, |text| text.parse().ok(), "a PORT: a number from 0 to 65535")?;
+        let directory = arguments.last_directory()?;
+        let is_verbose = match (arguments.has("--verbose"), arguments.has("--quiet")) {
+            (true, true) => return Err(Failure::Usage("--verbose and --quiet: choose one".into())),
+            (false, false) => io::stderr().is_terminal(),
+            (is_verbose, _) => is_verbose,
+        };
+        let lose = match arguments.options.get("--lose").map(|percent| percent.to_string_lossy()) {
+            None => 0,
+            Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).ok_or_else(|| {
+                let percent = percent.escape_debug();
+                Failure::Usage(format!("--lose takes a PERCENT, an integer from 0 to 100, not \"{percent}\""))
+            })?,
+        };
+        if lose > 0 && arguments.has("--trial") {
+            let error = "--lose and --trial: choose one; a trial loses the same for everyone";
+            return Err(Failure::Usage(error.into()));
+        }
+        let address = SocketAddr::new(ip, port);
+        let keys = arguments.directory("--keys", &directory);
+        let logs = arguments.directory("--logs", &directory);
+        Ok(Self { address, keys, logs, is_verbose, lose, arguments })
     }
+}
 
-    let mut setup = setup::load(&keys, arguments.has("--allow-weak-keys"))?;
-    let path = logs.join("received.jsonl");
-    let replayed = received::open(&path, &setup.class.table, !arguments.has("--no-sync"))?;
-    let socket = bind(SocketAddr::new(address, port))?;
+/// The start, in its order: the class, the records, the socket; then what the professor should know.
+fn start(options: &Options) -> Result<(Server<File, Tools>, UdpSocket, SocketAddr), String> {
+    let has = |option: &str| options.arguments.has(option);
+    let setup = setup::load(&options.keys, has("--allow-weak-keys"))?;
+    let path = options.logs.join("received.jsonl");
+    let replayed = received::open(&path, &setup.class.table, !has("--no-sync"))?;
+    let socket = bind(options.address)?;
     let local = socket.local_addr().map_err(|error| format!("the socket has no address: {error}"))?;
 
-    setup
-        .warnings
-        .extend(replayed.warnings.into_iter().map(|warning| format!("{}: {warning}", path.display())));
-    for (group, progress) in setup.class.table.iter().zip(&replayed.progress) {
-        if progress.state > group.members {
-            let (name, state, members) = (&group.name, progress.state, group.members);
-            setup.warnings.push(format!(
-                "{name} is in state {state}, above its {members} members: only seq_number 0 leaves it"
-            ));
-        }
-    }
     _ = io::stderr().write_all(setup::table(&setup, &replayed.progress).as_bytes());
     for warning in &setup.warnings {
         say(&format!("warning: {warning}"));
+    }
+    for warning in &replayed.warnings {
+        say(&format!("warning: {}: {warning}", path.display()));
+    }
+    for (group, progress) in setup.class.table.iter().zip(&replayed.progress) {
+        if progress.state > group.members {
+            let (name, state, members) = (&group.name, progress.state, group.members);
+            let what = "only seq_number 0 leaves it";
+            say(&format!("warning: {name} is in state {state}, above its {members} members: {what}"));
+        }
     }
     for (option, note) in [
         ("--lose", "requests and replies are lost on purpose"),
@@ -286,26 +308,21 @@ fn serve(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         ("--no-sync", "records are not synced: a crash of the machine may lose some"),
         ("--allow-weak-keys", "keys and secrets may be weaker than RFC 7518 allows"),
     ] {
-        if arguments.has(option) {
+        if has(option) {
             say(&format!("note: {option}: {note}"));
         }
     }
     if local.ip().is_loopback() {
-        say(&format!(
-            "note: {local} is reached from this machine alone; ADDRESS 0.0.0.0 opens it to the network"
-        ));
+        let way_out = "ADDRESS 0.0.0.0 opens it to the network";
+        say(&format!("note: {local} is reached from this machine alone; {way_out}"));
     }
-    let trial = arguments.has("--trial").then(|| Trial::new(&logs, setup.class.table.len()));
-    let mut server = Server {
-        class: setup.class,
-        progress: replayed.progress,
-        received: replayed.received,
-        explains: arguments.has("--explain"),
-        lab: Tools { journal: Journal::new(&logs, verbose), lossy: Lossy(lose), trial },
+    let lab = Tools {
+        journal: Journal::new(&options.logs, options.is_verbose),
+        lossy: Lossy(options.lose),
+        trial: has("--trial").then(|| Trial::new(&options.logs, setup.class.table.len())),
     };
-    print(&format!("listening on {local}\n"));
-    let error = server.run(&socket);
-    Err(Failure::Start(format!("{local}: the socket fails: {error}; start the server again")))
+    let (progress, received) = (replayed.progress, replayed.received);
+    Ok((Server { class: setup.class, progress, received, explains: has("--explain"), lab }, socket, local))
 }
 
 /// The tools at their seam.
