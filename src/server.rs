@@ -97,8 +97,6 @@ pub struct Message<'a> {
     pub group: usize,
     /// What it says.
     pub request: Request,
-    /// Which payload it is: see [`claims::id_request`].
-    pub id_request: String,
     /// The compact JWS: the signed evidence.
     pub token: &'a [u8],
 }
@@ -118,11 +116,10 @@ pub fn read<'a>(
     seen.group = Some(group);
     let key = class.key(group)?;
     let verified = token.verify(key)?;
-    let id_request = claims::id_request(token.payload());
-    seen.id_request = Some(id_request.clone());
+    seen.id_request = Some(claims::id_request(token.payload()));
     seen.seq_number = claims.seq_number(&verified).ok();
     let request = claims.request(&verified, now)?;
-    Ok(Message { group, request, id_request, token: text })
+    Ok(Message { group, request, token: text })
 }
 
 /// The token in a datagram: one newline at its end is taken off, so that `echo` can send it.
@@ -153,11 +150,11 @@ pub struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// A datagram that nothing has become of yet.
+    /// A datagram that nothing has become of yet: lost, and nobody has said how.
     #[must_use]
     pub fn new(time: Duration, sender: SocketAddr, datagram: &'a [u8], otp: Otp) -> Self {
         let peer = SocketAddr::new(sender.ip().to_canonical(), sender.port());
-        let outcome = Err(Reason::LostOnPurpose.because("the request was discarded: send it again"));
+        let outcome = Err(Reason::LostOnPurpose.because(""));
         Self { time, peer, datagram, seen: Seen::default(), outcome, otp }
     }
 }
@@ -165,7 +162,7 @@ impl<'a> Event<'a> {
 /// The lab between the network and the server: the one seam through which the tools look on and
 /// interfere. A lab that does nothing is `()`.
 pub trait Lab {
-    /// Whether this request gets lost before it is handled. Its outcome then says so.
+    /// Whether this request gets lost before it is handled. The lab makes its outcome say how.
     fn loses(&mut self, _: &Class, _: &mut Event) -> bool {
         false
     }
@@ -250,7 +247,7 @@ impl<D: Disk, L: Lab> Server<D, L> {
 
     /// An acknowledgment is a promise: decide, record, and only then move the state and reply.
     fn accept(&mut self, event: &mut Event) -> Result<u8, Refusal> {
-        let Message { group, request, token, .. } =
+        let Message { group, request, token } =
             read(&self.class, event.datagram, event.time, &mut event.seen)?;
         let Group { name, members, .. } = &self.class.table[group];
         let progress = self.progress[group];

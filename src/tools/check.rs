@@ -28,19 +28,19 @@ pub(crate) fn check(
     colours: Colours,
 ) -> Result<(String, bool), String> {
     let text = without_newline(datagram);
-    let mut out = take_apart(text);
-    if let Ok(token) = jws::split(text)
-        && is_reply(&token)
-    {
-        let (verdict, passes) = check_reply(&token, directory)?;
-        _ = writeln!(out, "\n{}", mark(passes, &verdict, colours));
-        return Ok((out, passes));
-    }
-    if let Ok(token) = jws::split(text) {
+    let mut out = format!("{:11} {} bytes\n", "token", text.len());
+    let token = jws::split(text).ok();
+    if let Some(token) = &token {
+        out += &parts(token);
+        if is_reply(token) {
+            let (verdict, passes) = check_reply(token, directory)?;
+            _ = writeln!(out, "\n{}", mark(passes, &verdict, colours));
+            return Ok((out, passes));
+        }
         _ = writeln!(out, "{:11} {}", "id_request", claims::id_request(token.payload()));
     }
     let class = match key {
-        Some(path) => class_of_one(text, path)?,
+        Some(path) => class_of_one(token.as_ref(), path)?,
         None => class_of(directory)?,
     };
     let mut seen = Seen::default();
@@ -64,7 +64,7 @@ pub(crate) fn check(
     }
     match outcome {
         Ok(message) => {
-            let clock = jws::split(text).ok().and_then(|token| clock_hint(&token));
+            let clock = token.as_ref().and_then(clock_hint);
             for note in notes(key.is_none().then_some(&class.table), message.group, &message.request)
                 .into_iter()
                 .chain(clock)
@@ -86,7 +86,7 @@ pub(crate) fn check(
         Err(refusal) => {
             _ = writeln!(out, "{}", mark(false, refusal.reason.condition(), colours));
             _ = writeln!(out, "\n{}: {}", refusal.reason.name(), refusal.detail);
-            for hint in hints(&refusal, text, &class, seen.group) {
+            for hint in hints(&refusal, token.as_ref(), &class, seen.group) {
                 _ = writeln!(out, "{}", colours.yellow(&hint));
             }
             Ok((out, false))
@@ -98,10 +98,9 @@ fn mark(passes: bool, text: &str, colours: Colours) -> String {
     if passes { colours.green(&format!("ok  {text}")) } else { colours.red(&format!("NO  {text}")) }
 }
 
-/// The token's parts, as far as they can be made out.
-fn take_apart(text: &[u8]) -> String {
-    let mut out = format!("{:11} {} bytes\n", "token", text.len());
-    let Ok(token) = jws::split(text) else { return out };
+/// The token's parts, a line each.
+fn parts(token: &Token) -> String {
+    let mut out = String::new();
     let signing_input = printable(token.signing_input());
     _ = writeln!(out, "{:11} {}", "header", printable(token.protected_header()));
     _ = writeln!(out, "{:11} {}", "payload", printable(token.payload()));
@@ -119,8 +118,8 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// A class of one group, the one that the token claims, with the key in a file.
-fn class_of_one(text: &[u8], path: &Path) -> Result<Class, String> {
-    let claimed = jws::split(text).ok().and_then(|token| Claims::parse(token.payload()).ok());
+fn class_of_one(token: Option<&Token>, path: &Path) -> Result<Class, String> {
+    let claimed = token.and_then(|token| Claims::parse(token.payload()).ok());
     let name = claimed
         .as_ref()
         .and_then(|claims| claims.group().ok())
@@ -138,11 +137,11 @@ fn load_key(path: &Path) -> Result<PublicKey, String> {
         let pem = pem::parse(&file).map_err(
             |_| "it is no private key in PEM, or cut: name the public one, or copy it again, whole",
         )?;
-        let pair =
-            rsa::KeyPair::from_pkcs8(pem.contents()).or_else(|_| rsa::KeyPair::from_der(pem.contents()));
         if pem.tag() == "OPENSSH PRIVATE KEY" {
             return Err("it is in OpenSSH's own form: ssh-keygen -p -m PEM -f FILE makes it PEM".into());
         }
+        let pair =
+            rsa::KeyPair::from_pkcs8(pem.contents()).or_else(|_| rsa::KeyPair::from_der(pem.contents()));
         let pair = pair.map_err(|error| {
             format!("it is no private key that can be read here ({error}): name the public one")
         })?;
@@ -192,13 +191,13 @@ fn notes(table: Option<&Table>, group: usize, request: &claims::Request) -> Vec<
 }
 
 /// The cause of a refusal, where it can be told apart.
-fn hints(refusal: &Refusal, text: &[u8], class: &Class, group: Option<usize>) -> Vec<String> {
-    match (refusal.reason, jws::split(text), group) {
-        (Reason::BadSignature, Ok(token), Some(group)) => why_unverified(&token, class, group),
+fn hints(refusal: &Refusal, token: Option<&Token>, class: &Class, group: Option<usize>) -> Vec<String> {
+    match (refusal.reason, token, group) {
+        (Reason::BadSignature, Some(token), Some(group)) => why_unverified(token, class, group),
         (Reason::BadHeader | Reason::BadPayload, ..) if refusal.detail.contains("trailing comma") => {
             vec!["JSON has no comma behind the last member: take it off".into()]
         }
-        (Reason::Expired | Reason::NotYetValid, Ok(token), _) => clock_hint(&token).into_iter().collect(),
+        (Reason::Expired | Reason::NotYetValid, Some(token), _) => clock_hint(token).into_iter().collect(),
         _ => Vec::new(),
     }
 }

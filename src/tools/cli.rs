@@ -334,7 +334,11 @@ struct Tools {
 
 impl Lab for Tools {
     fn loses(&mut self, class: &Class, event: &mut Event) -> bool {
-        self.lossy.loses() || self.trial.as_mut().is_some_and(|trial| trial.loses(class, event))
+        if self.lossy.loses() {
+            event.outcome = Err(Reason::LostOnPurpose.because("the request was discarded: send it again"));
+            return true;
+        }
+        self.trial.as_mut().is_some_and(|trial| trial.loses(class, event))
     }
 
     fn carries(&mut self, class: &Class, event: &mut Event, reply: String) -> Option<String> {

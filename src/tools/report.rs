@@ -294,12 +294,16 @@ impl Report {
     }
 }
 
+/// Whether a group has a roster and this matricula is not in it.
+fn is_unknown(group: &Group, matricula: u64) -> bool {
+    !group.roster.is_empty() && !group.roster.contains(&matricula)
+}
+
 /// What the professor should know of a member.
 fn notes(group: &Group, run: &Run, member: &Member) -> Vec<&'static str> {
-    let is_unknown = !group.roster.is_empty() && !group.roster.contains(&member.matricula);
     [
         (member.is_corrected, "corrected"),
-        (is_unknown, "unknown"),
+        (is_unknown(group, member.matricula), "unknown"),
         (run.times(member.matricula) > 1, "sent under two numbers"),
     ]
     .into_iter()
@@ -349,10 +353,8 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
             run.members.values().filter(|member| member.is_corrected).take(1).map(|_| "corrected later"),
         );
         let sent: BTreeSet<u64> = run.members.values().map(|member| member.matricula).collect();
-        if !group.roster.is_empty() {
-            text += &list("missing:", run.missing(group));
-            text += &list("unknown:", sent.iter().filter(|matricula| !group.roster.contains(matricula)));
-        }
+        text += &list("missing:", run.missing(group));
+        text += &list("unknown:", sent.iter().filter(|matricula| is_unknown(group, **matricula)));
         text += &list("sent under two numbers:", sent.iter().filter(|matricula| run.times(**matricula) > 1));
     }
     for (verdict, number, time) in history.trial.iter().flatten() {

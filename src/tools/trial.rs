@@ -12,7 +12,7 @@ use super::{json_string, say_soon};
 use crate::claims::{self, Request};
 use crate::jws;
 use crate::refusal::Reason;
-use crate::server::{Class, Event, Seen, read};
+use crate::server::{Class, Event, Message, read};
 use crate::time::rfc3339;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -236,11 +236,11 @@ impl Trial {
 
     /// Whether the network loses this datagram: it is the first copy of a message.
     pub fn loses(&mut self, class: &Class, event: &mut Event) -> bool {
-        let Ok(message) = read(class, event.datagram, event.time, &mut Seen::default()) else { return false };
-        let Ok(number) = u8::try_from(message.request.seq_number) else { return false };
-        let group = message.group;
-        let Request { exp, .. } = message.request;
-        let examined = Examined { number, id_request: message.id_request, exp, peer: event.peer };
+        let Ok(message) = read(class, event.datagram, event.time, &mut event.seen) else { return false };
+        let Message { group, request: Request { seq_number, exp, .. }, .. } = message;
+        let Ok(number) = u8::try_from(seq_number) else { return false };
+        let Some(id_request) = event.seen.id_request.clone() else { return false };
+        let examined = Examined { number, id_request, exp, peer: event.peer };
         let exam = &mut self.exams[group];
         if !exam.concerns(&examined) {
             return false;
@@ -256,8 +256,6 @@ impl Trial {
         }
         let is_lost = copies_now == 1;
         if is_lost {
-            event.seen.group = Some(group);
-            event.seen.seq_number = Some(message.request.seq_number);
             event.outcome = Err(Reason::LostOnPurpose.because("trial, copy 1 of 6: discarded"));
         }
         is_lost
