@@ -28,7 +28,8 @@
 //! 4. [`fsm`]: the state machine, to be compared with its diagram line by line. *What does a replayed
 //!    datagram do?*
 //! 5. [`received`]: the record. *Why does it come before the acknowledgment?*
-//! 6. [`server`]: all of it in order, and the loop. *What is lost when a datagram is?*
+//! 6. [`server`]: all of it in order, and the loop. *What is lost when a datagram is? What do datagrams
+//!    share that wait together?*
 //!
 //! [`protocol`] is the contract that the server and every client keep; the modules name its sections.
 //! Beside the way: [`refusal`], every reason for silence; [`groups`], who may speak; [`time`], how a

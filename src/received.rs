@@ -7,13 +7,12 @@
 //! group's state is the sequence number of its last record.
 //!
 //! ```
-//! use std::time::Duration;
 //! use udpsocket_jwt_server::claims::Request;
 //! use udpsocket_jwt_server::received::{Record, line};
 //!
 //! let request = Request { seq_number: 1, matricula: 20240001, seq_max: Some(3), exp: None };
-//! let peer = "192.0.2.7:50000".parse().unwrap();
-//! let line = line(Duration::from_secs(1_700_000_000), peer, "JAVALI", &request, b"eyJ.eyJ.c2ln");
+//! let origin = r#""time":"2023-11-14T22:13:20.000Z","peer":"192.0.2.7:50000""#;
+//! let line = line(origin, "JAVALI", &request, b"eyJ.eyJ.c2ln");
 //! assert_eq!(
 //!     String::from_utf8_lossy(&line),
 //!     "{\"time\":\"2023-11-14T22:13:20.000Z\",\"peer\":\"192.0.2.7:50000\",\"group\":\"JAVALI\",\
@@ -26,12 +25,11 @@
 use crate::claims::Request;
 use crate::groups::Table;
 use crate::refusal::quote;
-use crate::time::{parse_rfc3339, rfc3339};
+use crate::time::parse_rfc3339;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Write};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -101,12 +99,11 @@ impl Record {
 /// The line of a record, its LF included. Nothing in it needs JSON's escapes: the token is
 /// base64url, and the group is spelled as in the table.
 #[must_use]
-pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
+pub fn line(origin: &str, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
     let Request { seq_number, matricula, seq_max, .. } = request;
-    let time = rfc3339(time);
     let seq_max = seq_max.map_or("null".into(), |seq_max| seq_max.to_string());
     let before_the_token = format!(
-        "{{\"time\":\"{time}\",\"peer\":\"{peer}\",\"group\":\"{group}\",\"seq_number\":{seq_number},\
+        "{{{origin},\"group\":\"{group}\",\"seq_number\":{seq_number},\
          \"seq_max\":{seq_max},\"matricula\":{matricula},\"token\":\""
     );
     [before_the_token.as_bytes(), token, b"\"}\n"].concat()
@@ -165,15 +162,18 @@ pub struct Received<D> {
 }
 
 impl<D: Disk> Received<D> {
-    /// Appends a record and syncs it. After an error the file is as it was before, or nothing is
-    /// appended until it is.
-    pub fn append(&mut self, line: &[u8]) -> io::Result<()> {
+    /// Appends records, if there are any, and syncs them. After an error the file is as it was
+    /// before, or nothing is appended until it is.
+    pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
         self.mend()?;
         self.is_torn = true;
-        match self.disk.append(line).and_then(|()| self.sync()) {
+        match self.disk.append(lines).and_then(|()| self.sync()) {
             Ok(()) => {
                 self.is_torn = false;
-                self.length += line.len() as u64;
+                self.length += lines.len() as u64;
                 Ok(())
             }
             Err(error) => {

@@ -5,6 +5,10 @@
 //! makes an acknowledgment a promise: decide, record, only then move the state and reply.
 //! [`Server::run`] owns the socket.
 //!
+//! A disk takes as long to sync one record as to sync ten. So the datagrams that came while it was
+//! busy are handled together: each is decided, all are recorded by one write and one sync, each is
+//! answered. Databases call that group commit.
+//!
 //! A whole exchange without a socket: the README's worked example, on a disk in memory.
 //!
 //! ```
@@ -30,7 +34,8 @@
 //! let peer = "192.0.2.7:50000".parse().unwrap();
 //! let otp = Otp { number: 1_234, timestamp: 1_700_000_000 };
 //! let mut event = Event::new(Duration::from_secs(otp.timestamp), peer, token.as_bytes(), otp);
-//! assert_eq!(server.handle(&mut event).unwrap(), text("reply"));
+//! let replies = server.handle(&mut [&mut event]);
+//! assert_eq!(replies, [Some(text("reply").to_string())]);
 //! assert_eq!(event.outcome, Ok(0), "everyone is in");
 //! assert_eq!(server.progress[0].state, 1);
 //! ```
@@ -49,6 +54,8 @@ use std::time::Duration;
 
 /// Most bytes of a request's datagram, its newline included.
 pub const MOST_BYTES: usize = 4_096;
+/// Most datagrams that are handled together.
+pub const MOST_TOGETHER: usize = 16;
 
 /// The class, as it was read at the start: nothing in it changes while the server runs.
 #[derive(Debug)]
@@ -134,13 +141,17 @@ fn text(datagram: &[u8]) -> Result<&[u8], Refusal> {
 
 /// What became of a datagram.
 #[derive(Debug)]
-pub struct Event<'a> {
+pub struct Event {
     /// When it was received: time since 1970-01-01 UTC.
     pub time: Duration,
-    /// Who sent it; an IPv4 address is one, however it was mapped.
+    /// Where the reply goes.
+    pub sender: SocketAddr,
+    /// Who that is; an IPv4 address is one, however it was mapped.
     pub peer: SocketAddr,
+    /// Time and peer, as both files write them.
+    pub origin: String,
     /// The datagram as received.
-    pub datagram: &'a [u8],
+    pub datagram: Vec<u8>,
     /// What is known of it.
     pub seen: Seen,
     /// The `next_number` that it was answered with, or why it was not.
@@ -149,19 +160,24 @@ pub struct Event<'a> {
     pub otp: Otp,
 }
 
-impl<'a> Event<'a> {
+impl Event {
     /// A datagram that nothing has become of yet: lost, and nobody has said how.
     #[must_use]
-    pub fn new(time: Duration, sender: SocketAddr, datagram: &'a [u8], otp: Otp) -> Self {
+    pub fn new(time: Duration, sender: SocketAddr, datagram: &[u8], otp: Otp) -> Self {
         let peer = SocketAddr::new(sender.ip().to_canonical(), sender.port());
         let outcome = Err(Reason::LostOnPurpose.because(""));
-        Self { time, peer, datagram, seen: Seen::default(), outcome, otp }
+        let origin = format!(r#""time":"{}","peer":"{peer}""#, time::rfc3339(time));
+        Self { time, sender, peer, origin, datagram: datagram.into(), seen: Seen::default(), outcome, otp }
     }
 }
 
 /// The lab between the network and the server: the one seam through which the tools look on and
 /// interfere. A lab that does nothing is `()`.
 pub trait Lab {
+    /// Most datagrams that are handled together.
+    fn most_together(&self) -> usize {
+        MOST_TOGETHER
+    }
     /// Whether this request gets lost before it is handled. The lab makes its outcome say how.
     fn loses(&mut self, _: &Class, _: &mut Event) -> bool {
         false
@@ -171,8 +187,8 @@ pub trait Lab {
     fn carries(&mut self, _: &Class, _: &mut Event, reply: String) -> Option<String> {
         Some(reply)
     }
-    /// Told what became of each datagram.
-    fn saw(&mut self, _: &Class, _: &Event) {}
+    /// Told what became of the datagrams that were handled together.
+    fn saw(&mut self, _: &Class, _: &[Event]) {}
     /// Told of an error of the socket that concerns no datagram.
     fn saw_error(&mut self, _: &io::Error) {}
 }
@@ -214,26 +230,76 @@ impl<D: Disk, L: Lab> Server<D, L> {
         }
     }
 
-    /// Receives one datagram, handles it, and sends the reply if there is one.
+    /// Waits for a datagram, handles it and what waits behind it, and sends the replies.
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
-        let (length, sender) = socket.recv_from(buffer)?;
-        let now = time::now();
-        let mut event = Event::new(now, sender, &buffer[..length], Otp::draw(now)?);
-        let is_lost = self.lab.loses(&self.class, &mut event);
-        let reply = if is_lost { None } else { self.handle(&mut event) };
-        let carried = reply.and_then(|reply| self.lab.carries(&self.class, &mut event, reply));
-        if let Some(Err(error)) = carried.map(|reply| socket.send_to(reply.as_bytes(), sender)) {
-            let detail = format!("the system refused to send the reply: {error}");
-            event.outcome = event.outcome.and(Err(Reason::NotSent.because(detail)));
+        let mut events = receive(socket, buffer, self.lab.most_together())?;
+        let mut arrived: Vec<&mut Event> = events.iter_mut().collect();
+        arrived.retain_mut(|event| !self.lab.loses(&self.class, event));
+        let replies = self.handle(&mut arrived);
+        for (event, reply) in arrived.into_iter().zip(replies) {
+            let carried = reply.and_then(|reply| self.lab.carries(&self.class, event, reply));
+            if let Some(Err(error)) = carried.map(|reply| socket.send_to(reply.as_bytes(), event.sender))
+                && event.outcome.is_ok()
+            {
+                let detail = format!("the system refused to send the reply: {error}");
+                event.outcome = Err(Reason::NotSent.because(detail));
+            }
         }
-        self.lab.saw(&self.class, &event);
+        self.lab.saw(&self.class, &events);
         Ok(())
     }
 
-    /// Decides what an event's datagram means and acts on it. The event is left saying what became
-    /// of it; the reply, if there is one, is returned.
-    pub fn handle(&mut self, event: &mut Event) -> Option<String> {
-        event.outcome = self.accept(event);
+    /// Decides what the events' datagrams mean and acts on it. Each event is left saying what became
+    /// of it; their replies, where there is one, are returned.
+    ///
+    /// An acknowledgment is a promise: decide, record, and only then move the state and reply.
+    pub fn handle(&mut self, events: &mut [&mut Event]) -> Vec<Option<String>> {
+        let mut pending = Pending::default();
+        let decisions: Vec<_> = events.iter_mut().map(|event| self.decide(event, &mut pending)).collect();
+        let recorded = self.received.append(&pending.lines).map_err(|error| {
+            Reason::NotRecorded
+                .because(format!("received.jsonl can't be written: {error}; make room or mend the disk"))
+        });
+        if recorded.is_ok() {
+            for (group, progress) in pending.progress {
+                self.progress[group] = progress;
+            }
+        }
+        let mut replies = Vec::with_capacity(events.len());
+        for (event, decision) in events.iter_mut().zip(decisions) {
+            event.outcome = match (decision, &recorded) {
+                (Ok(Decision { awaits_the_disk: true, .. }), Err(refusal)) => Err(refusal.clone()),
+                (decision, _) => decision.map(|decision| decision.next_number),
+            };
+            replies.push(self.reply(event));
+        }
+        replies
+    }
+
+    /// What is to be answered, as far as the server decides; what must be on the disk before that
+    /// is added to what is `pending`.
+    fn decide(&self, event: &mut Event, pending: &mut Pending) -> Result<Decision, Refusal> {
+        let Message { group, request, token } =
+            read(&self.class, &event.datagram, event.time, &mut event.seen)?;
+        let Group { name, members, .. } = &self.class.table[group];
+        let progress = pending.of(group).unwrap_or(self.progress[group]);
+        let Step { state, next_number } = fsm::next(*members, progress.state, request.seq_number)
+            .ok_or_else(|| out_of_order(*members, progress.state, request.seq_number))?;
+        if !progress.knows(&request) {
+            if progress.records >= MOST_RECORDS {
+                return Err(Reason::NotRecorded.because(format!(
+                    "{name} has {MOST_RECORDS} records, the most that are kept: \
+                     stop the server, set received.jsonl aside, and start again"
+                )));
+            }
+            pending.lines.extend(received::line(&event.origin, name, &request, token));
+            pending.progress.push((group, progress.after(state, request.matricula)));
+        }
+        Ok(Decision { next_number, awaits_the_disk: pending.of(group).is_some() })
+    }
+
+    /// The reply to an event, if there is one.
+    fn reply(&self, event: &Event) -> Option<String> {
         let id_request = event.seen.id_request.as_ref()?;
         let payload = match &event.outcome {
             Ok(next_number) => claims::reply(id_request, *next_number, event.otp),
@@ -244,30 +310,48 @@ impl<D: Disk, L: Lab> Server<D, L> {
         };
         Some(jws::sign(claims::REPLY_HEADER, &payload, &self.class.secret))
     }
+}
 
-    /// An acknowledgment is a promise: decide, record, and only then move the state and reply.
-    fn accept(&mut self, event: &mut Event) -> Result<u8, Refusal> {
-        let Message { group, request, token } =
-            read(&self.class, event.datagram, event.time, &mut event.seen)?;
-        let Group { name, members, .. } = &self.class.table[group];
-        let progress = self.progress[group];
-        let Step { state, next_number } = fsm::next(*members, progress.state, request.seq_number)
-            .ok_or_else(|| out_of_order(*members, progress.state, request.seq_number))?;
-        if !progress.knows(&request) {
-            if progress.records >= MOST_RECORDS {
-                return Err(Reason::NotRecorded.because(format!(
-                    "{name} has {MOST_RECORDS} records, the most that are kept: \
-                     stop the server, set received.jsonl aside, and start again"
-                )));
-            }
-            let line = received::line(event.time, event.peer, name, &request, token);
-            self.received.append(&line).map_err(|error| {
-                Reason::NotRecorded
-                    .because(format!("received.jsonl can't be written: {error}; make room or mend the disk"))
-            })?;
-            self.progress[group] = progress.after(state, request.matricula);
+/// Waits for a datagram, and takes with it what waits behind it, `most` in all.
+fn receive(socket: &UdpSocket, buffer: &mut [u8], most: usize) -> io::Result<Vec<Event>> {
+    let mut events = Vec::with_capacity(most);
+    events.push(receive_one(socket, buffer)?);
+    if socket.set_nonblocking(true).is_ok() {
+        while events.len() < most
+            && let Ok(event) = receive_one(socket, buffer)
+        {
+            events.push(event);
         }
-        Ok(next_number)
+        _ = socket.set_nonblocking(false); // if it can't be, the next call fails and says so
+    }
+    Ok(events)
+}
+
+fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Event> {
+    let (length, sender) = socket.recv_from(buffer)?;
+    let now = time::now();
+    Ok(Event::new(now, sender, &buffer[..length], Otp::draw(now)?))
+}
+
+/// What a message is to be answered with.
+struct Decision {
+    next_number: u8,
+    /// Whether that is true only once what is pending is on the disk.
+    awaits_the_disk: bool,
+}
+
+/// What is to be recorded before anything is answered.
+#[derive(Default)]
+struct Pending {
+    lines: Vec<u8>,
+    /// What the file will say of groups.
+    progress: Vec<(usize, Progress)>,
+}
+
+impl Pending {
+    /// What the file will say of a group, if that changes.
+    fn of(&self, group: usize) -> Option<Progress> {
+        self.progress.iter().rev().find(|(other, _)| *other == group).map(|(_, progress)| *progress)
     }
 }
 

@@ -19,7 +19,7 @@ use udpsocket_jwt_server::jws::to_base64url;
 use udpsocket_jwt_server::keys::{PublicKey, without_newline};
 use udpsocket_jwt_server::received::{Disk, Record, replay};
 use udpsocket_jwt_server::refusal::{Reason, Refusal};
-use udpsocket_jwt_server::server::{Class, Event, Seen, Server};
+use udpsocket_jwt_server::server::{Class, Event, Server};
 
 /// The moment of every event here.
 const NOW: Duration = Duration::from_millis(1_700_000_000_500);
@@ -141,19 +141,19 @@ impl Lab {
 
     /// What becomes of a datagram: the reply, and the outcome.
     fn handle(&mut self, datagram: &[u8]) -> (Option<String>, Result<u8, Refusal>) {
-        let mut event = Event {
-            time: NOW,
-            peer: ([192, 0, 2, 7], 50_000).into(),
-            datagram,
-            seen: Seen::default(),
-            outcome: Err(Reason::LostOnPurpose.because("not handled yet")),
-            otp: Otp { number: 20_000, timestamp: 99_999_999_999 }, // the longest, until the year 5138
-        };
-        let reply = self.server.handle(&mut event);
-        if let Err(refusal) = &event.outcome {
+        self.handle_together(&[datagram]).remove(0)
+    }
+
+    /// What becomes of datagrams that have waited together.
+    fn handle_together(&mut self, datagrams: &[&[u8]]) -> Vec<(Option<String>, Result<u8, Refusal>)> {
+        let otp = Otp { number: 20_000, timestamp: 99_999_999_999 }; // the longest, until the year 5138
+        let event = |datagram: &&[u8]| Event::new(NOW, ([192, 0, 2, 7], 50_000).into(), datagram, otp);
+        let mut events: Vec<_> = datagrams.iter().map(event).collect();
+        let replies = self.server.handle(&mut events.iter_mut().collect::<Vec<_>>());
+        for refusal in events.iter().filter_map(|event| event.outcome.as_ref().err()) {
             assert!(is_printable(refusal.detail.as_bytes()), "{refusal:?}");
         }
-        (reply, event.outcome)
+        replies.into_iter().zip(events.into_iter().map(|event| event.outcome)).collect()
     }
 
     /// State, last matricula and number of records of each group.
@@ -288,6 +288,34 @@ fn no_sequence_of_datagrams_moves_a_group_whose_key_did_not_sign() {
         }
     }
     assert!(answered > 500 && dropped > 500, "{answered} answered and {dropped} dropped prove little");
+}
+
+#[test]
+fn datagrams_handled_together_are_answered_and_recorded_as_one_by_one() {
+    let groups = [("HEARTBEAT", 1), ("JAVALI", 3), ("NONAME", 4)];
+    let signers = groups.map(|(group, _)| (group, Signer::new(group, 2048)));
+    let mut tokens = Vec::new();
+    for (group, members) in groups {
+        for signer in signers.iter().map(|(_, signer)| signer) {
+            for (number, matricula) in (0..=members + 1).flat_map(|number| [(number, 7), (number, 8)]) {
+                tokens.push(signer.message(group, number, matricula).into_bytes());
+            }
+        }
+    }
+    let signers = signers.each_ref().map(|(group, signer)| (*group, signer));
+    let new_lab = || Lab::new(r#"{"HEARTBEAT":1,"JAVALI":3,"NONAME":4}"#, &signers);
+    let (mut one_by_one, mut together) = (new_lab(), new_lab());
+    let mut random = Random(21);
+    let mut answered = 0;
+    for step in 0..400 {
+        let datagrams: Vec<&[u8]> = (0..=random.below(16)).map(|_| random.pick(&tokens).as_slice()).collect();
+        let expected: Vec<_> = datagrams.iter().map(|datagram| one_by_one.handle(datagram)).collect();
+        assert_eq!(together.handle_together(&datagrams), expected, "seed 21, step {step}");
+        assert_eq!(together.progress(), one_by_one.progress(), "seed 21, step {step}");
+        answered += expected.iter().filter(|(reply, _)| reply.is_some()).count();
+    }
+    assert_eq!(*together.disk.bytes.borrow(), *one_by_one.disk.bytes.borrow());
+    assert!(answered > 500, "{answered} answers prove little");
 }
 
 #[test]

@@ -24,7 +24,7 @@ use udpsocket_jwt_server::jws::base64url;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
 use udpsocket_jwt_server::received::{Disk, MOST_RECORDS, Progress, replay};
 use udpsocket_jwt_server::refusal::Reason;
-use udpsocket_jwt_server::server::{self, Event, Seen};
+use udpsocket_jwt_server::server::{self, Event};
 use udpsocket_jwt_server::time::{now, parse_rfc3339};
 
 const RECEIVED: &str = "received.jsonl";
@@ -540,16 +540,21 @@ impl Signed {
 
 /// Hands a token to a server: the `next_number` or the reason, and whether there was a reply.
 fn hand(server: &mut server::Server<Shared, ()>, token: &str) -> (Result<u8, Reason>, bool) {
-    let mut event = Event {
-        time: now(),
-        peer: SocketAddr::from(([192, 0, 2, 7], 50_000)),
-        datagram: token.as_bytes(),
-        seen: Seen::default(),
-        outcome: Ok(0),
-        otp: Otp { number: 0, timestamp: 0 },
-    };
-    let replies = server.handle(&mut event).is_some();
-    (event.outcome.map_err(|refusal| refusal.reason), replies)
+    hand_together(server, &[token]).remove(0)
+}
+
+/// The same with tokens that have waited together.
+fn hand_together(
+    server: &mut server::Server<Shared, ()>,
+    tokens: &[&str],
+) -> Vec<(Result<u8, Reason>, bool)> {
+    let peer = SocketAddr::from(([192, 0, 2, 7], 50_000));
+    let otp = Otp { number: 0, timestamp: 0 };
+    let event = |token: &&str| Event::new(now(), peer, token.as_bytes(), otp);
+    let mut events: Vec<_> = tokens.iter().map(event).collect();
+    let replies = server.handle(&mut events.iter_mut().collect::<Vec<_>>());
+    let outcomes = events.into_iter().map(|event| event.outcome.map_err(|refusal| refusal.reason));
+    outcomes.zip(replies.iter().map(Option::is_some)).collect()
 }
 
 /// Plays both groups' messages to a server whose disk fails by `plan`, each until it is answered.
@@ -650,6 +655,71 @@ fn a_failed_record_is_cut_off_at_once_and_tried_again_at_each_message() {
         assert_eq!(hand(&mut server, tokens[1]).0, outcome);
         assert_eq!(disk.0.borrow().calls, calls);
     }
+}
+
+#[test]
+fn of_messages_handled_together_those_on_the_disk_are_acknowledged_whichever_calls_fail() {
+    const CALLS: u32 = 4;
+    let signed = Signed::new();
+    let [javali, heartbeat] = signed.messages.each_ref().map(|(_, messages)| messages);
+    let [one, two, one_of_another] = [&javali[0].1, &javali[1].1, &heartbeat[0].1].map(String::as_str);
+    let together = [one, two, two, one_of_another];
+    let outcomes = [Outcome::Succeeds, Outcome::Fails, Outcome::FailsHalfway];
+    for number in 0..3_usize.pow(CALLS) {
+        let plan: Vec<_> = (0..CALLS).map(|call| outcomes[number / 3_usize.pow(call) % 3]).collect();
+        let disk = Shared::default();
+        let mut server = signed.server(disk.clone(), true);
+        assert_eq!(hand(&mut server, one), (Ok(2), true));
+        let before = server.progress.clone();
+        let records = || recorded(&common::lines(std::str::from_utf8(&disk.0.borrow().bytes).unwrap()));
+
+        disk.0.borrow_mut().plan = plan.clone();
+        let answers = hand_together(&mut server, &together);
+        let is_recorded = plan[..2] == [Outcome::Succeeds; 2]; // the write and the sync
+        assert_eq!(answers[0], (Ok(2), true), "a repeat needs no record: {plan:?}");
+        for (answer, next_number) in answers[1..].iter().zip([3, 3, 0]) {
+            let expected =
+                if is_recorded { (Ok(next_number), true) } else { (Err(Reason::NotRecorded), false) };
+            assert_eq!(*answer, expected, "{plan:?}");
+        }
+        assert!(is_recorded || server.progress == before, "the state stays: {plan:?}");
+
+        // Sent again once the disk is well, they are all in, and each but once.
+        disk.0.borrow_mut().plan.clear();
+        let answers = hand_together(&mut server, &together[1..]);
+        assert_eq!(answers, [(Ok(3), true), (Ok(3), true), (Ok(0), true)], "{plan:?}");
+        let all = [("JAVALI", 1, 101), ("JAVALI", 2, 102), ("HEARTBEAT", 1, 101)];
+        assert_eq!(records(), all.map(|(group, number, matricula)| (group.into(), number, matricula)));
+        assert_eq!(disk.0.borrow().synced, disk.0.borrow().bytes.len(), "{plan:?}");
+    }
+}
+
+/// As many at a time as the server takes, and the rest with the next.
+#[test]
+fn messages_that_wait_together_share_one_write_and_one_sync() {
+    const MESSAGES: usize = server::MOST_TOGETHER + 3;
+    let signed = Signed::new();
+    let disk = Shared::default();
+    let mut server = signed.server(disk.clone(), true);
+    disk.0.borrow_mut().calls.clear();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let client = Client::new(socket.local_addr().unwrap());
+    let signer = Signer::new("JAVALI", 2048);
+    for number in 0..MESSAGES as u64 {
+        client.send(signer.message("JAVALI", number % 4, 100 + number));
+    }
+    let mut buffer = vec![0; 1 << 16];
+    for expected in [server::MOST_TOGETHER, 3] {
+        server.serve(&socket, &mut buffer).unwrap();
+        assert_eq!(disk.0.borrow_mut().calls.split_off(0), [Call::Append, Call::Sync]);
+        for _ in 0..expected {
+            assert!(client.receive(Duration::from_secs(5)).is_some(), "of {expected} replies");
+        }
+        assert_eq!(client.receive(Duration::from_millis(1)), None, "more than {expected} replies");
+    }
+    let records = common::lines(std::str::from_utf8(&disk.0.borrow().bytes).unwrap());
+    let matriculas: Vec<_> = records.iter().map(|record| record["matricula"].as_u64().unwrap()).collect();
+    assert_eq!(matriculas, (100..100 + MESSAGES as u64).collect::<Vec<_>>(), "in the order of arrival");
 }
 
 /// A disk with these bytes on it, the reads left out of its calls but for the first.

@@ -354,6 +354,21 @@ fn each_copy_is_treated_as_the_exam_says_and_only_the_first_is_not_recorded() {
 }
 
 #[test]
+fn copies_that_wait_together_are_examined_one_after_the_other() {
+    let trial = Trial::new();
+    for round in 0..20 {
+        let client = trial.server.client(); // another client each time, whose 1 begins another exam
+        let message = Message::new("HEARTBEAT", 1, "");
+        for _ in 0..=COPIES {
+            client.send(&message.token);
+        }
+        let replies = || client.receive(Duration::from_secs(5)).expect("a reply");
+        let kinds: Vec<_> = (2..=COPIES).map(|_| kind(Some(&replies()), &message, None, 0)).collect();
+        assert_eq!(kinds, sequence("another id_request")[2..], "round {round}");
+    }
+}
+
+#[test]
 fn a_client_is_told_the_copy_of_each_datagram_in_requests_jsonl() {
     let trial = Trial::new();
     let client = trial.server.client();

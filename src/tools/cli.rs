@@ -6,7 +6,7 @@ use super::{Colours, check, report, say, setup};
 use crate::claims::random_number;
 use crate::received;
 use crate::refusal::Reason;
-use crate::server::{Class, Event, Lab, Server};
+use crate::server::{Class, Event, Lab, MOST_TOGETHER, Server};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
@@ -333,6 +333,13 @@ struct Tools {
 }
 
 impl Lab for Tools {
+    fn most_together(&self) -> usize {
+        match self.trial {
+            Some(_) => 1, // it examines copy by copy
+            None => MOST_TOGETHER,
+        }
+    }
+
     fn loses(&mut self, class: &Class, event: &mut Event) -> bool {
         if self.lossy.loses() {
             event.outcome = Err(Reason::LostOnPurpose.because("the request was discarded: send it again"));
@@ -354,8 +361,8 @@ impl Lab for Tools {
         }
     }
 
-    fn saw(&mut self, class: &Class, event: &Event) {
-        self.journal.write(class, event);
+    fn saw(&mut self, class: &Class, events: &[Event]) {
+        self.journal.write(class, events);
     }
 
     fn saw_error(&mut self, error: &io::Error) {

@@ -21,6 +21,8 @@ const COLUMNS: usize = 100;
 #[derive(Debug)]
 pub struct Journal {
     requests: Log,
+    /// Lines on their way to the log: empty, and room that was made once.
+    lines: String,
     is_verbose: bool,
     columns: usize,
     colours: Colours,
@@ -33,18 +35,23 @@ impl Journal {
         let columns = if io::stderr().is_terminal() { COLUMNS } else { usize::MAX };
         Self {
             requests: Log::open(directory, "requests.jsonl"),
+            lines: String::new(),
             is_verbose,
             columns,
             colours: Colours::of(&io::stderr()),
         }
     }
 
-    /// Writes down one event.
-    pub fn write(&mut self, class: &Class, event: &Event) {
-        self.requests.append(&json_line(class, event));
-        if self.is_verbose {
-            say_soon(terminal_line(class, event, self.columns, self.colours));
+    /// Writes down what became of datagrams.
+    pub fn write(&mut self, class: &Class, events: &[Event]) {
+        for event in events {
+            push_json_line(&mut self.lines, class, event);
+            if self.is_verbose {
+                say_soon(terminal_line(class, event, self.columns, self.colours));
+            }
         }
+        self.requests.append(&self.lines);
+        self.lines.clear();
     }
 
     /// Writes down an error of the socket that concerns no datagram.
@@ -59,13 +66,11 @@ impl Journal {
     }
 }
 
-/// The line of `requests.jsonl`, its LF included. Bytes of a datagram stand in it only as
+/// Adds the line of `requests.jsonl`, its LF included. Bytes of a datagram stand in it only as
 /// `escape_ascii` writes them, within a JSON string: none can end the line or begin another.
-fn json_line(class: &Class, event: &Event) -> String {
-    let Event { time, peer, datagram, seen, outcome, otp } = event;
-    let time = rfc3339(*time);
-    let mut line = String::with_capacity(512);
-    _ = write!(line, "{{\"time\":\"{time}\",\"peer\":\"{peer}\",\"outcome\":\"");
+fn push_json_line(line: &mut String, class: &Class, event: &Event) {
+    let Event { origin, datagram, seen, outcome, otp, .. } = event;
+    _ = write!(line, "{{{origin},\"outcome\":\"");
     match outcome {
         Ok(_) => line.push_str("answered\""),
         Err(Refusal { reason, detail }) => {
@@ -92,7 +97,6 @@ fn json_line(class: &Class, event: &Event) -> String {
         }
     }
     line.push_str("}\n");
-    line
 }
 
 /// The line for the professor: time, peer, group, what happened, why.

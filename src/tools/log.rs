@@ -49,17 +49,17 @@ impl Log {
         Ok(())
     }
 
-    /// Appends a line, or leaves the file as it was.
-    pub fn append(&mut self, line: &str) {
-        if self.length + line.len() as u64 > MOST_BYTES {
+    /// Appends lines, or leaves the file as it was.
+    pub fn append(&mut self, lines: &str) {
+        if self.length + lines.len() as u64 > MOST_BYTES {
             self.turn_over();
         }
         if self.file.is_none() && self.reopen().is_err() {
             return;
         }
         let Some(file) = &mut self.file else { return };
-        match file.write_all(line.as_bytes()) {
-            Ok(()) => self.length += line.len() as u64,
+        match file.write_all(lines.as_bytes()) {
+            Ok(()) => self.length += lines.len() as u64,
             Err(_) => _ = self.undo(),
         }
     }

@@ -236,7 +236,7 @@ impl Trial {
 
     /// Whether the network loses this datagram: it is the first copy of a message.
     pub fn loses(&mut self, class: &Class, event: &mut Event) -> bool {
-        let Ok(message) = read(class, event.datagram, event.time, &mut event.seen) else { return false };
+        let Ok(message) = read(class, &event.datagram, event.time, &mut event.seen) else { return false };
         let Message { group, request: Request { seq_number, exp, .. }, .. } = message;
         let Ok(number) = u8::try_from(seq_number) else { return false };
         let Some(id_request) = event.seen.id_request.clone() else { return false };

@@ -14,37 +14,14 @@ use udpsocket_jwt_server::keys::PublicKey;
 /// As long as the server's replies are.
 const REPLY: &str = r#"{"id_request":"2c1bf3eb9e900546a52748ea83ac4fbd0fdc2669381dd0af70455abea55a2fc9","next_number":1,"otp_number":12345,"otp_timestamp":1700000000}"#;
 
-/// What the bare program does with a request besides answering it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Keeps {
-    /// Nothing.
-    Nothing,
-    /// It appends the token to a file.
-    Unsynced,
-    /// It appends the token to a file and syncs it.
-    Synced,
-}
-
-impl Keeps {
-    const ALL: [(Self, &str); 3] =
-        [(Self::Nothing, "nothing"), (Self::Unsynced, "unsynced"), (Self::Synced, "synced")];
-
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(keeps, _)| *keeps == self).map_or("", |(_, name)| name)
-    }
-
-    pub fn named(name: &str) -> Self {
-        Self::ALL.iter().find(|(_, other)| *other == name).expect("a mode of the bare program").0
-    }
-}
-
-/// Serves on a free port until it is killed.
-pub fn serve(key: &Path, file: &Path, keeps: Keeps) -> ! {
+/// Serves on a free port until it is killed. If it is given a file, each token is appended to it
+/// and synced before it is answered.
+pub fn serve(key: &Path, file: Option<&Path>) -> ! {
     let key = PublicKey::from_pem(&std::fs::read(key).unwrap(), 2_048).unwrap();
     let secret = hmac::Key::new(hmac::HMAC_SHA256, b"a secret of thirty-two bytes or so");
     let header = to_base64url(br#"{"alg":"HS256","typ":"JWT"}"#);
     let signing_input = format!("{header}.{}", to_base64url(REPLY.as_bytes()));
-    let mut file = File::options().append(true).create(true).open(file).unwrap();
+    let mut file = file.map(|file| File::options().append(true).create(true).open(file).unwrap());
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     println!("listening on {}", socket.local_addr().unwrap());
     io::stdout().flush().unwrap();
@@ -58,10 +35,8 @@ pub fn serve(key: &Path, file: &Path, keeps: Keeps) -> ! {
         key.components()
             .verify(&signature::RSA_PKCS1_2048_8192_SHA256, &token[..dot], &signature)
             .expect("the load is well signed");
-        if keeps != Keeps::Nothing {
+        if let Some(file) = &mut file {
             file.write_all(token).unwrap();
-        }
-        if keeps == Keeps::Synced {
             file.sync_data().unwrap();
         }
         let tag = hmac::sign(&secret, signing_input.as_bytes());

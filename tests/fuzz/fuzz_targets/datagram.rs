@@ -216,7 +216,7 @@ impl Run {
 
         let before = self.server.progress.clone();
         let mut event = Event::new(NOW, ([192, 0, 2, 7], 50_000).into(), &datagram, OTP);
-        let reply = self.server.handle(&mut event);
+        let reply = self.server.handle(&mut [&mut event]).remove(0);
         let Event { seen, outcome, .. } = event;
         self.check_state(&before, &expected, &outcome, &datagram);
         self.check_reply(&expected, &outcome, reply, &seen, &datagram);

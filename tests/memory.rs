@@ -1,0 +1,89 @@
+//! The server keeps nothing of a datagram that it is done with: counted at the allocator, to the
+//! byte, with the server in this process.
+
+mod common;
+
+use common::{Client, RS256, SECRET, Scratch, Signer, claims};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use udpsocket_jwt_server::received;
+use udpsocket_jwt_server::server::{Class, Event, Lab, MOST_TOGETHER, Server};
+use udpsocket_jwt_server::tools::{journal::Journal, setup};
+
+/// Bytes that are allocated and not freed.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: every call goes on to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+struct OnlyJournal(Journal);
+
+impl Lab for OnlyJournal {
+    fn saw(&mut self, class: &Class, events: &[Event]) {
+        self.0.write(class, events);
+    }
+}
+
+#[test]
+fn nothing_of_a_datagram_is_kept_in_memory_once_it_is_answered_or_dropped() {
+    let directory = Scratch::new();
+    let signer = Signer::new("JAVALI", 2048);
+    directory.write("keys_pub/JAVALI.pem", &signer.public_pem);
+    directory.write("keys_priv/key_secret_for_hmac.txt", SECRET);
+    let class = setup::load(directory.path(), false).unwrap().class;
+    let opened = received::open(&directory.file("received.jsonl"), &class.table, false).unwrap();
+    let lab = OnlyJournal(Journal::new(directory.path(), false));
+    let (progress, received) = (opened.progress, opened.received);
+    let mut server = Server { class, progress, received, explains: true, lab };
+
+    let many_claims: String = (0..300).map(|number| format!(r#","{number}":[{{}}]"#)).collect();
+    let mut datagrams = vec![vec![0xff; 4_096], vec![b'.'; 4_096], vec![b'{'; 5_000], Vec::new()];
+    for text in [
+        signer.message("JAVALI", 0, 1),
+        signer.message("JAVALI", 1, 2),
+        signer.message("JAVALI", 2, 3), // each of these in its turn is recorded, repeated, out of order
+        signer.message("JAVALI", 1, 4),
+        signer.sign(RS256, claims("PINHAO", 1, 5)),
+        signer.sign(RS256, claims("JAVALI", 1, 6).replace('}', &format!("{many_claims}}}"))),
+        signer.sign(r#"{"alg":"none"}"#, claims("JAVALI", 1, 7)),
+        signer.message("JAVALI", 1, 8).replace("ey", "eyJ"),
+    ] {
+        datagrams.push(text.into());
+    }
+
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let client = Client::new(socket.local_addr().unwrap());
+    client.socket.set_nonblocking(true).unwrap();
+    let mut buffer = vec![0; 1 << 16];
+    let mut serve_together = |datagrams: &mut dyn Iterator<Item = &Vec<u8>>| {
+        datagrams.for_each(|datagram| client.send(datagram));
+        server.serve(&socket, &mut buffer).unwrap();
+        while client.socket.recv(&mut [0; 4_096]).is_ok() {}
+        LIVE.load(Ordering::Relaxed)
+    };
+
+    // The longest lines that may ever wait for the log, so that there is room for any.
+    serve_together(&mut datagrams.iter().take(1).cycle().take(MOST_TOGETHER));
+    let before = serve_together(&mut datagrams.iter());
+    for turn in 0..400 {
+        let number = 1 + turn * 7 % MOST_TOGETHER;
+        let after = serve_together(&mut datagrams.iter().cycle().skip(turn % 12).take(number));
+        assert_eq!(after, before, "bytes in use after {number} more datagrams, turn {turn}");
+    }
+}
