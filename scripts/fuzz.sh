@@ -97,6 +97,17 @@ for disk in 1 2 3 4 8 12 17 18 19 20 28 52 60 64 128 192 66 130 194 179 243; do 
 done
 # A cut that did not reach the disk, then another record that failed, then the machine goes down.
 { byte 0; step 1 36 "$(claims JAVALI 1)"; step 1 1 "$(with '')"; step 1 128 "$(claims JAVALI 1)"; } >"$datagram/cut"
+# Four together: a repeat, two numbers of one group, one of another; then the same with a well disk.
+for disk in 0 1 2 3 4 20 28 66 130 194; do
+    {
+        byte 49
+        for n in 0 0 0 1; do step 1 0 "$(claims JAVALI "$n")"; done
+        for again in "$disk" 0 192; do
+            for n in 1 2 3; do step 1 "$again" "$(claims JAVALI "$n")"; done
+            step 2 0 "$(claims PINHAO 1)"
+        done
+    } >"$datagram/together-$disk"
+done
 token=$(scripts/sign.sh "$keys/keys_priv/JAVALI.pem" "$(with '')")
 long=$(printf '%9000s' '')
 for text in '' no-dot a.b a.b.c.d.e '{"payload":"e30"}' "$token" "$token=" "+$token" " $token" "${token%?}" "${token%.*}." \

@@ -29,7 +29,7 @@
 //!    datagram do?*
 //! 5. [`received`]: the record. *Why does it come before the acknowledgment?*
 //! 6. [`server`]: all of it in order, and the loop. *What is lost when a datagram is? What do datagrams
-//!    share that wait together?*
+//!    that wait together share?*
 //!
 //! [`protocol`] is the contract that the server and every client keep; the modules name its sections.
 //! Beside the way: [`refusal`], every reason for silence; [`groups`], who may speak; [`time`], how a

@@ -11,8 +11,8 @@
 //! use udpsocket_jwt_server::received::{Record, line};
 //!
 //! let request = Request { seq_number: 1, matricula: 20240001, seq_max: Some(3), exp: None };
-//! let origin = r#""time":"2023-11-14T22:13:20.000Z","peer":"192.0.2.7:50000""#;
-//! let line = line(origin, "JAVALI", &request, b"eyJ.eyJ.c2ln");
+//! let time_and_peer = r#""time":"2023-11-14T22:13:20.000Z","peer":"192.0.2.7:50000""#;
+//! let line = line(time_and_peer, "JAVALI", &request, b"eyJ.eyJ.c2ln");
 //! assert_eq!(
 //!     String::from_utf8_lossy(&line),
 //!     "{\"time\":\"2023-11-14T22:13:20.000Z\",\"peer\":\"192.0.2.7:50000\",\"group\":\"JAVALI\",\
@@ -67,7 +67,7 @@ impl Progress {
 /// A line of the file, read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// When it was recorded: time since 1970-01-01 UTC.
+    /// When its datagram was received: time since 1970-01-01 UTC.
     pub time: Duration,
     /// The group, as the table spelled it.
     pub group: String,
@@ -96,14 +96,14 @@ impl Record {
     }
 }
 
-/// The line of a record, its LF included. Nothing in it needs JSON's escapes: the token is
-/// base64url, and the group is spelled as in the table.
+/// The line of a record, its LF included; `time_and_peer` are its first members. Nothing else in it
+/// needs JSON's escapes: the token is base64url, and the group is spelled as in the table.
 #[must_use]
-pub fn line(origin: &str, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
+pub fn line(time_and_peer: &str, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
     let Request { seq_number, matricula, seq_max, .. } = request;
     let seq_max = seq_max.map_or("null".into(), |seq_max| seq_max.to_string());
     let before_the_token = format!(
-        "{{{origin},\"group\":\"{group}\",\"seq_number\":{seq_number},\
+        "{{{time_and_peer},\"group\":\"{group}\",\"seq_number\":{seq_number},\
          \"seq_max\":{seq_max},\"matricula\":{matricula},\"token\":\""
     );
     [before_the_token.as_bytes(), token, b"\"}\n"].concat()
@@ -177,7 +177,7 @@ impl<D: Disk> Received<D> {
                 Ok(())
             }
             Err(error) => {
-                _ = self.mend(); // if that fails too, the next message tries again
+                _ = self.mend(); // if that fails too, the next call tries again
                 Err(error)
             }
         }

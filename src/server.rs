@@ -3,11 +3,11 @@
 //! Each step is a call made here, and no step calls another. [`read`] finds out what a datagram
 //! says; it needs no socket, no clock and no disk. [`Server::handle`] acts on it, in the order that
 //! makes an acknowledgment a promise: decide, record, only then move the state and reply.
-//! [`Server::run`] owns the socket.
+//! [`Server::run`] is the loop.
 //!
 //! A disk takes as long to sync one record as to sync ten. So the datagrams that came while it was
-//! busy are handled together: each is decided, all are recorded by one write and one sync, each is
-//! answered. Databases call that group commit.
+//! busy are handled together: each is decided, what is new is recorded by one write and one sync,
+//! and then each is answered. Databases call that group commit.
 //!
 //! A whole exchange without a socket: the README's worked example, on a disk in memory.
 //!
@@ -54,7 +54,7 @@ use std::time::Duration;
 
 /// Most bytes of a request's datagram, its newline included.
 pub const MOST_BYTES: usize = 4_096;
-/// Most datagrams that are handled together.
+/// Most datagrams that are handled together: the first waits until the last has been verified.
 pub const MOST_TOGETHER: usize = 16;
 
 /// The class, as it was read at the start: nothing in it changes while the server runs.
@@ -139,17 +139,17 @@ fn text(datagram: &[u8]) -> Result<&[u8], Refusal> {
     Ok(without_newline(datagram))
 }
 
-/// What became of a datagram.
+/// A datagram, and what became of it.
 #[derive(Debug)]
 pub struct Event {
     /// When it was received: time since 1970-01-01 UTC.
     pub time: Duration,
-    /// Where the reply goes.
+    /// Who sent it, and where the reply goes.
     pub sender: SocketAddr,
-    /// Who that is; an IPv4 address is one, however it was mapped.
+    /// The same for people: `::ffff:1.2.3.4` is 1.2.3.4.
     pub peer: SocketAddr,
-    /// Time and peer, as both files write them.
-    pub origin: String,
+    /// The JSON members with which its lines of `received.jsonl` and `requests.jsonl` begin.
+    pub time_and_peer: String,
     /// The datagram as received.
     pub datagram: Vec<u8>,
     /// What is known of it.
@@ -166,15 +166,16 @@ impl Event {
     pub fn new(time: Duration, sender: SocketAddr, datagram: &[u8], otp: Otp) -> Self {
         let peer = SocketAddr::new(sender.ip().to_canonical(), sender.port());
         let outcome = Err(Reason::LostOnPurpose.because(""));
-        let origin = format!(r#""time":"{}","peer":"{peer}""#, time::rfc3339(time));
-        Self { time, sender, peer, origin, datagram: datagram.into(), seen: Seen::default(), outcome, otp }
+        let time_and_peer = format!(r#""time":"{}","peer":"{peer}""#, time::rfc3339(time));
+        let (datagram, seen) = (datagram.into(), Seen::default());
+        Self { time, sender, peer, time_and_peer, datagram, seen, outcome, otp }
     }
 }
 
 /// The lab between the network and the server: the one seam through which the tools look on and
 /// interfere. A lab that does nothing is `()`.
 pub trait Lab {
-    /// Most datagrams that are handled together.
+    /// Most datagrams that are handled together: 1 if it must see each answered before the next.
     fn most_together(&self) -> usize {
         MOST_TOGETHER
     }
@@ -233,12 +234,14 @@ impl<D: Disk, L: Lab> Server<D, L> {
     /// Waits for a datagram, handles it and what waits behind it, and sends the replies.
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
         let mut events = receive(socket, buffer, self.lab.most_together())?;
+        // The lab is told of every event in the end; those that it loses are not handled.
         let mut arrived: Vec<&mut Event> = events.iter_mut().collect();
         arrived.retain_mut(|event| !self.lab.loses(&self.class, event));
         let replies = self.handle(&mut arrived);
         for (event, reply) in arrived.into_iter().zip(replies) {
             let carried = reply.and_then(|reply| self.lab.carries(&self.class, event, reply));
-            if let Some(Err(error)) = carried.map(|reply| socket.send_to(reply.as_bytes(), event.sender))
+            let Some(reply) = carried else { continue };
+            if let Err(error) = socket.send_to(reply.as_bytes(), event.sender)
                 && event.outcome.is_ok()
             {
                 let detail = format!("the system refused to send the reply: {error}");
@@ -251,51 +254,52 @@ impl<D: Disk, L: Lab> Server<D, L> {
 
     /// Decides what the events' datagrams mean and acts on it. Each event is left saying what became
     /// of it; their replies, where there is one, are returned.
-    ///
-    /// An acknowledgment is a promise: decide, record, and only then move the state and reply.
     pub fn handle(&mut self, events: &mut [&mut Event]) -> Vec<Option<String>> {
-        let mut pending = Pending::default();
-        let decisions: Vec<_> = events.iter_mut().map(|event| self.decide(event, &mut pending)).collect();
-        let recorded = self.received.append(&pending.lines).map_err(|error| {
+        let (mut progress, mut lines) = (self.progress.clone(), Vec::new());
+        let decisions: Vec<_> =
+            events.iter_mut().map(|event| self.decide(event, &mut progress, &mut lines)).collect();
+        let recorded = self.received.append(&lines).map_err(|error| {
             Reason::NotRecorded
                 .because(format!("received.jsonl can't be written: {error}; make room or mend the disk"))
         });
         if recorded.is_ok() {
-            for (group, progress) in pending.progress {
-                self.progress[group] = progress;
-            }
+            self.progress = progress;
         }
-        let mut replies = Vec::with_capacity(events.len());
         for (event, decision) in events.iter_mut().zip(decisions) {
-            event.outcome = match (decision, &recorded) {
-                (Ok(Decision { awaits_the_disk: true, .. }), Err(refusal)) => Err(refusal.clone()),
-                (decision, _) => decision.map(|decision| decision.next_number),
-            };
-            replies.push(self.reply(event));
+            event.outcome = decision.and_then(|Decision { next_number, awaits_the_disk }| match &recorded {
+                Err(refusal) if awaits_the_disk => Err(refusal.clone()),
+                _ => Ok(next_number),
+            });
         }
-        replies
+        events.iter().map(|event| self.reply(event)).collect()
     }
 
-    /// What is to be answered, as far as the server decides; what must be on the disk before that
-    /// is added to what is `pending`.
-    fn decide(&self, event: &mut Event, pending: &mut Pending) -> Result<Decision, Refusal> {
+    /// What a datagram is to be answered with. If that must be on the disk first, its record is
+    /// added to `lines`, and `progress` moves as if it were there already.
+    fn decide(
+        &self,
+        event: &mut Event,
+        progress: &mut [Progress],
+        lines: &mut Vec<u8>,
+    ) -> Result<Decision, Refusal> {
         let Message { group, request, token } =
             read(&self.class, &event.datagram, event.time, &mut event.seen)?;
         let Group { name, members, .. } = &self.class.table[group];
-        let progress = pending.of(group).unwrap_or(self.progress[group]);
-        let Step { state, next_number } = fsm::next(*members, progress.state, request.seq_number)
-            .ok_or_else(|| out_of_order(*members, progress.state, request.seq_number))?;
-        if !progress.knows(&request) {
-            if progress.records >= MOST_RECORDS {
+        let before = progress[group];
+        let Step { state, next_number } = fsm::next(*members, before.state, request.seq_number)
+            .ok_or_else(|| out_of_order(*members, before.state, request.seq_number))?;
+        if !before.knows(&request) {
+            if before.records >= MOST_RECORDS {
                 return Err(Reason::NotRecorded.because(format!(
                     "{name} has {MOST_RECORDS} records, the most that are kept: \
                      stop the server, set received.jsonl aside, and start again"
                 )));
             }
-            pending.lines.extend(received::line(&event.origin, name, &request, token));
-            pending.progress.push((group, progress.after(state, request.matricula)));
+            lines.extend(received::line(&event.time_and_peer, name, &request, token));
+            progress[group] = before.after(state, request.matricula);
         }
-        Ok(Decision { next_number, awaits_the_disk: pending.of(group).is_some() })
+        // A repeat of what is not on the disk yet waits with it.
+        Ok(Decision { next_number, awaits_the_disk: progress[group] != self.progress[group] })
     }
 
     /// The reply to an event, if there is one.
@@ -312,17 +316,18 @@ impl<D: Disk, L: Lab> Server<D, L> {
     }
 }
 
-/// Waits for a datagram, and takes with it what waits behind it, `most` in all.
+/// Waits for a datagram, and takes what waits behind it, at most `most` in all.
 fn receive(socket: &UdpSocket, buffer: &mut [u8], most: usize) -> io::Result<Vec<Event>> {
     let mut events = Vec::with_capacity(most);
     events.push(receive_one(socket, buffer)?);
     if socket.set_nonblocking(true).is_ok() {
+        // Until nothing waits, or an error: one that lasts fails the next call as well.
         while events.len() < most
             && let Ok(event) = receive_one(socket, buffer)
         {
             events.push(event);
         }
-        _ = socket.set_nonblocking(false); // if it can't be, the next call fails and says so
+        _ = socket.set_nonblocking(false);
     }
     Ok(events)
 }
@@ -336,23 +341,8 @@ fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Event> {
 /// What a message is to be answered with.
 struct Decision {
     next_number: u8,
-    /// Whether that is true only once what is pending is on the disk.
+    /// Whether that is true only once the new records are on the disk.
     awaits_the_disk: bool,
-}
-
-/// What is to be recorded before anything is answered.
-#[derive(Default)]
-struct Pending {
-    lines: Vec<u8>,
-    /// What the file will say of groups.
-    progress: Vec<(usize, Progress)>,
-}
-
-impl Pending {
-    /// What the file will say of a group, if that changes.
-    fn of(&self, group: usize) -> Option<Progress> {
-        self.progress.iter().rev().find(|(other, _)| *other == group).map(|(_, progress)| *progress)
-    }
 }
 
 fn out_of_order(members: u8, state: u8, seq_number: u64) -> Refusal {

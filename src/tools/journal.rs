@@ -21,7 +21,7 @@ const COLUMNS: usize = 100;
 #[derive(Debug)]
 pub struct Journal {
     requests: Log,
-    /// Lines on their way to the log: empty, and room that was made once.
+    /// Room for lines on their way to the log, empty between the calls.
     lines: String,
     is_verbose: bool,
     columns: usize,
@@ -68,35 +68,35 @@ impl Journal {
 
 /// Adds the line of `requests.jsonl`, its LF included. Bytes of a datagram stand in it only as
 /// `escape_ascii` writes them, within a JSON string: none can end the line or begin another.
-fn push_json_line(line: &mut String, class: &Class, event: &Event) {
-    let Event { origin, datagram, seen, outcome, otp, .. } = event;
-    _ = write!(line, "{{{origin},\"outcome\":\"");
+fn push_json_line(lines: &mut String, class: &Class, event: &Event) {
+    let Event { time_and_peer, datagram, seen, outcome, otp, .. } = event;
+    _ = write!(lines, "{{{time_and_peer},\"outcome\":\"");
     match outcome {
-        Ok(_) => line.push_str("answered\""),
+        Ok(_) => lines.push_str("answered\""),
         Err(Refusal { reason, detail }) => {
-            _ = write!(line, "{}\",\"detail\":{}", reason.name(), json_string(detail));
+            _ = write!(lines, "{}\",\"detail\":{}", reason.name(), json_string(detail));
         }
     }
     if let Some(group) = seen.group {
-        _ = write!(line, ",\"group\":\"{}\"", class.table[group].name);
+        _ = write!(lines, ",\"group\":\"{}\"", class.table[group].name);
     }
     if let Some(seq_number) = seen.seq_number {
-        _ = write!(line, ",\"seq_number\":{seq_number}");
+        _ = write!(lines, ",\"seq_number\":{seq_number}");
     }
     match (outcome, &seen.id_request) {
         (Ok(next_number), Some(id_request)) => {
             _ = write!(
-                line,
+                lines,
                 ",\"next_number\":{next_number},\"id_request\":\"{id_request}\",\"otp_number\":{},\"otp_timestamp\":{}",
                 otp.number, otp.timestamp
             );
         }
         _ => {
             let kept = &datagram[..datagram.len().min(MOST_BYTES_OF_A_DATAGRAM)];
-            _ = write!(line, ",\"datagram\":{}", json_string(&kept.escape_ascii().to_string()));
+            _ = write!(lines, ",\"datagram\":{}", json_string(&kept.escape_ascii().to_string()));
         }
     }
-    line.push_str("}\n");
+    lines.push_str("}\n");
 }
 
 /// The line for the professor: time, peer, group, what happened, why.

@@ -19,7 +19,7 @@ pub struct Log {
 
 impl Log {
     /// Opens or creates the file `name` in `directory`. If it can't be, a warning says so, and each
-    /// line tries again.
+    /// call tries again.
     #[must_use]
     pub fn open(directory: &Path, name: &str) -> Self {
         let mut log = Self { path: directory.join(name), file: None, length: 0 };

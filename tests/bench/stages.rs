@@ -154,7 +154,7 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         let step = fsm::next(class.table[group].members, progress[group].state, request.seq_number).unwrap();
         let step = black_box(step);
         watch.lap("state machine");
-        let line = received::line(&event.origin, &class.table[group].name, &request, datagram);
+        let line = received::line(&event.time_and_peer, &class.table[group].name, &request, datagram);
         watch.lap("record: its line");
         received.append(&line).unwrap();
         progress[group] = progress[group].after(step.state, request.matricula);

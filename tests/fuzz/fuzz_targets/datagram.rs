@@ -1,5 +1,5 @@
-//! Datagrams, one after the other, to a server whose disk fails and which is killed and started
-//! again: it answers as the protocol says, and nothing that it acknowledged is ever lost.
+//! Datagrams, one after the other or some together, to a server whose disk fails and which is killed
+//! and started again: it answers as the protocol says, and nothing that it acknowledged is ever lost.
 //!
 //! Behind the signature check nothing can be found by chance. So an input is not only datagrams: it
 //! is also headers and payloads that are signed here before the server sees them.
@@ -9,6 +9,8 @@
 //! step   signing  disk  datagram                  signing says: as it is
 //! step   signing  disk  header  FF 2E  payload    signing says: who signs; no FF 2E: the usual header
 //! ```
+//!
+//! The options say how many steps are handled together; the disk is as the first of them says.
 //!
 //! The keys are made by `scripts/fuzz.sh`.
 #![no_main]
@@ -41,11 +43,10 @@ const OTP: Otp = Otp { number: 20_000, timestamp: 1_700_000_000 };
 fuzz_target!(|input: &[u8]| {
     let Some((options, steps)) = input.split_first() else { return };
     let mut run = Run::new(*options);
-    for step in split(steps, b"\xff\n") {
-        if let [signing, disk, text @ ..] = step {
-            run.disk(*disk);
-            run.step(*signing, text);
-        }
+    let steps: Vec<_> = split(steps, b"\xff\n").filter_map(Step::parse).collect();
+    for steps in steps.chunks(1 + usize::from(options >> 4 & 3)) {
+        run.disk(steps[0].disk);
+        run.take(steps);
     }
 });
 
@@ -119,7 +120,20 @@ fn sign(signer: usize, signing_input: &[u8]) -> Vec<u8> {
 
 // --- a run -------------------------------------------------------------------------------------------
 
-/// The record that is due if it is news, with its group and the `next_number` of its reply; or the
+struct Step<'a> {
+    signing: u8,
+    disk: u8,
+    text: &'a [u8],
+}
+
+impl<'a> Step<'a> {
+    fn parse(step: &'a [u8]) -> Option<Self> {
+        let [signing, disk, text @ ..] = step else { return None };
+        Some(Self { signing: *signing, disk: *disk, text })
+    }
+}
+
+/// The group's progress once that is recorded, the group, and the `next_number` of its reply; or the
 /// reason, with the group whose signature the message bears.
 type Verdict = Result<(Progress, usize, u64), (Reason, Option<usize>)>;
 
@@ -128,7 +142,7 @@ struct Run {
     disk: Memory,
     /// How the disk fails during a step.
     failures: Failures,
-    /// The records that the disk must have, and no others but perhaps the one that failed last.
+    /// The records that the disk must have, and no others but perhaps those that failed last.
     recorded: Vec<u8>,
     /// Records that the first group is taken to have besides.
     others: u32,
@@ -184,7 +198,7 @@ impl Run {
         self.disk.0.borrow_mut().failures = self.failures;
     }
 
-    /// A start finds what was acknowledged, and at most the record that failed last.
+    /// A start finds what was acknowledged, and at most the records that failed last.
     fn restart(&mut self, left: &[u8]) {
         let attempted = self.disk.0.borrow().attempted.clone();
         self.disk.restart(left);
@@ -192,10 +206,11 @@ impl Run {
         let Replayed { received, mut progress, .. } = received::replay(self.disk.clone(), table, self.syncs)
             .expect("what the server alone has written");
         let file = self.disk.file();
+        let others = file.strip_prefix(&self.recorded[..]).expect("what was acknowledged is found again");
+        assert!(attempted.starts_with(others), "made up");
         let mut expected = self.server.progress.clone();
-        if file != self.recorded {
-            assert_eq!(file, [&self.recorded[..], &attempted].concat(), "lost or made up");
-            let Record { group, seq_number, matricula, .. } = Record::parse(attempted.trim_ascii()).unwrap();
+        for line in others.split_inclusive(|&byte| byte == b'\n') {
+            let Record { group, seq_number, matricula, .. } = Record::parse(line.trim_ascii()).unwrap();
             let group = table.find(&group).unwrap();
             expected[group] = expected[group].after(seq_number, matricula);
         }
@@ -204,28 +219,65 @@ impl Run {
         (self.server.progress, self.server.received, self.recorded) = (progress, received, file);
     }
 
-    fn step(&mut self, signing: u8, text: &[u8]) {
-        let (mut datagram, signer) = token(signing, text);
-        datagram.extend([&b""[..], b"\n", b"\r\n", b"\r"][usize::from(signing >> 3 & 3)]);
-        let expected = self.verdict(&datagram);
-        if let Some(signer) = signer
-            && let Ok((_, group, _)) | Err((_, Some(group))) = &expected
-        {
-            assert_eq!(Some(&self.server.class.table[*group].name[..]), signer, "signed by another");
+    /// Has these steps handled together.
+    fn take(&mut self, steps: &[Step]) {
+        let before = self.server.progress.clone();
+        let mut after = before.clone(); // if the disk takes the records
+        let (mut datagrams, mut verdicts, mut records) = (Vec::new(), Vec::new(), Vec::new());
+        for step in steps {
+            let (mut datagram, signer) = token(step.signing, step.text);
+            datagram.extend([&b""[..], b"\n", b"\r\n", b"\r"][usize::from(step.signing >> 3 & 3)]);
+            let verdict = self.verdict(&datagram, &after);
+            if let Some(signer) = signer
+                && let Ok((_, group, _)) | Err((_, Some(group))) = &verdict
+            {
+                assert_eq!(Some(&self.server.class.table[*group].name[..]), signer, "signed by another");
+            }
+            let mut awaits_the_disk = false;
+            if let Ok((progress, group, _)) = verdict {
+                if progress != after[group] {
+                    records.push((progress, group, datagrams.len()));
+                    after[group] = progress;
+                }
+                awaits_the_disk = progress != before[group];
+            }
+            datagrams.push(datagram);
+            verdicts.push((verdict, awaits_the_disk));
         }
 
-        let before = self.server.progress.clone();
-        let mut event = Event::new(NOW, ([192, 0, 2, 7], 50_000).into(), &datagram, OTP);
-        let reply = self.server.handle(&mut [&mut event]).remove(0);
-        let Event { seen, outcome, .. } = event;
-        self.check_state(&before, &expected, &outcome, &datagram);
-        self.check_reply(&expected, &outcome, reply, &seen, &datagram);
+        let event = |datagram: &Vec<u8>| Event::new(NOW, ([192, 0, 2, 7], 50_000).into(), datagram, OTP);
+        let mut events: Vec<_> = datagrams.iter().map(event).collect();
+        let replies = self.server.handle(&mut events.iter_mut().collect::<Vec<_>>());
+
+        let is_recorded = records.iter().all(|(.., index)| events[*index].outcome.is_ok());
+        assert!(is_recorded || self.failures != Failures::default(), "the disk is well");
+        assert_eq!(self.server.progress, *if is_recorded { &after } else { &before });
+        if is_recorded {
+            self.check_records(&records, &datagrams);
+        }
+        self.check_disk(events.iter().any(|event| event.outcome.is_ok()));
+        for ((event, reply), (verdict, awaits_the_disk)) in events.into_iter().zip(replies).zip(&verdicts) {
+            let Event { seen, outcome, datagram, .. } = event;
+            match (verdict, &outcome) {
+                (Ok((.., next_number)), Ok(answered)) => assert_eq!(u64::from(*answered), *next_number),
+                (Ok(_), Err(refusal)) => {
+                    assert_eq!(refusal.reason, Reason::NotRecorded);
+                    assert!(*awaits_the_disk && !is_recorded, "{}", refusal.detail);
+                }
+                (Err((reason, _)), Err(refusal)) => {
+                    assert_eq!(refusal.reason, *reason, "{}", refusal.detail)
+                }
+                (Err(refused), Ok(_)) => panic!("{refused:?} is answered"),
+            }
+            assert!(is_recorded || !awaits_the_disk || outcome.is_err(), "acknowledged, and not recorded");
+            self.check_reply(verdict, &outcome, reply, &seen, &datagram);
+        }
     }
 
     // --- what must hold ------------------------------------------------------------------------------
 
     /// Sections 1, 2, 3 and 7 of the protocol, written down once more and another way.
-    fn verdict(&self, datagram: &[u8]) -> Verdict {
+    fn verdict(&self, datagram: &[u8], progress: &[Progress]) -> Verdict {
         use Reason::*;
         let class = &self.server.class;
         let unsigned = |reason| move || (reason, None);
@@ -284,54 +336,44 @@ impl Run {
         if claims.get("aud").is_some() {
             return Err(refused(WrongAudience));
         }
-        let Progress { state, records, .. } = self.server.progress[group];
-        let (state, members) = (u64::from(state), u64::from(class.table[group].members));
+        let Progress { state, matricula: last, records } = progress[group];
+        let (is_repeat, members) = (seq_number == u64::from(state), u64::from(class.table[group].members));
         let next_number = match seq_number {
             0 => 1,
-            n if n <= members && (n == state || n == state + 1) => (n + 1) % (members + 1),
+            n if n <= members && (is_repeat || n == u64::from(state) + 1) => (n + 1) % (members + 1),
             _ => return Err(refused(OutOfOrder)),
         };
+        if is_repeat && last == Some(matricula) {
+            return Ok((progress[group], group, next_number));
+        }
+        if records >= MOST_RECORDS {
+            return Err(refused(NotRecorded));
+        }
         let state = u8::try_from(seq_number).unwrap();
         Ok((Progress { state, matricula: Some(matricula), records: records + 1 }, group, next_number))
     }
 
-    /// An acknowledgment is a promise: what it says is on the disk.
-    fn check_state(
-        &mut self,
-        before: &[Progress],
-        expected: &Verdict,
-        outcome: &Result<u8, Refusal>,
-        datagram: &[u8],
-    ) {
+    /// The records that were due are on the disk, in order, and no others.
+    fn check_records(&mut self, records: &[(Progress, usize, usize)], datagrams: &[Vec<u8>]) {
         let mut platter = self.disk.0.borrow_mut();
-        let mut after = before.to_vec();
-        match (expected, outcome) {
-            (Ok((due, group, next_number)), Ok(answered)) => {
-                assert_eq!(u64::from(*answered), *next_number);
-                let Progress { state, matricula, .. } = before[*group];
-                if (state, matricula) != (due.state, due.matricula) {
-                    assert!(due.records <= MOST_RECORDS);
-                    after[*group] = *due;
-                    let line = platter.file.strip_prefix(&self.recorded[..]).expect("records are only added");
-                    assert_eq!(line, platter.attempted);
-                    self.check_record(line, *due, *group, datagram);
-                    self.recorded.extend(line);
-                    platter.attempted.clear();
-                }
-                let kept = if self.syncs { &platter.durable } else { &platter.file };
-                assert!(kept.starts_with(&self.recorded), "acknowledged, and not on the disk");
-            }
-            (Ok((due, group, _)), Err(refusal)) => {
-                assert_eq!(refusal.reason, Reason::NotRecorded);
-                let Progress { state, matricula, .. } = before[*group];
-                assert_ne!((state, matricula), (due.state, due.matricula), "a repeat needs no record");
-                let is_well = self.failures == Failures::default();
-                assert!(!is_well || due.records > MOST_RECORDS, "{}", refusal.detail);
-            }
-            (Err((reason, _)), Err(refusal)) => assert_eq!(refusal.reason, *reason, "{}", refusal.detail),
-            (Err(refused), Ok(_)) => panic!("{refused:?} is answered"),
+        if records.is_empty() {
+            return;
         }
-        assert_eq!(self.server.progress, after, "the state is the last record's");
+        let lines = platter.file.strip_prefix(&self.recorded[..]).expect("records are only added");
+        assert_eq!(lines, platter.attempted);
+        assert_eq!(lines.split_inclusive(|&byte| byte == b'\n').count(), records.len());
+        for (line, (due, group, index)) in lines.split_inclusive(|&byte| byte == b'\n').zip(records) {
+            self.check_record(line, *due, *group, &datagrams[*index]);
+        }
+        self.recorded.extend(lines);
+        platter.attempted.clear();
+    }
+
+    /// An acknowledgment is a promise: what it says is on the disk.
+    fn check_disk(&self, is_acknowledged: bool) {
+        let platter = self.disk.0.borrow();
+        let kept = if self.syncs { &platter.durable } else { &platter.file };
+        assert!(!is_acknowledged || kept.starts_with(&self.recorded), "acknowledged, and not on the disk");
         assert!(platter.file.starts_with(&self.recorded), "what is recorded stays");
     }
 
