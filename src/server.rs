@@ -48,7 +48,7 @@ use crate::received::{self, Disk, MOST_RECORDS, Progress, Received};
 use crate::refusal::{Reason, Refusal, quote};
 use crate::{jws, time};
 use ring::hmac;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -233,7 +233,7 @@ impl<D: Disk, L: Lab> Server<D, L> {
 
     /// Waits for a datagram, handles it and what waits behind it, and sends the replies.
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
-        let mut events = receive(socket, buffer, self.lab.most_together())?;
+        let mut events = self.receive(socket, buffer)?;
         // The lab is told of every event in the end; those that it loses are not handled.
         let mut arrived: Vec<&mut Event> = events.iter_mut().collect();
         arrived.retain_mut(|event| !self.lab.loses(&self.class, event));
@@ -252,36 +252,49 @@ impl<D: Disk, L: Lab> Server<D, L> {
         Ok(())
     }
 
+    /// Waits for a datagram, and takes what waits behind it.
+    fn receive(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Vec<Event>> {
+        let most = self.lab.most_together();
+        let mut events = Vec::with_capacity(most);
+        events.push(receive_one(socket, buffer)?);
+        if socket.set_nonblocking(true).is_ok() {
+            while events.len() < most {
+                match receive_one(socket, buffer) {
+                    Ok(event) => events.push(event),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break, // nothing waits
+                    Err(error) => {
+                        self.lab.saw_error(&error);
+                        break;
+                    }
+                }
+            }
+            _ = socket.set_nonblocking(false); // if it can't be, the next call fails and says so
+        }
+        Ok(events)
+    }
+
     /// Decides what the events' datagrams mean and acts on it. Each event is left saying what became
     /// of it; their replies, where there is one, are returned.
     pub fn handle(&mut self, events: &mut [&mut Event]) -> Vec<Option<String>> {
         let (mut progress, mut lines) = (self.progress.clone(), Vec::new());
-        let decisions: Vec<_> =
-            events.iter_mut().map(|event| self.decide(event, &mut progress, &mut lines)).collect();
-        let recorded = self.received.append(&lines).map_err(|error| {
-            Reason::NotRecorded
-                .because(format!("received.jsonl can't be written: {error}; make room or mend the disk"))
-        });
-        if recorded.is_ok() {
-            self.progress = progress;
+        for event in events.iter_mut() {
+            event.outcome = self.decide(event, &mut progress, &mut lines);
         }
-        for (event, decision) in events.iter_mut().zip(decisions) {
-            event.outcome = decision.and_then(|Decision { next_number, awaits_the_disk }| match &recorded {
-                Err(refusal) if awaits_the_disk => Err(refusal.clone()),
-                _ => Ok(next_number),
-            });
+        match self.received.append(&lines) {
+            Ok(()) => self.progress = progress,
+            Err(error) => events.iter_mut().for_each(|event| self.decide_without_disk(event, &error)),
         }
         events.iter().map(|event| self.reply(event)).collect()
     }
 
-    /// What a datagram is to be answered with. If that must be on the disk first, its record is
-    /// added to `lines`, and `progress` moves as if it were there already.
+    /// The `next_number` that a datagram is to be answered with. If that must be on the disk first,
+    /// its record is added to `lines`, and `progress` moves as if it were there already.
     fn decide(
         &self,
         event: &mut Event,
         progress: &mut [Progress],
         lines: &mut Vec<u8>,
-    ) -> Result<Decision, Refusal> {
+    ) -> Result<u8, Refusal> {
         let Message { group, request, token } =
             read(&self.class, &event.datagram, event.time, &mut event.seen)?;
         let Group { name, members, .. } = &self.class.table[group];
@@ -298,8 +311,17 @@ impl<D: Disk, L: Lab> Server<D, L> {
             lines.extend(received::line(&event.time_and_peer, name, &request, token));
             progress[group] = before.after(state, request.matricula);
         }
-        // A repeat of what is not on the disk yet waits with it.
-        Ok(Decision { next_number, awaits_the_disk: progress[group] != self.progress[group] })
+        Ok(next_number)
+    }
+
+    /// The states are what they were: decides once more, and what needs a record is not recorded.
+    fn decide_without_disk(&self, event: &mut Event, error: &io::Error) {
+        let mut lines = Vec::new();
+        event.outcome = self.decide(event, &mut self.progress.clone(), &mut lines);
+        if !lines.is_empty() {
+            let detail = format!("received.jsonl can't be written: {error}; make room or mend the disk");
+            event.outcome = Err(Reason::NotRecorded.because(detail));
+        }
     }
 
     /// The reply to an event, if there is one.
@@ -316,33 +338,10 @@ impl<D: Disk, L: Lab> Server<D, L> {
     }
 }
 
-/// Waits for a datagram, and takes what waits behind it, at most `most` in all.
-fn receive(socket: &UdpSocket, buffer: &mut [u8], most: usize) -> io::Result<Vec<Event>> {
-    let mut events = Vec::with_capacity(most);
-    events.push(receive_one(socket, buffer)?);
-    if socket.set_nonblocking(true).is_ok() {
-        // Until nothing waits, or an error: one that lasts fails the next call as well.
-        while events.len() < most
-            && let Ok(event) = receive_one(socket, buffer)
-        {
-            events.push(event);
-        }
-        _ = socket.set_nonblocking(false);
-    }
-    Ok(events)
-}
-
 fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Event> {
     let (length, sender) = socket.recv_from(buffer)?;
     let now = time::now();
     Ok(Event::new(now, sender, &buffer[..length], Otp::draw(now)?))
-}
-
-/// What a message is to be answered with.
-struct Decision {
-    next_number: u8,
-    /// Whether that is true only once the new records are on the disk.
-    awaits_the_disk: bool,
 }
 
 fn out_of_order(members: u8, state: u8, seq_number: u64) -> Refusal {

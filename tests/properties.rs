@@ -306,16 +306,23 @@ fn datagrams_handled_together_are_answered_and_recorded_as_one_by_one() {
     let new_lab = || Lab::new(r#"{"HEARTBEAT":1,"JAVALI":3,"NONAME":4}"#, &signers);
     let (mut one_by_one, mut together) = (new_lab(), new_lab());
     let mut random = Random(21);
-    let mut answered = 0;
-    for step in 0..400 {
+    let [mut answered, mut not_recorded] = [0; 2];
+    for step in 0..600 {
+        let is_full = random.below(4) == 0;
+        one_by_one.disk.is_full.set(is_full);
+        together.disk.is_full.set(is_full);
         let datagrams: Vec<&[u8]> = (0..=random.below(16)).map(|_| random.pick(&tokens).as_slice()).collect();
         let expected: Vec<_> = datagrams.iter().map(|datagram| one_by_one.handle(datagram)).collect();
         assert_eq!(together.handle_together(&datagrams), expected, "seed 21, step {step}");
         assert_eq!(together.progress(), one_by_one.progress(), "seed 21, step {step}");
         answered += expected.iter().filter(|(reply, _)| reply.is_some()).count();
+        let is_not_recorded = |outcome: &Result<u8, Refusal>| {
+            outcome.as_ref().is_err_and(|refusal| refusal.reason == Reason::NotRecorded)
+        };
+        not_recorded += expected.iter().filter(|(_, outcome)| is_not_recorded(outcome)).count();
     }
     assert_eq!(*together.disk.bytes.borrow(), *one_by_one.disk.bytes.borrow());
-    assert!(answered > 500, "{answered} answers prove little");
+    assert!(answered > 500 && not_recorded > 100, "{answered} and {not_recorded} prove little");
 }
 
 #[test]
