@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// What warms a program up before its time counts: so many requests, if they take no longer.
-const WARM_UP: (Duration, u64) = (Duration::from_millis(50), 300);
+const WARM_UP: (Duration, u64) = (Duration::from_millis(10), 200);
 
 /// The cores of this process and of the one that it measures, if they have one each.
 pub struct Cores(Option<(String, String)>);
@@ -162,7 +162,7 @@ pub fn measure(server: &Server, load: &mut Load, time: Duration) -> Cost {
 
 /// Processor time of a program with one thread, once it has come to rest: only then is it counted.
 fn processor_time(process: u32) -> Duration {
-    sleep(Duration::from_millis(5));
+    sleep(Duration::from_millis(1));
     let schedstat = fs::read_to_string(format!("/proc/{process}/schedstat")).unwrap_or_default();
     let nanoseconds = schedstat.split(' ').next().and_then(|number| number.parse().ok());
     Duration::from_nanos(nanoseconds.expect("Linux counts processor time in /proc/PID/schedstat"))
