@@ -97,7 +97,7 @@ impl Bench {
         };
         let mut refused: Vec<_> = self.refused().into_iter().map(with).collect();
         for _ in 0..ROUNDS {
-            [&mut bare, &mut server, &mut in_memory, &mut bare_synced, &mut synced, &mut large]
+            [&mut bare, &mut server, &mut large, &mut in_memory, &mut bare_synced, &mut synced]
                 .into_iter()
                 .chain(refused.iter_mut().map(|(_, contender)| contender))
                 .for_each(Contender::take_turn);
