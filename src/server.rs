@@ -287,8 +287,8 @@ impl<D: Disk, L: Lab> Server<D, L> {
         events.iter().map(|event| self.reply(event)).collect()
     }
 
-    /// The `next_number` that a datagram is to be answered with. If that must be on the disk first,
-    /// its record is added to `lines`, and `progress` moves as if it were there already.
+    /// The `next_number` that a datagram is to be answered with. What it says that is new is added to
+    /// `lines`, and `progress` moves as if those were on the disk already.
     fn decide(
         &self,
         event: &mut Event,
@@ -314,7 +314,8 @@ impl<D: Disk, L: Lab> Server<D, L> {
         Ok(next_number)
     }
 
-    /// The states are what they were: decides once more, and what needs a record is not recorded.
+    /// Decides once more, from the states as they are since the disk took nothing: what says nothing
+    /// new is answered all the same.
     fn decide_without_disk(&self, event: &mut Event, error: &io::Error) {
         let mut lines = Vec::new();
         event.outcome = self.decide(event, &mut self.progress.clone(), &mut lines);
