@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use udpsocket_jwt_server::received;
-use udpsocket_jwt_server::server::{Class, Event, Lab, MOST_TOGETHER, Server};
+use udpsocket_jwt_server::server::{MOST_TOGETHER, Server};
 use udpsocket_jwt_server::tools::{journal::Journal, setup};
 
 /// Bytes that are allocated and not freed.
@@ -32,14 +32,6 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-struct OnlyJournal(Journal);
-
-impl Lab for OnlyJournal {
-    fn saw(&mut self, class: &Class, events: &[Event]) {
-        self.0.write(class, events);
-    }
-}
-
 #[test]
 fn nothing_of_a_datagram_is_kept_in_memory_once_it_is_answered_or_dropped() {
     let directory = Scratch::new();
@@ -48,7 +40,7 @@ fn nothing_of_a_datagram_is_kept_in_memory_once_it_is_answered_or_dropped() {
     directory.write("keys_priv/key_secret_for_hmac.txt", SECRET);
     let class = setup::load(directory.path(), false).unwrap().class;
     let opened = received::open(&directory.file("received.jsonl"), &class.table, false).unwrap();
-    let lab = OnlyJournal(Journal::new(directory.path(), false));
+    let lab = Journal::new(directory.path(), false);
     let (progress, received) = (opened.progress, opened.received);
     let mut server = Server { class, progress, received, explains: true, lab };
 

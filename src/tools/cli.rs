@@ -362,11 +362,11 @@ impl Lab for Tools {
     }
 
     fn saw(&mut self, class: &Class, events: &[Event]) {
-        self.journal.write(class, events);
+        self.journal.saw(class, events);
     }
 
     fn saw_error(&mut self, error: &io::Error) {
-        self.journal.write_error(error);
+        self.journal.saw_error(error);
     }
 }
 

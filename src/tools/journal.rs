@@ -6,7 +6,7 @@
 use super::log::Log;
 use super::{Colours, json_string, say_soon, shortened};
 use crate::refusal::Refusal;
-use crate::server::{Class, Event};
+use crate::server::{Class, Event, Lab};
 use crate::time::rfc3339;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -41,9 +41,11 @@ impl Journal {
             colours: Colours::of(&io::stderr()),
         }
     }
+}
 
-    /// Writes down what became of datagrams.
-    pub fn write(&mut self, class: &Class, events: &[Event]) {
+/// It only looks on.
+impl Lab for Journal {
+    fn saw(&mut self, class: &Class, events: &[Event]) {
         for event in events {
             push_json_line(&mut self.lines, class, event);
             if self.is_verbose {
@@ -54,8 +56,7 @@ impl Journal {
         self.lines.clear();
     }
 
-    /// Writes down an error of the socket that concerns no datagram.
-    pub fn write_error(&mut self, error: &io::Error) {
+    fn saw_error(&mut self, error: &io::Error) {
         let time = rfc3339(crate::time::now());
         let error = json_string(&error.to_string());
         self.requests

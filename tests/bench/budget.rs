@@ -3,8 +3,9 @@
 //! The limit is a program that only receives, verifies, makes an HMAC and sends (`bare`). No
 //! machine is quiet, so programs that are compared run by turns, in short slices: a ratio is the
 //! median of the rounds' ratios, beside the range in which the median of endless rounds would lie,
-//! 19 times in 20. A bound within that range is neither reached nor missed: the machine was too
-//! noisy to tell.
+//! 19 times in 20, if the machine stayed as it was. A bound within that range is neither reached nor
+//! missed: the machine was too noisy to tell. Another run may meet another machine, and a disk most
+//! of all.
 
 mod bare;
 #[path = "../common/mod.rs"]

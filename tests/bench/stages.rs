@@ -7,7 +7,7 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::random_number;
 use udpsocket_jwt_server::claims::{self, Claims, Otp};
-use udpsocket_jwt_server::server::{Class, Event, Lab, Seen, Server};
+use udpsocket_jwt_server::server::{Event, Lab, Seen, Server};
 use udpsocket_jwt_server::tools::journal::Journal;
 use udpsocket_jwt_server::tools::setup;
 use udpsocket_jwt_server::{fsm, jws, received, time};
@@ -96,14 +96,6 @@ fn is_part(stage: &str) -> bool {
     ![SYNC, ONE_CALL].contains(&stage)
 }
 
-struct OnlyJournal(Journal);
-
-impl Lab for OnlyJournal {
-    fn saw(&mut self, class: &Class, events: &[Event]) {
-        self.0.write(class, events);
-    }
-}
-
 /// The stages of a request signed with a key of `bits`.
 fn budget(bits: usize) -> Vec<(&'static str, f64)> {
     let signer = Signer::new("bench", bits);
@@ -168,7 +160,7 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         event.seen =
             Seen { group: Some(group), seq_number: Some(request.seq_number), id_request: Some(id_request) };
         event.outcome = Ok(step.next_number);
-        journal.write(&class, std::slice::from_ref(&event));
+        journal.saw(&class, std::slice::from_ref(&event));
         watch.lap("log");
         drop((event, claims, token, line, payload, reply));
         watch.lap("freeing memory");
@@ -183,9 +175,8 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
     drop(received);
 
     let opened = received::open(&directory.file("again.jsonl"), &class.table, false).unwrap();
-    let lab = OnlyJournal(journal);
     let mut server =
-        Server { class, progress: opened.progress, received: opened.received, explains: false, lab };
+        Server { class, progress: opened.progress, received: opened.received, explains: false, lab: journal };
     for i in 0..REQUESTS {
         client.send(tokens[i % 4].as_bytes()).unwrap();
         watch.start();
