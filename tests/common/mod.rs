@@ -1,13 +1,15 @@
 //! What the tests share: a class in a scratch directory, a server on it, and a client.
 //!
 //! Keys are made with `openssl` when a test first needs them and kept in cargo's scratch directory
-//! for the next run; none is committed.
+//! for the next run; none is committed. What fails in here is shown at the line of the test.
 #![allow(dead_code)] // each test program uses a part
 
-use ring::{hmac, rand::SystemRandom, rsa, signature::RSA_PKCS1_SHA256};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::{hmac, rsa, signature::RSA_PKCS1_SHA256};
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +17,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::jws::{base64url, to_base64url};
+use udpsocket_jwt_server::refusal::{Reason, Refusal};
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_udpsocket-jwt-server");
@@ -65,7 +68,98 @@ impl Drop for Scratch {
     }
 }
 
+/// The names of the reasons, in the order of the checks.
+pub fn reasons() -> Vec<&'static str> {
+    Reason::ALL.iter().map(|reason| reason.name()).collect()
+}
+
+/// The place of a reason in the order of the checks.
+#[track_caller]
+pub fn place(reason: &str) -> usize {
+    reasons().iter().position(|name| *name == reason).unwrap_or_else(|| panic!("no reason {reason}"))
+}
+
+/// Whether what is refused for this reason is signed: `--explain` may answer it.
+#[track_caller]
+pub fn is_signed(reason: &str) -> bool {
+    place(reason) > place("bad_signature")
+}
+
+/// A refusal's reason, and what it says of it.
+pub fn told(refusal: &Refusal) -> (&'static str, String) {
+    (refusal.reason.name(), refusal.detail.to_string())
+}
+
+/// The `next_number` of the state machine, if a message is in order; the new state is its number.
+#[track_caller]
+pub fn next(members: u8, state: u8, seq_number: u64) -> Option<u64> {
+    let step = udpsocket_jwt_server::fsm::next(members, state, seq_number)?;
+    assert_eq!(u64::from(step.state), seq_number);
+    Some(step.next_number.into())
+}
+
+/// Whether a program that gives a second opinion is here.
+#[track_caller]
+pub fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_here = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    if !is_here {
+        not_tested(&format!("there is no {program} here"));
+    }
+    is_here
+}
+
+/// Says that this machine can't show something. Where `CI` is set it has to: that is a failure.
+#[track_caller]
+pub fn not_tested(why: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|set| set.is_empty()), "CI is set, but {why}");
+    eprintln!("NOT TESTED: {why}");
+}
+
+/// A program that file permissions bind. Root's they don't, unless it gives up that privilege: then it
+/// still is the owner of its files, and reaches them in a home that nobody else may enter.
+#[cfg(unix)]
+#[track_caller]
+pub fn bound_by_permissions(program: &str) -> Option<Command> {
+    if run("id", &["-u"]) != b"0\n" {
+        return Some(Command::new(program));
+    }
+    let without_it = |program: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set=-dac_override,-dac_read_search", program]);
+        command
+    };
+    if !has("setpriv") || ended(&mut without_it("true"), b"").status != Some(0) {
+        not_tested("this is root, whom permissions bind only with setpriv (util-linux) and CAP_SETPCAP");
+        return None;
+    }
+    Some(without_it(program))
+}
+
+/// The nine bits of a file's permissions.
+#[cfg(unix)]
+#[track_caller]
+pub fn mode(path: &Path) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777
+}
+
+#[cfg(unix)]
+#[track_caller]
+pub fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+}
+
+/// A line of what Linux says of a process's memory, in KiB.
+#[cfg(target_os = "linux")]
+#[track_caller]
+pub fn memory_of(process: u32, what: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':')).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+}
+
 /// Runs a command that must succeed, and returns what it prints.
+#[track_caller]
 pub fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
     let output = Command::new(program)
         .args(arguments)
@@ -76,18 +170,137 @@ pub fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// None: it had to be killed.
+    pub status: Option<i32>,
+    pub output: String,
+    pub errors: String,
+}
+
+/// Runs a command that ends by itself, with this on its standard input.
+#[track_caller]
+pub fn ended(command: &mut Command, input: &[u8]) -> Ended {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_vec());
+    // It need not read everything, nor before it writes.
+    let writer = std::thread::spawn(move || _ = stdin.write_all(&input));
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() > Duration::from_secs(10) {
+            _ = child.kill();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
+    Ended { status: output.status.code(), output: text(output.stdout), errors: text(output.stderr) }
+}
+
+/// What the program says on standard error when it fails, which is all it says.
+#[track_caller]
+pub fn failed(command: &mut Command, status: i32) -> String {
+    let Ended { status: found, output, errors } = ended(command, b"");
+    assert_eq!((found, output.as_str()), (Some(status), ""), "{command:?}: {errors}");
+    assert!(errors.starts_with("udpsocket-jwt-server: "), "{command:?}: {errors}");
+    errors
+}
+
+/// A number below `bound`, of no importance.
+pub fn random(bound: u64) -> u64 {
+    let mut bytes = [0; 8];
+    SystemRandom::new().fill(&mut bytes).unwrap();
+    u64::from_ne_bytes(bytes) % bound
+}
+
+/// A free port of 127.0.0.1. It stays free while no server has it: the system gives ports of this
+/// range to nobody who does not ask for them.
+pub fn free_port() -> SocketAddr {
+    let ports = std::iter::repeat_with(|| u16::try_from(20_000 + random(12_000)).unwrap());
+    let mut addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    addresses.find(|address| UdpSocket::bind(address).is_ok()).unwrap()
+}
+
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes of what [`hexadecimal`] gives.
+pub fn from_hexadecimal(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// An element of DER (ITU-T X.690): its tag, its length and its content.
+pub fn der(tag: u8, content: impl AsRef<[u8]>) -> Vec<u8> {
+    let content = content.as_ref();
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let length: &[u8] = match length {
+        [0, length @ ..=0x7f] => &[length],
+        [0, length] => &[0x81, length],
+        [high, low] => &[0x82, high, low],
+    };
+    [&[tag], length, content].concat()
+}
+
+/// The contents of the elements of DER, one behind the other.
+pub fn elements(mut der: &[u8]) -> Vec<Vec<u8>> {
+    let mut contents = Vec::new();
+    while let [_, rest @ ..] = der {
+        let (length, rest) = match rest {
+            [0x82, high, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
+            [0x81, length, rest @ ..] | [length, rest @ ..] => (usize::from(*length), rest),
+            [] => panic!("DER without a length"),
+        };
+        contents.push(rest[..length].to_vec());
+        der = &rest[length..];
+    }
+    contents
+}
+
+/// Strings of SSH (RFC 4251 section 5), one behind the other: each with its length before it.
+pub fn ssh_strings(strings: &[&[u8]]) -> Vec<u8> {
+    let string = |bytes: &&[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), *bytes].concat();
+    strings.iter().flat_map(string).collect()
+}
+
+/// A line of OpenSSH: the kind of key, its blob, a comment.
+pub fn ssh_line(kind: &str, blob: &[u8]) -> Vec<u8> {
+    format!("{kind} {} key@lab\n", BASE64_STANDARD.encode(blob)).into_bytes()
+}
+
+/// The blob of an RSA key in OpenSSH's line, made of the DER of the same key in PKCS#1: e and n
+/// stand in it the other way round, and an integer of one is the other's to the byte.
+pub fn ssh_blob(pkcs1: &[u8]) -> Vec<u8> {
+    let numbers = elements(&elements(pkcs1)[0]);
+    let [n, e] = &numbers[..] else { panic!("n and e") };
+    ssh_strings(&[b"ssh-rsa", e, n])
+}
+
 /// The file of the private key (PKCS#8 PEM) called `name`, of `bits`, made if there is none yet.
+#[track_caller]
 pub fn private_key(name: &str, bits: usize) -> PathBuf {
+    made_key(&format!("{name}-{bits}"), bits, 65_537)
+}
+
+/// A key with another exponent. (With 65,537, openssl makes only even sizes from 2,048 bits.)
+#[track_caller]
+pub fn private_key_of_exponent(exponent: u32, bits: usize) -> PathBuf {
+    made_key(&format!("exponent-{exponent}-{bits}"), bits, exponent)
+}
+
+#[track_caller]
+fn made_key(name: &str, bits: usize, exponent: u32) -> PathBuf {
     static MAKING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{bits}.pem"));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.pem"));
     if !path.exists() {
         let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
-        let bits = format!("rsa_keygen_bits:{bits}");
-        run(
-            "openssl",
-            &["genpkey", "-algorithm", "RSA", "-pkeyopt", &bits, "-out", unfinished.to_str().unwrap()],
-        );
+        let (bits, exponent) = (format!("rsa_keygen_bits:{bits}"), format!("rsa_keygen_pubexp:{exponent}"));
+        let options = ["-pkeyopt", &bits, "-pkeyopt", &exponent, "-out", unfinished.to_str().unwrap()];
+        run("openssl", &[&["genpkey", "-algorithm", "RSA"], &options[..]].concat());
         fs::rename(unfinished, &path).unwrap();
     }
     path
@@ -101,11 +314,13 @@ pub struct Signer {
 }
 
 impl Signer {
+    #[track_caller]
     pub fn new(name: &str, bits: usize) -> Self {
         Self::of_file(&private_key(name, bits))
     }
 
     /// The signer with the private key in a file.
+    #[track_caller]
     pub fn of_file(path: &Path) -> Self {
         let path = path.to_str().unwrap();
         let der = run("openssl", &["rsa", "-in", path, "-traditional", "-outform", "DER"]);
@@ -115,7 +330,7 @@ impl Signer {
 
     /// The compact JWS of a header and a payload as they stand.
     pub fn sign(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
-        let signing_input = to_base64url(header.as_ref()) + "." + &to_base64url(payload.as_ref());
+        let signing_input = signing_input(header, payload);
         let signature = self.signature(signing_input.as_bytes());
         signing_input + "." + &to_base64url(&signature)
     }
@@ -131,6 +346,27 @@ impl Signer {
     pub fn message(&self, group: &str, seq_number: u64, matricula: u64) -> String {
         self.sign(RS256, claims(group, seq_number, matricula))
     }
+}
+
+/// A header and a payload as they are signed: both in base64url, with a dot between them.
+pub fn signing_input(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
+    to_base64url(header.as_ref()) + "." + &to_base64url(payload.as_ref())
+}
+
+/// The payload's text of a token.
+#[track_caller]
+pub fn payload_of(token: &str) -> String {
+    String::from_utf8(base64url(token.split('.').nth(1).unwrap().as_bytes()).unwrap()).unwrap()
+}
+
+/// A JSON object with more members in front. Of those with one name the last counts: the object's.
+pub fn with(object: &str, members: &str) -> String {
+    format!("{{{members},{}", object.trim_start().strip_prefix('{').unwrap())
+}
+
+/// A JSON object with more members at its end, which count.
+pub fn ending_with(object: &str, members: &str) -> String {
+    format!("{},{members}}}", object.trim_end().strip_suffix('}').unwrap())
 }
 
 /// The payload of a member's message.
@@ -155,29 +391,94 @@ impl Class {
         Self { directory }
     }
 
+    /// The command line of a server on this class, on a free port of 127.0.0.1.
+    pub fn command(&self, options: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(options).args(["127.0.0.1", "0"]).arg(self.directory.path());
+        command
+    }
+
+    /// The same on this port, from a shell that redirects its output like this.
+    #[cfg(unix)]
+    pub fn redirected(&self, port: u16, redirection: &str) -> Command {
+        let mut command = Command::new("sh");
+        let script = format!("exec \"$0\" \"$@\" {redirection}");
+        command.args(["-c", &script, PROGRAM, "--verbose", "127.0.0.1", &port.to_string()]);
+        command.arg(self.directory.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
     /// The lines of `requests.jsonl`, once there are as many as the datagrams that were sent.
+    #[track_caller]
     pub fn requests(&self, datagrams: usize) -> Vec<Value> {
         let text = || self.directory.read("requests.jsonl");
         wait_until("a line for each datagram", || text().lines().count() >= datagrams);
         lines(&text())
     }
 
+    /// The outcome of each datagram, once there are as many.
+    #[track_caller]
+    pub fn outcomes(&self, datagrams: usize) -> Vec<String> {
+        self.requests(datagrams).iter().map(|line| line["outcome"].as_str().unwrap().into()).collect()
+    }
+
     /// The records of `received.jsonl`.
+    #[track_caller]
     pub fn received(&self) -> Vec<Value> {
         lines(&self.directory.read("received.jsonl"))
     }
 }
 
 /// JSON Lines, parsed.
+#[track_caller]
 pub fn lines(text: &str) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
         .collect()
 }
 
+/// Each record's group, number and matricula, in the file's order.
+#[track_caller]
+pub fn recorded(records: &[Value]) -> Vec<(String, u64, u64)> {
+    let integer = |record: &Value, name: &str| record[name].as_u64().unwrap();
+    let of_record = |record: &Value| {
+        let group = record["group"].as_str().unwrap().to_string();
+        (group, integer(record, "seq_number"), integer(record, "matricula"))
+    };
+    records.iter().map(of_record).collect()
+}
+
+/// A process, killed in the end as hard as by `kill -9`.
+pub struct Running(pub Child);
+
+impl Running {
+    #[track_caller]
+    pub fn spawn(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    /// The first line on standard output.
+    pub fn first_line(&mut self) -> String {
+        let mut first = String::new();
+        BufReader::new(self.0.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
+        first
+    }
+
+    pub fn kill(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 /// A server, killed in the end.
 pub struct Server {
-    child: Child,
+    process: Running,
     pub address: SocketAddr,
     errors: PathBuf,
     _errors_in: Scratch,
@@ -185,10 +486,12 @@ pub struct Server {
 
 impl Server {
     /// A server on a class, on a free port of 127.0.0.1.
+    #[track_caller]
     pub fn start(class: &Class, options: &[&str]) -> Self {
         Self::start_at(class, "127.0.0.1", "0", options)
     }
 
+    #[track_caller]
     pub fn start_at(class: &Class, address: &str, port: &str, options: &[&str]) -> Self {
         let mut command = Command::new(PROGRAM);
         command.args(options).args([address, port]).arg(class.directory.path());
@@ -196,23 +499,19 @@ impl Server {
     }
 
     /// Starts a command line, waits for `listening on`; or what it said on standard error.
+    #[track_caller]
     pub fn spawn(mut command: Command) -> Result<Self, String> {
         let errors_in = Scratch::new();
         let errors = errors_in.file("stderr");
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(fs::File::create(&errors).unwrap())
-            .spawn()
-            .unwrap();
-        let mut first = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
-        match first.trim_end().strip_prefix("listening on ") {
+        let errors_to = fs::File::create(&errors).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors_to);
+        let mut process = Running::spawn(&mut command);
+        match process.first_line().trim_end().strip_prefix("listening on ") {
             Some(address) => {
-                Ok(Self { child, address: address.parse().unwrap(), errors, _errors_in: errors_in })
+                Ok(Self { process, address: address.parse().unwrap(), errors, _errors_in: errors_in })
             }
             None => {
-                _ = child.wait();
+                _ = process.0.wait();
                 Err(fs::read_to_string(&errors).unwrap_or_default())
             }
         }
@@ -224,13 +523,12 @@ impl Server {
     }
 
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.process.0.id()
     }
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        _ = self.child.kill();
-        _ = self.child.wait();
+        self.process.kill();
     }
 
     pub fn client(&self) -> Client {
@@ -238,10 +536,14 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
+/// Waits until a server answers there: the way to find one that can't say where it listens.
+#[track_caller]
+pub fn wait_for_answer(address: SocketAddr, token: &str) {
+    let client = Client::new(address);
+    wait_until("an answer", || {
+        _ = client.socket.send(token.as_bytes()); // refused as long as nobody listens
+        client.receive(Duration::from_millis(200)).is_some()
+    });
 }
 
 /// A client's socket.
@@ -257,11 +559,13 @@ impl Client {
         Self { socket }
     }
 
+    #[track_caller]
     pub fn send(&self, datagram: impl AsRef<[u8]>) {
         self.socket.send(datagram.as_ref()).unwrap();
     }
 
     /// The next reply within `wait`.
+    #[track_caller]
     pub fn receive(&self, wait: Duration) -> Option<String> {
         let mut buffer = [0; 65_536];
         self.socket.set_read_timeout(Some(wait)).unwrap();
@@ -271,22 +575,25 @@ impl Client {
 
     /// Sends a token that must be answered; returns the reply's claims, its HMAC and its
     /// `id_request` verified.
+    #[track_caller]
     pub fn ask(&self, token: &str) -> Value {
         self.send(token);
         let reply = self.receive(Duration::from_secs(5)).unwrap_or_else(|| panic!("unanswered: {token}"));
         let claims = verified(&reply);
-        let payload = base64url(token.split('.').nth(1).unwrap().as_bytes()).unwrap();
-        assert_eq!(claims["id_request"], udpsocket_jwt_server::claims::id_request(&payload));
+        let id_request = udpsocket_jwt_server::claims::id_request(payload_of(token).as_bytes());
+        assert_eq!(claims["id_request"], id_request);
         claims
     }
 
     /// The `next_number` that a token is answered with.
+    #[track_caller]
     pub fn next_number(&self, token: &str) -> u64 {
         self.ask(token)["next_number"].as_u64().unwrap()
     }
 }
 
 /// The claims of a reply, its HMAC verified: the client's half of HS256.
+#[track_caller]
 pub fn verified(reply: &str) -> Value {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
     let (signing_input, tag) = reply.rsplit_once('.').unwrap();
@@ -298,6 +605,7 @@ pub fn verified(reply: &str) -> Value {
 }
 
 /// Waits until `condition` holds, for at most five seconds.
+#[track_caller]
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {

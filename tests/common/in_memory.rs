@@ -1,0 +1,270 @@
+//! A server without socket and clock, its disk in memory: it can fail as no real one does on demand.
+//!
+//! A test program brings it in with `#[path = "common/in_memory.rs"] mod in_memory;` beside
+//! `mod common;`. All that these tests know of the library's server is here.
+#![allow(dead_code)] // each test program uses a part
+
+use crate::common::{SECRET, Signer, lines, told};
+use ring::hmac;
+use serde_json::Value;
+use std::cell::{Ref, RefCell, RefMut};
+use std::io::{self, Read};
+use std::net::UdpSocket;
+use std::rc::Rc;
+use std::time::Duration;
+use udpsocket_jwt_server::claims::Otp;
+use udpsocket_jwt_server::groups::Table;
+use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
+use udpsocket_jwt_server::received::{self, Progress, replay};
+use udpsocket_jwt_server::server::{Class, Event, Server};
+
+/// The moment of every event here.
+pub const NOW: Duration = Duration::from_millis(1_700_000_000_500);
+
+/// What is asked of a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    Read,
+    Append,
+    Cut(usize),
+    Sync,
+}
+
+/// What a call comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Succeeds,
+    /// It fails and has done nothing.
+    Fails,
+    /// It fails and has done its work, or, an append, half of it.
+    FailsHalfway,
+}
+
+/// Every sequence of so many outcomes.
+pub fn plans(calls: u32) -> impl Iterator<Item = Vec<Outcome>> {
+    let outcomes = [Outcome::Succeeds, Outcome::Fails, Outcome::FailsHalfway];
+    (0..3_usize.pow(calls))
+        .map(move |number| (0..calls).map(|call| outcomes[number / 3_usize.pow(call) % 3]).collect())
+}
+
+/// What there is of a disk. It holds the server to point 5 of the protocol's section 5: after a
+/// failure nothing may be appended before a cut, and a sync of it, have succeeded.
+#[derive(Debug, Default)]
+pub struct Memory {
+    pub bytes: Vec<u8>,
+    read: usize,
+    /// How many of the bytes a sync has put on the disk.
+    pub synced: usize,
+    owes_cut: bool,
+    owes_sync: bool,
+    pub calls: Vec<Call>,
+    /// The outcomes of the calls to come; then all succeed.
+    pub plan: Vec<Outcome>,
+    /// It takes nothing more.
+    pub is_full: bool,
+}
+
+impl Memory {
+    /// Whether something has to be put in order before anything may be appended.
+    pub fn is_torn(&self) -> bool {
+        self.owes_cut || self.owes_sync
+    }
+
+    /// The records, each of them whole.
+    #[track_caller]
+    pub fn records(&self) -> Vec<Value> {
+        assert!(self.bytes.last().is_none_or(|last| *last == b'\n'), "a record ends with its LF");
+        lines(std::str::from_utf8(&self.bytes).unwrap())
+    }
+
+    /// Notes a call; whether it does its work, and what it returns.
+    fn call(&mut self, call: Call) -> (Outcome, io::Result<()>) {
+        self.calls.push(call);
+        let outcome = if self.plan.is_empty() { Outcome::Succeeds } else { self.plan.remove(0) };
+        let outcome = if self.is_full && call == Call::Append { Outcome::Fails } else { outcome };
+        let succeeds = outcome == Outcome::Succeeds;
+        (outcome, succeeds.then_some(()).ok_or_else(|| io::Error::other("the disk fails")))
+    }
+}
+
+/// A disk. Its clones are handles of the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Disk(Rc<RefCell<Memory>>);
+
+impl Disk {
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Rc::new(RefCell::new(Memory { bytes: bytes.to_vec(), ..Memory::default() })))
+    }
+
+    pub fn get(&self) -> Ref<'_, Memory> {
+        self.0.borrow()
+    }
+
+    pub fn set(&self) -> RefMut<'_, Memory> {
+        self.0.borrow_mut()
+    }
+}
+
+impl Read for Disk {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let memory = &mut *self.set();
+        memory.calls.push(Call::Read);
+        let read = (&memory.bytes[memory.read..]).read(buffer)?;
+        memory.read += read;
+        Ok(read)
+    }
+}
+
+impl received::Disk for Disk {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let memory = &mut *self.set();
+        assert!(!memory.is_torn(), "appended to a torn file: {:?}", memory.calls);
+        let (outcome, result) = memory.call(Call::Append);
+        memory.owes_cut = result.is_err();
+        memory.bytes.extend_from_slice(match outcome {
+            Outcome::Succeeds => bytes,
+            Outcome::Fails => b"",
+            Outcome::FailsHalfway => &bytes[..bytes.len() / 2],
+        });
+        result
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        let memory = &mut *self.set();
+        let length = usize::try_from(length).unwrap();
+        let (outcome, result) = memory.call(Call::Cut(length));
+        if outcome != Outcome::Fails {
+            memory.bytes.truncate(length);
+        }
+        if result.is_ok() {
+            (memory.owes_cut, memory.owes_sync) = (false, true);
+        }
+        result
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let memory = &mut *self.set();
+        let (_, result) = memory.call(Call::Sync);
+        match result {
+            Ok(()) if !memory.owes_cut => (memory.owes_sync, memory.synced) = (false, memory.bytes.len()),
+            Ok(()) => {}
+            Err(_) if memory.owes_sync => {}
+            Err(_) => memory.owes_cut = true,
+        }
+        result
+    }
+}
+
+/// What becomes of a datagram.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Handled {
+    pub reply: Option<String>,
+    /// The `next_number`, or the reason.
+    pub outcome: Result<u8, &'static str>,
+    /// What is said of a refusal.
+    pub detail: String,
+}
+
+/// A group's state, the last matricula and the number of records.
+pub type Known = (u64, Option<u64>, u32);
+
+fn known(progress: &[Progress]) -> Vec<Known> {
+    progress.iter().map(|group| (group.state.into(), group.matricula, group.records)).collect()
+}
+
+/// A server and its disk.
+pub struct Lab {
+    server: Server<Disk, ()>,
+    pub disk: Disk,
+}
+
+impl Lab {
+    /// A class of this `groups.json`, with the signers' keys.
+    pub fn new(groups: &str, signers: &[(&str, &Signer)]) -> Self {
+        Self::that_syncs(true, groups, signers)
+    }
+
+    pub fn that_syncs(syncs: bool, groups: &str, signers: &[(&str, &Signer)]) -> Self {
+        let table = Table::from_json(groups.as_bytes()).unwrap();
+        let mut keys = vec![None; table.len()];
+        for (group, signer) in signers {
+            let key = PublicKey::from_pem(&signer.public_pem, FEWEST_BITS).unwrap();
+            keys[table.find(group).unwrap()] = Some(key);
+        }
+        let disk = Disk::default();
+        let replayed = replay(disk.clone(), &table, syncs).unwrap();
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+        let server = Server {
+            class: Class { table, keys, secret },
+            progress: replayed.progress,
+            received: replayed.received,
+            explains: false,
+            lab: (),
+        };
+        disk.set().calls.clear();
+        Self { server, disk }
+    }
+
+    /// JAVALI with 3 members, who have the only key.
+    pub fn of_javali(javali: &Signer) -> Self {
+        Self::new(r#"{"JAVALI":3}"#, &[("JAVALI", javali)])
+    }
+
+    /// The server with `--explain`.
+    pub fn explain(&mut self) {
+        self.server.explains = true;
+    }
+
+    /// Receives what waits at a socket, and answers it.
+    pub fn serve(&mut self, socket: &UdpSocket) {
+        self.server.serve(socket, &mut vec![0; 1 << 16]).unwrap();
+    }
+
+    /// What becomes of a datagram.
+    pub fn handle(&mut self, datagram: impl AsRef<[u8]>) -> Handled {
+        self.handle_together(&[datagram]).remove(0)
+    }
+
+    /// What becomes of datagrams that have waited together.
+    pub fn handle_together(&mut self, datagrams: &[impl AsRef<[u8]>]) -> Vec<Handled> {
+        let otp = Otp { number: 20_000, timestamp: 99_999_999_999 }; // the longest, until the year 5138
+        let sender = ([192, 0, 2, 7], 50_000).into();
+        let event = |datagram| Event::new(NOW, sender, AsRef::<[u8]>::as_ref(datagram), otp);
+        let mut events: Vec<_> = datagrams.iter().map(event).collect();
+        let replies = self.server.handle(&mut events.iter_mut().collect::<Vec<_>>());
+        let handled = |(event, reply): (Event, Option<String>)| {
+            let (outcome, detail) = match event.outcome.as_ref().map_err(told) {
+                Ok(next_number) => (Ok(*next_number), String::new()),
+                Err((reason, detail)) => (Err(reason), detail),
+            };
+            assert!(detail.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{detail:?}");
+            Handled { reply, outcome, detail }
+        };
+        events.into_iter().zip(replies).map(handled).collect()
+    }
+
+    /// What it knows of each group, in the order of the table: sorted.
+    pub fn progress(&self) -> Vec<Known> {
+        known(&self.server.progress)
+    }
+
+    /// What a server started on the disk as it is now would know.
+    pub fn progress_after_a_restart(&self) -> Vec<Known> {
+        let disk = Disk::of(&self.disk.get().bytes);
+        known(&replay(disk, &self.server.class.table, true).unwrap().progress)
+    }
+}
+
+/// What a start on these bytes says, its calls (any number of reads being one), and what it leaves.
+pub fn started(
+    bytes: &[u8],
+    syncs: bool,
+    plan: &[Outcome],
+) -> (Result<Vec<String>, String>, Vec<Call>, Vec<u8>) {
+    let disk = Disk::of(bytes);
+    disk.set().plan = plan.to_vec();
+    let warnings = replay(disk.clone(), &Table::compiled_in(), syncs).map(|replayed| replayed.warnings);
+    let mut calls = disk.get().calls.clone();
+    calls.dedup();
+    (warnings, calls, disk.get().bytes.clone())
+}
