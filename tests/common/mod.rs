@@ -87,7 +87,7 @@ pub fn is_signed(reason: &str) -> bool {
 
 /// A refusal's reason, and what it says of it.
 pub fn told(refusal: &Refusal) -> (&'static str, String) {
-    (refusal.reason.name(), refusal.detail.to_string())
+    (refusal.reason.name(), refusal.detail.clone())
 }
 
 /// The `next_number` of the state machine, if a message is in order; the new state is its number.
