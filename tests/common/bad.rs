@@ -7,18 +7,18 @@
 //! A test program brings it in with `#[path = "common/bad.rs"] mod bad;` beside `mod common;`.
 #![allow(dead_code)] // each test program uses a part
 
-use crate::common::{Class, RS256, SECRET, Scratch, Signer, claims, private_key, run};
+use crate::common::{
+    Class, RS256, SECRET, Scratch, Signer, claims, der, ending_with, hexadecimal, private_key,
+    private_key_of_exponent, run, signing_input, with,
+};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::{digest, hmac};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
 use udpsocket_jwt_server::jws::to_base64url;
 use udpsocket_jwt_server::keys::PublicKey;
-use udpsocket_jwt_server::refusal::Reason::{self, *};
 
 /// What it is, the datagram, and why it is dropped.
-pub type Bad = (String, Vec<u8>, Reason);
+pub type Bad = (String, Vec<u8>, &'static str);
 
 /// Bytes of a 2,048-bit modulus, and of a signature made with it.
 const LENGTH: usize = 256;
@@ -129,11 +129,6 @@ fn news() -> String {
     claims("JAVALI", 2, 666)
 }
 
-/// A JSON object with more members in front. Of those with one name the last counts: the object's.
-fn with(object: &str, members: &str) -> String {
-    format!("{{{members},{}", object.trim_start().strip_prefix('{').unwrap())
-}
-
 /// A JSON object with a member more that nests it this many levels deep.
 fn nested(object: &str, levels: usize) -> String {
     with(object, &format!(r#""x":{}{}"#, "[".repeat(levels - 1), "]".repeat(levels - 1)))
@@ -143,9 +138,14 @@ fn parts(token: &str) -> [&str; 3] {
     token.split('.').collect::<Vec<_>>().try_into().unwrap()
 }
 
+/// JSON values as they stand, with | between them.
+fn values(text: &str) -> Vec<&str> {
+    text.split('|').map(str::trim).collect()
+}
+
 /// A table of bad datagrams of one reason.
 fn all<D: Into<Vec<u8>>>(
-    reason: Reason,
+    reason: &'static str,
     what: &str,
     cases: impl IntoIterator<Item = (impl std::fmt::Display, D)>,
 ) -> Vec<Bad> {
@@ -213,12 +213,12 @@ fn structure(javali: &Signer) -> Vec<Bad> {
         ("the largest of IPv4", "a".repeat(65_507)),
     ];
     [
-        all(NotAJws, "structure", not_a_jws),
-        all(NotAJws, "structure", bytes),
-        all(BadBase64, "a token", decorated),
-        all(BadBase64, "a token", [("in UTF-16", utf_16)]),
-        all(BadHeader, "structure", [("two dots", "..")]),
-        all(TooLarge, "too large", too_large),
+        all("not_a_jws", "structure", not_a_jws),
+        all("not_a_jws", "structure", bytes),
+        all("bad_base64", "a token", decorated),
+        all("bad_base64", "a token", [("in UTF-16", utf_16)]),
+        all("bad_header", "structure", [("two dots", "..")]),
+        all("too_large", "too large", too_large),
     ]
     .concat()
 }
@@ -275,7 +275,7 @@ fn base64(javali: &Signer) -> Vec<Bad> {
             (format!("{part} with {way}"), spoilt.join(&b'.'))
         })
     });
-    all(BadBase64, "base64url", spoilt)
+    all("bad_base64", "base64url", spoilt)
 }
 
 /// What is no JSON object, though `object` nearly is.
@@ -340,56 +340,16 @@ fn headers(javali: &Signer) -> Vec<Bad> {
     let bad_header = not_objects.iter().map(|(name, header)| (name, javali.sign(header, news())));
 
     // Every one of these carries a signature that would verify, were alg not looked at.
-    let values = [
-        "\"none\"",
-        "\"None\"",
-        "\"NONE\"",
-        "\"nOnE\"",
-        "\"none \"",
-        "\"RS384\"",
-        "\"RS512\"",
-        "\"RS1\"",
-        "\"PS256\"",
-        "\"PS384\"",
-        "\"PS512\"",
-        "\"ES256\"",
-        "\"ES384\"",
-        "\"ES512\"",
-        "\"ES256K\"",
-        "\"HS256\"",
-        "\"HS384\"",
-        "\"HS512\"",
-        "\"EdDSA\"",
-        "\"Ed25519\"",
-        "\"RSA-OAEP\"",
-        "\"dir\"",
-        "\"rs256\"",
-        "\"Rs256\"",
-        "\"RS256 \"",
-        "\" RS256\"",
-        "\"RS256\\u0000\"",
-        "\"RS256\\n\"",
-        "\"RS2560\"",
-        "\"RS25\"",
-        "\"RS-256\"",
-        "\"ＲＳ256\"",
-        "\"R\\u017f256\"",
-        "\"SHA256withRSA\"",
-        "\"RSASSA-PKCS1-v1_5\"",
-        "\"1.2.840.113549.1.1.11\"",
-        "\"\"",
-        "256",
-        "0",
-        "1.5",
-        "null",
-        "true",
-        "false",
-        "[]",
-        "[\"RS256\"]",
-        "{}",
-        "{\"RS256\":1}",
-    ];
-    let wrong_alg = values.map(|value| (value, signed(&format!(r#"{{"alg":{value},"typ":"JWT"}}"#))));
+    let algs = values(
+        r#""none" | "None" | "NONE" | "nOnE" | "none " | "RS384" | "RS512" | "RS1" | "PS256" |
+        "PS384" | "PS512" | "ES256" | "ES384" | "ES512" | "ES256K" | "HS256" | "HS384" |
+        "HS512" | "EdDSA" | "Ed25519" | "RSA-OAEP" | "dir" | "rs256" | "Rs256" | "RS256 " |
+        " RS256" | "RS256\u0000" | "RS256\n" | "RS2560" | "RS25" | "RS-256" | "ＲＳ256" |
+        "R\u017f256" | "SHA256withRSA" | "RSASSA-PKCS1-v1_5" | "1.2.840.113549.1.1.11" | "" |
+        256 | 0 | 1.5 | null | true | false | [] | ["RS256"] | {} | {"RS256":1}"#,
+    );
+    let wrong_alg =
+        algs.into_iter().map(|value| (value, signed(&format!(r#"{{"alg":{value},"typ":"JWT"}}"#))));
     let misplaced = [
         ("absent", "{}"),
         ("absent, with typ", r#"{"typ":"JWT"}"#),
@@ -404,10 +364,8 @@ fn headers(javali: &Signer) -> Vec<Bad> {
     ]
     .map(|(name, header)| (name, signed(header)));
 
-    let unsigned = ["none", "None", "NONE", "nOnE", "NoNe"].map(|none| {
-        let header = to_base64url(format!(r#"{{"alg":"{none}"}}"#).as_bytes());
-        (none, format!("{header}.{}.", to_base64url(news().as_bytes())))
-    });
+    let unsigned = ["none", "None", "NONE", "nOnE", "NoNe"]
+        .map(|none| (none, signing_input(format!(r#"{{"alg":"{none}"}}"#), news()) + "."));
 
     let rsa = Rsa::new("JAVALI");
     let der = pem::parse(&rsa.public_pem).unwrap().into_contents();
@@ -423,35 +381,18 @@ fn headers(javali: &Signer) -> Vec<Bad> {
         ("an empty secret", b""),
     ];
     let hmac_of = |alg: &str, secret: &[u8]| {
-        let header = to_base64url(format!(r#"{{"alg":"{alg}","typ":"JWT"}}"#).as_bytes());
-        let input = format!("{header}.{}", to_base64url(news().as_bytes()));
+        let input = signing_input(format!(r#"{{"alg":"{alg}","typ":"JWT"}}"#), news());
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), input.as_bytes());
         format!("{input}.{}", to_base64url(tag.as_ref()))
     };
     let confused = secrets.map(|(name, secret)| (name, hmac_of("HS256", secret)));
     let in_disguise = secrets.map(|(name, secret)| (name, hmac_of("RS256", secret)));
 
-    let crit = [
-        "[]",
-        "[\"exp\"]",
-        "[\"b64\"]",
-        "[\"alg\"]",
-        "[\"crit\"]",
-        "[\"exp\",\"exp\"]",
-        "[\"\"]",
-        "[1]",
-        "[null]",
-        "null",
-        "\"exp\"",
-        "\"\"",
-        "0",
-        "1",
-        "1.5",
-        "true",
-        "false",
-        "{}",
-        "{\"exp\":true}",
-    ]
+    let crit = values(
+        r#"[] | ["exp"] | ["b64"] | ["alg"] | ["crit"] | ["exp","exp"] | [""] | [1] | [null] |
+        null | "exp" | "" | 0 | 1 | 1.5 | true | false | {} | {"exp":true}"#,
+    )
+    .into_iter()
     .map(|value| (value, signed(&format!(r#"{{"alg":"RS256","exp":1,"b64":true,"crit":{value}}}"#))));
     let crit_elsewhere = [
         ("before alg", r#"{"crit":["exp"],"alg":"RS256"}"#),
@@ -462,21 +403,25 @@ fn headers(javali: &Signer) -> Vec<Bad> {
     .map(|(name, header)| (name, signed(header)));
 
     [
-        all(BadHeader, "header", bad_header),
-        all(WrongAlg, "alg", wrong_alg),
-        all(WrongAlg, "alg", misplaced),
-        all(WrongAlg, "alg with an empty signature", unsigned),
-        all(WrongAlg, "alg HS256 with", confused),
-        all(BadSignature, "alg RS256 and an HMAC with", in_disguise),
-        all(UnsupportedCrit, "crit", crit),
-        all(UnsupportedCrit, "crit", crit_elsewhere),
+        all("bad_header", "header", bad_header),
+        all("wrong_alg", "alg", wrong_alg),
+        all("wrong_alg", "alg", misplaced),
+        all("wrong_alg", "alg with an empty signature", unsigned),
+        all("wrong_alg", "alg HS256 with", confused),
+        all("bad_signature", "alg RS256 and an HMAC with", in_disguise),
+        all("unsupported_crit", "crit", crit),
+        all("unsupported_crit", "crit", crit_elsewhere),
     ]
     .concat()
 }
 
 fn payloads(javali: &Signer) -> Vec<Bad> {
     let not_objects = not_objects(&news());
-    all(BadPayload, "payload", not_objects.iter().map(|(name, payload)| (name, javali.sign(RS256, payload))))
+    all(
+        "bad_payload",
+        "payload",
+        not_objects.iter().map(|(name, payload)| (name, javali.sign(RS256, payload))),
+    )
 }
 
 fn groups(javali: &Signer) -> Vec<Bad> {
@@ -484,30 +429,13 @@ fn groups(javali: &Signer) -> Vec<Bad> {
         let payload = news().replace("\"JAVALI\"", value);
         javali.sign(RS256, payload)
     };
-    let values = [
-        "null",
-        "0",
-        "1.5",
-        "true",
-        "[]",
-        "[\"JAVALI\"]",
-        "{}",
-        "{\"JAVALI\":3}",
-        "\"\"",
-        "\"FULANOS\"",
-        "\"JAVAL\"",
-        "\"JAVALII\"",
-        "\"JAVALI \"",
-        "\" JAVALI\"",
-        "\"JAVALI\\n\"",
-        "\"JAVALI\\u0000\"",
-        "\"\\u0000JAVALI\"",
-        "\"JAVALI,NONAME\"",
-        "\"JAVALI.pem\"",
-        "\"../keys_pub/JAVALI\"",
-        "\"*\"",
-        "\"%\"",
-        "\"' OR '1'='1\"",
+    let plain = values(
+        r#"null | 0 | 1.5 | true | [] | ["JAVALI"] | {} | {"JAVALI":3} | "" | "FULANOS" |
+        "JAVAL" | "JAVALII" | "JAVALI " | " JAVALI" | "JAVALI\n" | "JAVALI\u0000" |
+        "\u0000JAVALI" | "JAVALI,NONAME" | "JAVALI.pem" | "../keys_pub/JAVALI" | "*" | "%" |
+        "' OR '1'='1""#,
+    );
+    let exotic = [
         // Letters that upper-case, lower-case or normalize to ASCII elsewhere, or look like it.
         "\"\u{17f}OQUETINHO\"",
         "\"JAVAL\u{131}\"",
@@ -527,15 +455,15 @@ fn groups(javali: &Signer) -> Vec<Bad> {
         ("absent, and nothing else there", "{}".into()),
         ("called Group", with(&absent, r#""Group":"JAVALI""#)),
         ("a level too deep", with(&absent, r#""claims":{"group":"JAVALI"}"#)),
-        ("twice, an unknown one last", news().replace('}', r#","group":"FULANOS"}"#)),
-        ("twice, null last", news().replace('}', r#","group":null}"#)),
+        ("twice, an unknown one last", ending_with(&news(), r#""group":"FULANOS""#)),
+        ("twice, null last", ending_with(&news(), r#""group":null"#)),
         ("of 2,500 letters", news().replace("JAVALI", &"J".repeat(2_500))),
     ];
     let no_key = ["BISSAU", "SOQUETINHO", "bissau", "sOqUeTiNhO", r"\u0042ISSAU"];
     [
-        all(UnknownGroup, "group", values.map(|value| (value, group(value)))),
-        all(UnknownGroup, "group", members.map(|(name, payload)| (name, javali.sign(RS256, payload)))),
-        all(NoKey, "a group without key", no_key.map(|name| (name, group(&format!("\"{name}\""))))),
+        all("unknown_group", "group", plain.iter().chain(&exotic).map(|value| (value, group(value)))),
+        all("unknown_group", "group", members.map(|(name, payload)| (name, javali.sign(RS256, payload)))),
+        all("no_key", "a group without key", no_key.map(|name| (name, group(&format!("\"{name}\""))))),
     ]
     .concat()
 }
@@ -572,21 +500,21 @@ fn signed_by_others(javali: &Signer) -> Vec<Bad> {
         ("another group's key", noname.sign(RS256, news())),
         (
             "the key of the first of two groups",
-            javali.sign(RS256, news().replace('}', r#","group":"NONAME"}"#)),
+            javali.sign(RS256, ending_with(&news(), r#""group":"NONAME""#)),
         ),
         ("its own key, for another group", javali.sign(RS256, claims("NONAME", 1, 666))),
         ("its own key, for another in lower case", javali.sign(RS256, claims("noname", 1, 666))),
     ];
     [
-        all(BadSignature, "signed with", others),
+        all("bad_signature", "signed with", others),
         all(
-            BadSignature,
+            "bad_signature",
             "signed with a stranger's key, and",
             brought.iter().map(|(name, header)| (name, attacker.sign(header, news()))),
         ),
         // Whatever the claims are, they are not looked at: the signature comes first.
         all(
-            BadSignature,
+            "bad_signature",
             "signed with a stranger's key, and",
             [
                 ("no claim but group", attacker.sign(RS256, r#"{"group":"JAVALI"}"#)),
@@ -604,7 +532,7 @@ fn signed_text(javali: &Signer) -> Vec<Bad> {
     let [header, payload, signature] = parts(&token);
     let input = format!("{header}.{payload}");
     let hash = digest::digest(&digest::SHA256, input.as_bytes());
-    let hexadecimal = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let in_hexadecimal = hexadecimal(hash.as_ref());
     let texts: [(&str, Vec<u8>); 16] = [
         ("nothing", Vec::new()),
         ("the header alone", header.into()),
@@ -621,7 +549,7 @@ fn signed_text(javali: &Signer) -> Vec<Bad> {
         ("the signing input in UTF-16", input.bytes().flat_map(|byte| [byte, 0]).collect()),
         ("the signing input with padding", format!("{header}.{payload}==").into()),
         ("the signing input's hash", hash.as_ref().to_vec()),
-        ("the signing input's hash in hexadecimal", hexadecimal.into()),
+        ("the signing input's hash in hexadecimal", in_hexadecimal.into()),
     ];
     let resigned =
         texts.map(|(name, text)| (name, format!("{input}.{}", to_base64url(&javali.signature(&text)))));
@@ -636,13 +564,13 @@ fn signed_text(javali: &Signer) -> Vec<Bad> {
             format!("{header}.{}.{signature}", to_base64url(claims("JAVALI", 2, 667).as_bytes())),
         ),
     ];
-    [all(BadSignature, "signature over", resigned), all(BadSignature, "a signature", swapped)].concat()
+    [all("bad_signature", "signature over", resigned), all("bad_signature", "a signature", swapped)].concat()
 }
 
 /// Signatures that are no signature, and the good one spoilt.
 fn signature_bytes(javali: &Signer) -> Vec<Bad> {
     let rsa = Rsa::new("JAVALI");
-    let input = signing_input(&news());
+    let input = signing_input(RS256, news());
     let good = javali.signature(input.as_bytes());
     let one = [vec![0; LENGTH - 1], vec![1]].concat();
     let changed = |change: &dyn Fn(&mut Vec<u8>)| {
@@ -674,33 +602,32 @@ fn signature_bytes(javali: &Signer) -> Vec<Bad> {
         ("its last bit changed", changed(&|signature| signature[LENGTH - 1] ^= 1)),
         ("a bit in its middle changed", changed(&|signature| signature[LENGTH / 2] ^= 0x10)),
         ("two of its bytes swapped", changed(&|signature| signature.swap(3, 200))),
-        ("in hexadecimal", good.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()),
+        ("in hexadecimal", hexadecimal(&good).into()),
         ("in base64url once more", to_base64url(&good).into()),
         ("in a DER OCTET STRING", [&[4, 0x82, 1, 0], &good[..]].concat()),
     ];
     let bad = bytes.into_iter().map(|(name, bytes)| (name, format!("{input}.{}", to_base64url(&bytes))));
     // s + n is s to whoever forgets to check that s < n; it fits in as many bytes if s is small.
     let (input, too_large) = (0..10_000)
-        .map(|jti| signing_input(&with(&news(), &format!(r#""jti":{jti}"#))))
+        .map(|jti| signing_input(RS256, with(&news(), &format!(r#""jti":{jti}"#))))
         .find_map(|input| {
             let sum = natural::sum(&javali.signature(input.as_bytes()), &rsa.n);
             (sum[0] == 0).then(|| (input, sum[1..].to_vec()))
         })
         .expect("some signature is small");
     let fits = [("s + n, in 256 bytes", format!("{input}.{}", to_base64url(&too_large)))];
-    [all(BadSignature, "signature", bad), all(BadSignature, "signature", fits)].concat()
+    [all("bad_signature", "signature", bad), all("bad_signature", "signature", fits)].concat()
 }
 
 /// What the group's own key was raised over is not what RFC 8017 section 9.2 says.
 fn encoded_messages() -> Vec<Bad> {
     let rsa = Rsa::new("JAVALI");
-    let input = signing_input(&news());
+    let input = signing_input(RS256, news());
     let hash = |algorithm| digest::digest(algorithm, input.as_bytes()).as_ref().to_vec();
     let sha256 = hash(&digest::SHA256);
-    let der = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()], content].concat();
     let info = |algorithm: &[u8], parameters: &[u8], hash: &[u8]| {
-        let algorithm = der(0x30, &[&der(6, algorithm)[..], parameters].concat());
-        der(0x30, &[algorithm, der(4, hash)].concat())
+        let algorithm = der(0x30, [&der(6, algorithm)[..], parameters].concat());
+        der(0x30, [algorithm, der(4, hash)].concat())
     };
     let right = digest_info(&sha256);
     assert_eq!(right, info(SHA256, NULL, &sha256));
@@ -716,10 +643,10 @@ fn encoded_messages() -> Vec<Bad> {
         ("the NULL is missing", padded(&info(SHA256, &[], &sha256))),
         ("the NULL has a byte", padded(&info(SHA256, &[5, 1, 0], &sha256))),
         ("the NULL is another type", padded(&info(SHA256, &[2, 0], &sha256))),
-        ("garbage stands for the NULL", padded(&info(SHA256, &der(4, &garbage(60)), &sha256))),
+        ("garbage stands for the NULL", padded(&info(SHA256, &der(4, garbage(60)), &sha256))),
         (
             "garbage stands after the NULL",
-            padded(&info(SHA256, &[NULL, &der(4, &garbage(60))].concat(), &sha256)),
+            padded(&info(SHA256, &[NULL, &der(4, garbage(60))].concat(), &sha256)),
         ),
         ("the block type is 00", change(1, 0)),
         ("the block type is 02", change(1, 2)),
@@ -784,13 +711,13 @@ fn encoded_messages() -> Vec<Bad> {
     let pss = [("0", "0"), ("32", "32"), ("-2", "as long as can be")]
         .map(|(salt, name)| (name, format!("{input}.{}", to_base64url(&rsa.pss(input.as_bytes(), salt)))));
     let declared = {
-        let input = format!("{}.{}", to_base64url(br#"{"alg":"PS256"}"#), to_base64url(news().as_bytes()));
+        let input = signing_input(r#"{"alg":"PS256"}"#, news());
         [("PS256", format!("{input}.{}", to_base64url(&rsa.pss(input.as_bytes(), "32"))))]
     };
     [
-        all(BadSignature, "encoded message", signed),
-        all(BadSignature, "PSS with a salt", pss),
-        all(WrongAlg, "PSS that says so", declared),
+        all("bad_signature", "encoded message", signed),
+        all("bad_signature", "PSS with a salt", pss),
+        all("wrong_alg", "PSS that says so", declared),
     ]
     .concat()
 }
@@ -802,7 +729,7 @@ fn forged_without_the_key() -> Vec<Bad> {
     let hash = |input: &str| digest::digest(&digest::SHA256, input.as_bytes()).as_ref().to_vec();
 
     // Eight bytes of padding and the hash in front: the rest is whatever a cube ends with.
-    let input = signing_input(&payload(0));
+    let input = signing_input(RS256, payload(0));
     let front = encoded(0xff, 8, &digest_info(&hash(&input)));
     let limit = [front.clone(), vec![0xff; LENGTH - front.len()]].concat();
     let root = natural::cube_root(&limit);
@@ -811,7 +738,7 @@ fn forged_without_the_key() -> Vec<Bad> {
 
     // The hash where it belongs, at the end, and 00 01 FF FF ... in front: the middle is whatever.
     let (input, back) = (0..)
-        .map(|jti| signing_input(&payload(jti)))
+        .map(|jti| signing_input(RS256, payload(jti)))
         .map(|input| (input.clone(), [vec![0], digest_info(&hash(&input))].concat()))
         .find(|(_, back)| back.last().unwrap() % 2 == 1)
         .expect("an odd number has a cube root modulo any power of two");
@@ -825,7 +752,7 @@ fn forged_without_the_key() -> Vec<Bad> {
     let garbage_within = format!("{input}.{}", to_base64url(&natural::right_aligned(&root, LENGTH)));
 
     all(
-        BadSignature,
+        "bad_signature",
         "exponent 3, forged",
         [("with garbage at the end", garbage_at_the_end), ("with garbage within", garbage_within)],
     )
@@ -833,31 +760,14 @@ fn forged_without_the_key() -> Vec<Bad> {
 
 fn wrong_claims(javali: &Signer) -> Vec<Bad> {
     let bad = |claim: &str, value: &str| {
-        // The claim's last occurrence counts, so it stands at the end.
-        let payload = news().replace('}', &format!(r#","{claim}":{value}}}"#));
+        let payload = ending_with(&news(), &format!(r#""{claim}":{value}"#));
         (format!("{claim} is {value}"), javali.sign(RS256, payload))
     };
-    let not_integers = [
-        "\"1\"",
-        "\"\"",
-        "1.0",
-        "1e0",
-        "1E0",
-        "0.0",
-        "1.5",
-        "-1",
-        "-1.0",
-        "true",
-        "false",
-        "null",
-        "[]",
-        "[1]",
-        "{}",
-        "18446744073709551616",
-        "1e19",
-        "-9223372036854775808",
-        "100000000000000000000000000",
-    ];
+    let not_integers = values(
+        r#""1" | "" | 1.0 | 1e0 | 1E0 | 0.0 | 1.5 | -1 | -1.0 | true | false | null | [] | [1] |
+        {} | 18446744073709551616 | 1e19 | -9223372036854775808 |
+        100000000000000000000000000"#,
+    );
     let not_dates =
         ["\"9000000000\"", "\"\"", "\"2099-01-01T00:00:00Z\"", "null", "true", "false", "[]", "[9e9]", "{}"];
     let absent = [("seq_number", r#""seq_number":2,"#), ("matricula", r#","matricula":666"#)]
@@ -871,17 +781,17 @@ fn wrong_claims(javali: &Signer) -> Vec<Bad> {
         ("exp, and aud is there", r#""exp":"soon","aud":"me""#),
         ("nbf, and exp has passed", r#""nbf":"soon","exp":0"#),
     ]
-    .map(|(name, members)| (name, javali.sign(RS256, news().replace('}', &format!(",{members}}}")))));
+    .map(|(name, members)| (name, javali.sign(RS256, ending_with(&news(), members))));
     let integers = ["seq_number", "matricula", "seq_max"]
         .iter()
         .flat_map(|claim| not_integers.iter().map(move |value| bad(claim, value)));
     let dates = ["exp", "nbf"].iter().flat_map(|claim| not_dates.iter().map(move |value| bad(claim, value)));
     [
-        all(BadClaim, "claim", integers),
-        all(BadClaim, "claim", dates),
-        all(BadClaim, "claim absent", absent),
-        all(BadClaim, "claim", misnamed),
-        all(BadClaim, "claim", before_what_follows),
+        all("bad_claim", "claim", integers),
+        all("bad_claim", "claim", dates),
+        all("bad_claim", "claim absent", absent),
+        all("bad_claim", "claim", misnamed),
+        all("bad_claim", "claim", before_what_follows),
     ]
     .concat()
 }
@@ -917,16 +827,16 @@ fn times_and_audiences(javali: &Signer) -> Vec<Bad> {
     let audience = ["\"udpsocket-jwt-server\"", "\"\"", "null", "0", "false", "[]", "[\"me\",\"you\"]", "{}"]
         .map(|aud| having(format!(r#""aud":{aud}"#)));
     [
-        all(Expired, "expired", expired),
+        all("expired", "expired", expired),
         all(
-            Expired,
+            "expired",
             "expired",
             [having(r#""exp":1,"nbf":9e9"#.into()), having(r#""aud":"me","exp":1"#.into())],
         ),
-        all(NotYetValid, "too early", not_yet_valid),
-        all(NotYetValid, "too early", [having(r#""aud":"me","nbf":9e9"#.into())]),
-        all(WrongAudience, "audience", audience),
-        all(WrongAudience, "audience", [having(r#""exp":9e9,"nbf":0,"aud":"me""#.into())]),
+        all("not_yet_valid", "too early", not_yet_valid),
+        all("not_yet_valid", "too early", [having(r#""aud":"me","nbf":9e9"#.into())]),
+        all("wrong_audience", "audience", audience),
+        all("wrong_audience", "audience", [having(r#""exp":9e9,"nbf":0,"aud":"me""#.into())]),
     ]
     .concat()
 }
@@ -944,12 +854,7 @@ fn out_of_order(javali: &Signer) -> Vec<Bad> {
         let signer = signers.iter().find(|(name, _)| name == group).map_or(javali, |(_, signer)| signer);
         numbers.iter().map(move |number| (format!("{group} {number}"), signer.message(group, *number, 666)))
     });
-    all(OutOfOrder, "out of order", cases)
-}
-
-/// The signing input of a payload under the usual header.
-fn signing_input(payload: &str) -> String {
-    format!("{}.{}", to_base64url(RS256.as_bytes()), to_base64url(payload.as_bytes()))
+    all("out_of_order", "out of order", cases)
 }
 
 /// Object identifiers of hash functions, in DER without tag and length.
@@ -985,18 +890,7 @@ impl Rsa {
 
     /// A key with exponent 3.
     fn pinhao() -> Self {
-        static MAKING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exponent-3-2048.pem");
-        if !path.exists() {
-            let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
-            let file = unfinished.to_str().unwrap();
-            let options =
-                ["-pkeyopt", "rsa_keygen_bits:2048", "-pkeyopt", "rsa_keygen_pubexp:3", "-out", file];
-            run("openssl", &[&["genpkey", "-algorithm", "RSA"], &options[..]].concat());
-            fs::rename(unfinished, &path).unwrap();
-        }
-        Self::of(path)
+        Self::of(private_key_of_exponent(3, 2048))
     }
 
     fn of(private: PathBuf) -> Self {
@@ -1030,7 +924,7 @@ impl Rsa {
 
     /// A good token, its signature made step by step.
     fn sign(&self, payload: &str) -> String {
-        let input = signing_input(payload);
+        let input = signing_input(RS256, payload);
         let info = digest_info(digest::digest(&digest::SHA256, input.as_bytes()).as_ref());
         let signature = self.raise(&encoded(0xff, LENGTH - 3 - info.len(), &info));
         format!("{input}.{}", to_base64url(&signature))
