@@ -11,38 +11,39 @@
 //!    +---------- 0/1 -----------------+
 //! ```
 //!
-//! A repeat is answered like the first time: it means that the acknowledgment was lost.
+//! A repeat means that the acknowledgment was lost: it is answered like the first time, and moves
+//! nothing, so a message may arrive any number of times. A 0 starts over, whoever sends it again: who
+//! has captured one can take its group back to the beginning until its `exp` has passed. No record is
+//! lost by that, and the group's client starts over too.
+//!
+//! The page has the same rule in its middle,
+//!
+//! ```text,page
+//! sn if sn > members || sn != states[group] && sn != states[group] + 1 => return None,
+//! ```
+//!
+//! where it can be tried only through a socket and a signature. As a function of three numbers it is
+//! tried in every case there is.
 //!
 //! ```
-//! use udpsocket_jwt_server::fsm::{Step, next};
+//! use udpsocket_jwt_server::fsm::next;
 //!
-//! assert_eq!(next(3, 0, 1), Some(Step { state: 1, next_number: 2 }));
-//! assert_eq!(next(3, 1, 1), Some(Step { state: 1, next_number: 2 }), "a repeat");
-//! assert_eq!(next(3, 2, 3), Some(Step { state: 3, next_number: 0 }), "everyone is in");
-//! assert_eq!(next(3, 2, 0), Some(Step { state: 0, next_number: 1 }), "start over");
+//! assert_eq!(next(3, 0, 1), Some(2));
+//! assert_eq!(next(3, 1, 1), Some(2), "a repeat");
+//! assert_eq!(next(3, 2, 3), Some(0), "everyone is in");
+//! assert_eq!(next(3, 2, 0), Some(1), "start over");
 //! assert_eq!(next(3, 1, 3), None, "out of order");
 //! ```
 
-/// A transition: the state it leads to, and the number that the acknowledgment asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The group's new state, 0 to `members`.
-    pub state: u8,
-    /// The next member's number; 0 when everyone is in.
-    pub next_number: u8,
-}
-
-/// The transition for a message with `seq_number` from a group in `state`, or none: out of order.
+/// The `next_number` that answers `seq_number` from a group in `state`; its new state is then that
+/// `seq_number`. None: it is out of order.
 #[must_use]
-pub fn next(members: u8, state: u8, seq_number: u64) -> Option<Step> {
-    let sn = u8::try_from(seq_number).ok()?;
-    let is_repeat = sn == state;
-    let is_next = sn.checked_sub(1) == Some(state);
-    match sn {
-        0 => Some(Step { state: 0, next_number: 1 }),
-        _ if sn > members => None,
-        _ if !(is_repeat || is_next) => None,
-        _ if sn == members => Some(Step { state: sn, next_number: 0 }),
-        _ => Some(Step { state: sn, next_number: sn + 1 }),
+pub fn next(members: u64, state: u64, seq_number: u64) -> Option<u64> {
+    match seq_number {
+        0 => Some(1),
+        sn if sn > members => None,
+        sn if sn != state && sn - 1 != state => None,
+        sn if sn == members => Some(0),
+        sn => Some(sn + 1),
     }
 }

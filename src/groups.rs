@@ -1,7 +1,14 @@
 //! The group table: who may speak, and how many members each group has.
 //!
-//! The table is compiled in; for a class of one's own, `groups.json` replaces it
-//! ([`Table::from_json`]).
+//! The number of members is the table's, never the client's: `seq_max` is what a client believes. The
+//! page's table is compiled in,
+//!
+//! ```text,page
+//! static GROUPS: [(&str, u64); 6] =
+//! ```
+//!
+//! and so is this one; but for a class of one's own `groups.json` replaces it ([`Table::from_json`]),
+//! and no compiler is needed.
 //!
 //! ```
 //! use udpsocket_jwt_server::groups::Table;
@@ -69,11 +76,4 @@ impl Deref for Table {
     fn deref(&self) -> &[Group] {
         &self.groups
     }
-}
-
-/// Whether this may be a group's name.
-#[must_use]
-pub fn is_name(name: &str) -> bool {
-    (1..=32).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }

@@ -1,41 +1,41 @@
-//! The keys: a group's RSA public key, from PEM or OpenSSH down to modulus and exponent, and the
-//! class's HMAC secret (section 6 of [the protocol](crate::protocol)).
+//! The keys: a group's RSA public key, from its file down to modulus and exponent, and the class's
+//! HMAC secret (section 6 of [the protocol](crate::protocol)). What an RSA key is, and how its three
+//! kinds of file wrap it, is told in [`start`](crate::start).
 //!
-//! An RSA public key is two numbers, *n* and *e*. The three forms that students bring wrap them
-//! differently:
+//! The page's line
 //!
-//! ```text
-//! PKCS#1 (RFC 8017 A.1.1)    SEQUENCE { INTEGER n, INTEGER e }                       in DER, in PEM
-//! SubjectPublicKeyInfo       SEQUENCE { SEQUENCE { OID, NULL }, BIT STRING PKCS#1 }  in DER, in PEM
-//! OpenSSH (RFC 4253 6.6)     string "ssh-rsa", mpint e, mpint n                      in base64
+//! ```text,page
+//! let key = file.contents().get(24..)?;
 //! ```
 //!
-//! Everything is checked here, once: a key that ring refuses later would look like a signature
-//! that does not verify.
+//! hopes that what stands behind 24 bytes is a key. A key that ring can't use looks, later, like a
+//! signature that does not verify, and its group looks for the mistake in its client for a week. So
+//! everything is checked here, once, and a fault says what was found.
 //!
 //! ```
-//! use udpsocket_jwt_server::keys::PublicKey;
+//! use udpsocket_jwt_server::keys::{KeyFault, PublicKey};
 //! # let n = vec![0xff; 256];
 //!
 //! let key = PublicKey::new(n, vec![1, 0, 1], 2_048).unwrap();
 //! assert_eq!(key.bits(), 2_048);
 //!
-//! let error = PublicKey::from_openssh(b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 key", 2_048).unwrap_err();
-//! assert_eq!(error, "it is an ssh-ed25519 key: make an RSA key (ssh-keygen -t rsa -b 2048)");
+//! let fault = PublicKey::from_openssh(b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 key", 2_048).unwrap_err();
+//! assert!(matches!(fault, KeyFault::Form));
 //! ```
 
-use crate::refusal::quote;
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine};
-use pem::PemError;
-use ring::{digest, hmac, rsa::PublicKeyComponents};
-use ssh_encoding::{Decode, Encode, Mpint};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use ring::{hmac, rsa::PublicKeyComponents};
+use ssh_encoding::{Decode, Mpint};
+use std::io;
 
 /// Fewest bits of a modulus (RFC 7518 section 3.3).
 pub const FEWEST_BITS: usize = 2_048;
 /// Fewest bits of a modulus with `--allow-weak-keys`: what ring still verifies.
 pub const FEWEST_BITS_WEAK: usize = 1_024;
-/// Most bits of a modulus. The work of a verification grows with their square.
+/// Most bits of a modulus.
 pub const MOST_BITS: usize = 4_096;
+/// Most bytes of a key's file.
+pub const MOST_BYTES: u64 = 1 << 16;
 /// Fewest bytes of the secret (RFC 7518 section 3.2).
 pub const FEWEST_SECRET_BYTES: usize = 32;
 
@@ -46,98 +46,74 @@ pub struct PublicKey {
     bits: usize,
 }
 
+/// Why a file gives no key that the server can use.
+#[derive(Debug)]
+pub enum KeyFault {
+    /// It cannot be read.
+    Read(io::Error),
+    /// It is a directory or a device, or of so many bytes, far more than a key.
+    NotAKeyFile(u64),
+    /// A private key is in it: whoever has read it can sign.
+    Private,
+    /// Its name is not `GROUP.pem` or `GROUP.ssh` with a group of the table.
+    Name,
+    /// It is not, whole, in the form that its name promises: what it is instead is a question for people.
+    Form,
+    /// Its modulus has so many bits, fewer or more than this bound.
+    Bits(usize, usize),
+    /// Its modulus is even, so it is no product of two large primes.
+    EvenModulus,
+    /// Its exponent is even or not of 3 to 65,537; none: beyond 32 bits.
+    Exponent(Option<u32>),
+}
+
 impl PublicKey {
     /// A key from its modulus and exponent, big-endian. The modulus must be odd and of
     /// `fewest_bits` to 4,096 bits, the exponent odd and of 3 to 65,537.
-    pub fn new(n: Vec<u8>, e: Vec<u8>, fewest_bits: usize) -> Result<Self, String> {
+    pub fn new(n: Vec<u8>, e: Vec<u8>, fewest_bits: usize) -> Result<Self, KeyFault> {
         let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
         let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
         if bits < fewest_bits {
-            return Err(format!(
-                "its modulus has {bits} bits, fewer than {fewest_bits}: make a new pair (openssl genrsa -out my.pem 2048)"
-            ));
+            return Err(KeyFault::Bits(bits, fewest_bits));
         }
         if bits > MOST_BITS {
-            return Err(format!(
-                "its modulus has {bits} bits, more than {MOST_BITS}: make a new pair of 2048"
-            ));
+            return Err(KeyFault::Bits(bits, MOST_BITS));
         }
         let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
         if !is_odd(&n) {
-            return Err(
-                "its modulus is even, so it is no product of two large primes: make a new pair".into()
-            );
+            return Err(KeyFault::EvenModulus);
         }
         let exponent = e.iter().try_fold(0_u32, |sum, &byte| sum.checked_mul(256)?.checked_add(byte.into()));
         if !is_odd(&e) || !exponent.is_some_and(|exponent| (3..=65_537).contains(&exponent)) {
-            let found = exponent.map_or("too large".into(), |exponent| exponent.to_string());
-            return Err(format!(
-                "its exponent is {found}, not an odd number from 3 to 65537: make a new pair"
-            ));
+            return Err(KeyFault::Exponent(exponent));
         }
         Ok(Self { components: PublicKeyComponents { n, e }, bits })
     }
 
     /// A key from a file with one PEM block (RFC 7468), perhaps with text around it.
-    pub fn from_pem(file: &[u8], fewest_bits: usize) -> Result<Self, String> {
-        match count(file, b"-----BEGIN ") {
-            0 if file.starts_with(b"ssh-") => {
-                return Err("it is an OpenSSH line: name the file GROUP.ssh".into());
-            }
-            0 => {
-                return Err("there is no line -----BEGIN PUBLIC KEY----- in it: export the key as PEM".into());
-            }
-            1 => {}
-            blocks => return Err(format!("it has {blocks} PEM blocks: leave only the public key's")),
+    pub fn from_pem(file: &[u8], fewest_bits: usize) -> Result<Self, KeyFault> {
+        if count(file, b"-----BEGIN ") != 1 {
+            return Err(KeyFault::Form);
         }
-        if count(file, b"-----END ") == 0 {
-            return Err("it is cut: the line -----END ...----- is missing; copy it again, whole".into());
-        }
-        let block = pem::parse(file)
-            .map_err(|error| format!("its PEM is damaged ({}): copy it again, whole", why_not_pem(&error)))?;
-        let key = match block.tag() {
-            "PUBLIC KEY" => subject_public_key_info(block.contents())?,
+        let block = pem::parse(file).map_err(|_| KeyFault::Form)?;
+        let (n, e) = match block.tag() {
+            "PUBLIC KEY" => subject_public_key_info(block.contents()),
             "RSA PUBLIC KEY" => rsa_public_key(block.contents()),
-            tag => {
-                return Err(format!(
-                    "it is a PEM block {}, not PUBLIC KEY: export the public key",
-                    quote(tag.as_bytes())
-                ));
-            }
-        };
-        let (n, e) =
-            key.ok_or("its DER is cut or damaged: copy the file again, whole, or export it again")?;
+            _ => None,
+        }
+        .ok_or(KeyFault::Form)?;
         Self::new(n, e, fewest_bits)
     }
 
     /// A key from a file with one OpenSSH line, `ssh-rsa AAAA... comment` (RFC 4253 section 6.6).
-    pub fn from_openssh(file: &[u8], fewest_bits: usize) -> Result<Self, String> {
-        if count(file, b"-----BEGIN ") > 0 {
-            return Err("it is PEM: name the file GROUP.pem".into());
-        }
-        let mut lines =
-            file.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-        let line = lines.next().unwrap_or_default();
-        if lines.next().is_some() {
-            return Err("it has more than one line: leave only ssh-rsa AAAA... comment".into());
-        }
+    pub fn from_openssh(file: &[u8], fewest_bits: usize) -> Result<Self, KeyFault> {
+        let line = file.trim_ascii();
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        match words.next().unwrap_or_default() {
-            b"ssh-rsa" => {}
-            kind if is_openssh_kind(kind) => {
-                let kind = kind[..kind.len().min(64)].escape_ascii();
-                return Err(format!("it is an {kind} key: make an RSA key (ssh-keygen -t rsa -b 2048)"));
-            }
-            other => {
-                return Err(format!(
-                    "it begins with {}, not with ssh-rsa: copy the line of the .pub file",
-                    quote(other)
-                ));
-            }
+        if words.next() != Some(b"ssh-rsa") || line.contains(&b'\n') {
+            return Err(KeyFault::Form);
         }
-        let damaged = "its base64 is cut or damaged: copy the line again, whole";
-        let blob = BASE64_STANDARD.decode(words.next().unwrap_or_default()).map_err(|_| damaged)?;
-        let (n, e) = ssh_rsa(&blob).ok_or(damaged)?;
+        let blob = BASE64_STANDARD.decode(words.next().unwrap_or_default()).map_err(|_| KeyFault::Form)?;
+        let (n, e) = ssh_rsa(&blob).ok_or(KeyFault::Form)?;
         Self::new(n, e, fewest_bits)
     }
 
@@ -152,27 +128,14 @@ impl PublicKey {
     pub fn bits(&self) -> usize {
         self.bits
     }
-
-    /// The fingerprint that `ssh-keygen -lf` prints for the same key: `SHA256:` and the base64 of
-    /// the hash of its OpenSSH form.
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        let PublicKeyComponents { n, e } = &self.components;
-        let mut blob = Vec::new();
-        let encoded = "ssh-rsa"
-            .encode(&mut blob)
-            .and_then(|()| Mpint::from_positive_bytes(e).encode(&mut blob))
-            .and_then(|()| Mpint::from_positive_bytes(n).encode(&mut blob));
-        debug_assert_eq!(encoded, Ok(()), "a Vec takes any number of bytes");
-        format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(digest::digest(&digest::SHA256, &blob)))
-    }
 }
 
-/// The HMAC key of a secret file: its bytes without one final newline (LF or CRLF), as they stand.
-pub fn secret(file: &[u8], fewest_bytes: usize) -> Result<hmac::Key, String> {
+/// The HMAC key of a secret file: its bytes without one final newline, as they stand; or how many
+/// they are, too few.
+pub fn secret(file: &[u8], fewest_bytes: usize) -> Result<hmac::Key, usize> {
     let secret = without_newline(file);
     if secret.len() < fewest_bytes {
-        return Err(format!("it has {} bytes, fewer than {fewest_bytes}", secret.len()));
+        return Err(secret.len());
     }
     Ok(hmac::Key::new(hmac::HMAC_SHA256, secret))
 }
@@ -186,37 +149,10 @@ pub fn without_newline(text: &[u8]) -> &[u8] {
 /// Modulus and exponent, big-endian.
 type Numbers = (Vec<u8>, Vec<u8>);
 
-/// Why a file is not PEM, without a word of the file: what is in it is not fit for a terminal.
-fn why_not_pem(error: &PemError) -> String {
-    match error {
-        PemError::MismatchedTags(..) => "its BEGIN and END lines differ".into(),
-        PemError::InvalidHeader(_) => "there is an empty line in it".into(),
-        error => error.to_string(),
-    }
-}
-
-/// `SubjectPublicKeyInfo` (RFC 5280 section 4.1) of an RSA key. An error: a key of another kind.
-fn subject_public_key_info(der: &[u8]) -> Result<Option<Numbers>, String> {
-    let parts = || {
-        let mut info = only_element(SEQUENCE, der)?;
-        let mut algorithm = element(SEQUENCE, &mut info)?;
-        let oid = element(OBJECT_IDENTIFIER, &mut algorithm)?;
-        let key = only_element(BIT_STRING, info)?.strip_prefix(&[0])?; // no unused bits
-        Some((oid, algorithm, key))
-    };
-    match parts() {
-        Some((RSA_ENCRYPTION, NULL, key)) => Ok(rsa_public_key(key)),
-        Some((oid, _, _)) if oid != RSA_ENCRYPTION => {
-            let kind = OTHER_KEYS
-                .iter()
-                .find(|(other, _)| oid == *other)
-                .map_or("another kind of", |(_, kind)| kind);
-            Err(format!(
-                "it is {kind} key, not RSA (rsaEncryption): make an RSA key (openssl genrsa -out my.pem 2048)"
-            ))
-        }
-        _ => Ok(None),
-    }
+/// `SubjectPublicKeyInfo` (RFC 5280 section 4.1) with the algorithm `rsaEncryption`.
+fn subject_public_key_info(der: &[u8]) -> Option<Numbers> {
+    let bit_string = only_element(SEQUENCE, der)?.strip_prefix(RSA_ENCRYPTION)?;
+    rsa_public_key(only_element(BIT_STRING, bit_string)?.strip_prefix(&[0])?) // no unused bits
 }
 
 /// `RSAPublicKey` (RFC 8017 appendix A.1.1).
@@ -236,32 +172,29 @@ fn ssh_rsa(mut blob: &[u8]) -> Option<Numbers> {
     is_whole.then_some((n.as_positive_bytes()?.into(), e.as_positive_bytes()?.into()))
 }
 
-pub(crate) const INTEGER: u8 = 0x02;
+const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
-const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
-const NULL: &[u8] = &[0x05, 0x00];
-
-const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
-const OTHER_KEYS: [(&[u8], &str); 5] = [
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10], "an RSASSA-PSS"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], "an elliptic-curve"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 1], "a DSA"),
-    (&[0x2b, 0x65, 0x70], "an Ed25519"),
-    (&[0x2b, 0x65, 0x6e], "an X25519"),
-];
+const RSA_ENCRYPTION: &[u8] =
+    &[SEQUENCE, 13, OBJECT_IDENTIFIER, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0];
 
 /// Takes the next DER element (X.690 section 8.1) off `der`: its content, if its tag is `tag`.
-fn element<'a>(tag: u8, der: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, rest) = match **der {
-        [first, length @ (..=0x7f), ref rest @ ..] if first == tag => (usize::from(length), rest),
-        [first, 0x81, length @ (0x80..), ref rest @ ..] if first == tag => (usize::from(length), rest),
-        [first, 0x82, high @ (1..), low, ref rest @ ..] if first == tag => {
-            (usize::from(high) * 256 + usize::from(low), rest)
-        }
-        _ => return None,
+pub(crate) fn element<'a>(tag: u8, der: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let rest = der.strip_prefix(&[tag])?;
+    let (&first, rest) = rest.split_first()?;
+    // A length is one byte, or 0x80 and the number of bytes that follow: as few as will do.
+    let (length, rest) = match first {
+        0x81 => (usize::from(*rest.first()?), rest.get(1..)?),
+        0x82 => (usize::from(*rest.first()?) * 256 + usize::from(*rest.get(1)?), rest.get(2..)?),
+        _ => (usize::from(first), rest),
     };
-    let (content, rest) = rest.split_at_checked(length)?;
+    let is_shortest = match first {
+        0x81 => length > 0x7f,
+        0x82 => length > 0xff,
+        _ => first < 0x80,
+    };
+    let (content, rest) = rest.split_at_checked(length).filter(|_| is_shortest)?;
     *der = rest;
     Some(content)
 }
@@ -286,11 +219,22 @@ fn without_leading_zeros(mut number: Vec<u8>) -> Vec<u8> {
     number
 }
 
+/// Whether a private key is in a file, perhaps beside the public one. Whatever became of the dashes, or
+/// of one end of the line.
+#[must_use]
+pub fn has_private_key(file: &[u8]) -> bool {
+    let has = |marker| count(file, marker) > 0;
+    let is_border = |line: &[u8]| {
+        count(line, b"PRIVATE KEY") > 0 && (count(line, b"BEGIN ") > 0 || count(line, b"END ") > 0)
+    };
+    has(b"PRIVATE KEY-----")
+        || file.split(|&byte| byte == b'\n').any(is_border)
+        || has(b"PuTTY-User-Key-File-")
+        || has(b"privateExponent:")
+        || has(b"\"kty\"") && has(b"\"d\"")
+}
+
 /// How often some bytes stand in others.
 pub(crate) fn count(text: &[u8], wanted: &[u8]) -> usize {
     text.windows(wanted.len()).filter(|window| *window == wanted).count()
-}
-
-fn is_openssh_kind(word: &[u8]) -> bool {
-    [&b"ssh-"[..], b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-"].iter().any(|prefix| word.starts_with(prefix))
 }

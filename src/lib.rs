@@ -1,76 +1,68 @@
 //! A server for a networking class: signed tokens over UDP, and an acknowledgment that is a promise.
 //!
-//! Each group of students sends one datagram for each of its members: a JWT, signed with the
-//! group's RSA key. The server takes the members in order and answers with a JWT of its own that
-//! says which number comes next. What it can't accept it leaves unanswered. This page is the table
-//! of contents: read the modules in the order of a datagram's way, in one sitting.
+//! Each group of students sends one datagram for each of its members: a JWT, signed with the group's
+//! RSA key. The server takes the members in order and answers with a JWT of its own that says which
+//! number comes next. What it can't accept it leaves unanswered. This page is the way into the book:
+//! first one token, then the whole server on one page, then the chapters.
 //!
-//! # The way of a datagram
+//! # One token
+//!
+//! ```text
+//! eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJncm91cCI6IkhFQVJUQkVBVCIsInNlcV9udW1iZXIiOjEsInNlcV9
+//! tYXgiOjEsIm1hdHJpY3VsYSI6MjAyNDAwMDF9.jYabv9I9XuukLPGIGuUxEfNpgaqjg3Jtm_nFw6Agiw1i5Uw1w-Sapm
+//! 73XjryoPxdpW87O-YwpJAjuj-8GpN7Xt8EIv-v4bTBi1ykV9rg6zXMo8D30Ki6dRGvsmufJnsyPQaiT6Pk6qWH1QSGWY
+//! ...                              (472 characters in all, in one line)
+//!
+//! part       in base64url                  is
+//! header     eyJhbGciOiJSUzI1NiIs...       {"alg":"RS256","typ":"JWT"}
+//! payload    eyJncm91cCI6IkhFQVJU...       {"group":"HEARTBEAT","seq_number":1,"seq_max":1,"matricula":20240001}
+//! signature  jYabv9I9XuukLPGIGuUx...       256 bytes: 8d 86 9b bf d2 3d 5e eb ...
+//!
+//! signed     eyJhbGciOiJSUzI1NiIs...9.eyJncm91cCI6IkhFQVJU...F9    these 129 characters
+//! ```
+//!
+//! # The page
+//!
+//! The whole protocol, as a program that serves a class (`cargo run --example page -- 127.0.0.1:5555`
+//! in its directory):
+//!
+#![doc = concat!("```no_run\n", include_str!("page.rs"), "```")]
+//!
+//! What it leaves out, each the opening of a chapter: what an unsigned claim could do to a change of the
+//! code ([`jws`]); `exp`, `nbf`, `aud`, `crit`, the `matricula` and an even `otp_number` ([`claims`]);
+//! the reason why nothing came back ([`refusal`]); a state machine that can be tested ([`fsm`]); the
+//! record, without which a restart loses everyone ([`received`]); a class in another directory than this,
+//! another table, datagrams cut by the buffer, a crowd ([`server`], [`groups`]); keys of other lengths
+//! and kinds of file, and what is wrong with one ([`keys`], [`start`]).
+//!
+//! # The book
 //!
 //! ```text
 //!  datagram                                                                  reply
 //!     |                                                                        ^
 //!     v                        the loop: server                                |
-//!  [jws]      [claims]    [keys]       [jws]     [claims]   [fsm]   [received] [claims]  [jws]
-//!  parse  ->  group   ->  the key  ->  verify -> request -> next -> append  -> reply  -> sign
-//!             a mere      of that      proof     what it    which   on the     what it   with the
-//!             claim       group        of it     says       number  disk       says      secret
+//!  [jws]      [jws]       [keys]       [jws]     [claims]   [fsm]   [received] [claims]  [jws]
+//!  parse  ->  claimed ->  the key  ->  verify -> Request -> next -> record  -> reply  -> sign
+//!             group       of that      proof     what it    which   on the     what it   with the
+//!             a mere      group        of it     says       number  disk       says      secret
+//!             claim
 //! ```
 //!
 //! Each step is a call that [`server`] makes, and no step calls another. The first that fails ends
-//! the way with a [`Refusal`](refusal::Refusal), and the network hears nothing.
+//! the way with a [`Refusal`](refusal::Refusal), and the network hears nothing. Read the chapters in
+//! this order, in one sitting:
 //!
-//! 1. [`jws`]: a compact JWS is taken apart. *What exactly is signed? Why base64url? Why does the
-//!    server fix the algorithm, and not the token?*
-//! 2. [`claims`]: the payload's JSON becomes a request, once the signature has verified. *What may be
-//!    read before that, and for what?*
-//! 3. [`keys`]: modulus and exponent out of PEM and OpenSSH files. *What is an RSA public key?*
-//! 4. [`fsm`]: the state machine, to be compared with its diagram line by line. *What does a replayed
-//!    datagram do?*
-//! 5. [`received`]: the record. *Why does it come before the acknowledgment?*
-//! 6. [`server`]: all of it in order, and the loop. *What is lost when a datagram is? What do datagrams
-//!    that wait together share?*
+//! 1. [`jws`]: a token is taken apart, verified, signed. *What exactly is signed? Why is `alg` not its choice?*
+//! 2. [`claims`]: what a verified message says, and what a reply does. *What may be read before that?*
+//! 3. [`fsm`]: the state machine. *What do a repeat and a replayed 0 do?*
+//! 4. [`received`]: the record. *Why does it come before the acknowledgment?*
+//! 5. [`server`]: all of it in order, and the loop. *What can hold it up? What do datagrams share?*
+//! 6. [`start`] and [`keys`]: a socket, a class, a record. *What is in an RSA key, and why 65,537?*
 //!
-//! [`protocol`] is the contract that the server and every client keep; the modules name its sections.
 //! Beside the way: [`refusal`], every reason for silence; [`groups`], who may speak; [`time`], how a
-//! log writes it.
-//!
-//! # The state machine
-//!
-//! ```text
-//!        1/2        2/3        3/0
-//!    0 -------> 1 -------> 2 -------> 3        seq_number/next_number, with 3 members
-//! ```
-//!
-//! Each of 1, 2, 3 repeats onto itself with the same answer, and 0/1 leads from any state to 0: a
-//! whole message arrives at least once, and being told twice does no harm.
-//!
-//! # A datagram, step by step
-//!
-//! [`server::read`] is the whole way up to the state machine as one function of bytes. It needs no
-//! socket and no disk, so a rule can be tried, tested and measured by itself:
-//!
-//! ```
-//! use std::time::Duration;
-//! use udpsocket_jwt_server::groups::Table;
-//! use udpsocket_jwt_server::server::{Class, Seen, read};
-//! # use ring::hmac;
-//! # let secret = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
-//!
-//! let table = Table::compiled_in();
-//! let class = Class { keys: vec![None; table.len()], table, secret };
-//!
-//! let datagram = b"eyJhbGciOiJSUzI1NiJ9.eyJncm91cCI6IkphdmFsaSJ9.c2lnbmF0dXJl\n"; // {"group":"Javali"}
-//! let mut seen = Seen::default();
-//! let refusal = read(&class, datagram, Duration::ZERO, &mut seen).unwrap_err();
-//! assert_eq!(refusal.reason.name(), "no_key");
-//! assert_eq!(class.table[seen.group.unwrap()].name, "JAVALI", "claimed, and not yet verified");
-//! ```
-//!
-//! # The tools
-//!
-//! [`tools`] is the rest: the command line, the report, `check`, the examiner. The book does not need
-//! them; they look on through [`server::Lab`].
+//! log writes it. [`protocol`] is the contract that the server and every client keep; the chapters name
+//! its sections. [`tools`] is the rest: every sentence that a person reads, the command line, the report,
+//! `check`, the examiner. The book does not need them; they look on through [`server::Lab`].
 
 #![forbid(unsafe_code)]
 
@@ -85,5 +77,6 @@ pub mod protocol {}
 pub mod received;
 pub mod refusal;
 pub mod server;
+pub mod start;
 pub mod time;
 pub mod tools;

@@ -1,18 +1,30 @@
 //! `received.jsonl`: what was acknowledged is on the disk first (section 5 of
 //! [the protocol](crate::protocol)).
 //!
-//! An acknowledgment is a promise: "you need not send this again". So the record of a message is
-//! written and synced *before* its reply is sent, and a crash between the two costs the client
-//! one retransmission, never the professor one student. The file is also the server's memory: a
-//! group's state is the sequence number of its last record.
+//! An acknowledgment is a promise: "you need not send this again". The page keeps it in memory,
+//!
+//! ```text,page
+//! states[group] = seq_number;
+//! ```
+//!
+//! and a restart breaks it, for every group at once. Here the record of a message is written and
+//! synced *before* its reply is sent. Should the power fail between write and sync, the record may be
+//! on the disk, whole, in part or not at all, and no client was told that it is; between sync and
+//! reply, it is there, and the client sends once more and is answered as a repeat. In no case is
+//! something lost that was acknowledged: a crash costs a client one retransmission, never the
+//! professor one student.
+//!
+//! The file is also the server's memory: a group's state is the `seq_number` of its last record, and a
+//! restart reads it back.
 //!
 //! ```
+//! use std::time::Duration;
 //! use udpsocket_jwt_server::claims::Request;
 //! use udpsocket_jwt_server::received::{Record, line};
 //!
 //! let request = Request { seq_number: 1, matricula: 20240001, seq_max: Some(3), exp: None };
-//! let time_and_peer = r#""time":"2023-11-14T22:13:20.000Z","peer":"192.0.2.7:50000""#;
-//! let line = line(time_and_peer, "JAVALI", &request, b"eyJ.eyJ.c2ln");
+//! let peer = "192.0.2.7:50000".parse().unwrap();
+//! let line = line(Duration::from_secs(1_700_000_000), peer, "JAVALI", &request, b"eyJ.eyJ.c2ln");
 //! assert_eq!(
 //!     String::from_utf8_lossy(&line),
 //!     "{\"time\":\"2023-11-14T22:13:20.000Z\",\"peer\":\"192.0.2.7:50000\",\"group\":\"JAVALI\",\
@@ -24,12 +36,12 @@
 
 use crate::claims::Request;
 use crate::groups::Table;
-use crate::refusal::quote;
-use crate::time::parse_rfc3339;
+use crate::time::{parse_rfc3339, rfc3339};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -43,7 +55,7 @@ const LONGEST_LINE: u64 = 8_192;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The `seq_number` of the group's last record: the state of its state machine.
-    pub state: u8,
+    pub state: u64,
     /// The `matricula` of the group's last record; none if there is no record.
     pub matricula: Option<u64>,
     /// Number of its records.
@@ -54,13 +66,13 @@ impl Progress {
     /// Whether a message says what the group's last record already says.
     #[must_use]
     pub fn knows(&self, request: &Request) -> bool {
-        u64::from(self.state) == request.seq_number && self.matricula == Some(request.matricula)
+        self.state == request.seq_number && self.matricula == Some(request.matricula)
     }
 
-    /// What the file says of the group after one more record.
-    #[must_use]
-    pub fn after(self, state: u8, matricula: u64) -> Self {
-        Self { state, matricula: Some(matricula), records: self.records.saturating_add(1) }
+    /// One more record of the group.
+    pub fn record(&mut self, seq_number: u64, matricula: u64) {
+        let records = self.records.saturating_add(1);
+        *self = Self { state: seq_number, matricula: Some(matricula), records };
     }
 }
 
@@ -96,14 +108,14 @@ impl Record {
     }
 }
 
-/// The line of a record, its LF included; `time_and_peer` are its first members. Nothing else in it
-/// needs JSON's escapes: the token is base64url, and the group is spelled as in the table.
+/// The line of a record, its LF included. No datagram can end it or begin another: the numbers are
+/// printed, the group is spelled as in the table, and a token that has verified is base64url and dots.
 #[must_use]
-pub fn line(time_and_peer: &str, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
+pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
     let Request { seq_number, matricula, seq_max, .. } = request;
-    let seq_max = seq_max.map_or("null".into(), |seq_max| seq_max.to_string());
+    let (time, seq_max) = (rfc3339(time), seq_max.map_or("null".into(), |seq_max| seq_max.to_string()));
     let before_the_token = format!(
-        "{{{time_and_peer},\"group\":\"{group}\",\"seq_number\":{seq_number},\
+        "{{\"time\":\"{time}\",\"peer\":\"{peer}\",\"group\":\"{group}\",\"seq_number\":{seq_number},\
          \"seq_max\":{seq_max},\"matricula\":{matricula},\"token\":\""
     );
     [before_the_token.as_bytes(), token, b"\"}\n"].concat()
@@ -133,44 +145,34 @@ impl Disk for File {
     }
 }
 
-/// A disk in memory, for examples and tests.
-impl Disk for Cursor<Vec<u8>> {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.get_mut().extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.get_mut().truncate(usize::try_from(length).unwrap_or(usize::MAX));
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The file, open for appending.
-#[derive(Debug)]
-pub struct Received<D> {
-    disk: D,
+pub struct Records {
+    disk: Box<dyn Disk>,
     /// How long the file is when every line of it is whole.
     length: u64,
     /// Whether there may be something after `length`.
     is_torn: bool,
     syncs: bool,
+    /// Lines that the next commit writes.
+    waiting: Vec<u8>,
 }
 
-impl<D: Disk> Received<D> {
-    /// Appends records, if there are any, and syncs them. After an error the file is as it was
-    /// before, or nothing is appended until it is.
-    pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+impl Records {
+    /// Takes a line that the next [`commit`](Self::commit) is to write.
+    pub fn add(&mut self, line: &[u8]) {
+        self.waiting.extend(line);
+    }
+
+    /// Writes and syncs the lines that wait, if there are any. After an error none of them is kept: the
+    /// file is as it was before, or nothing is written until it is.
+    pub fn commit(&mut self) -> io::Result<()> {
+        let lines = std::mem::take(&mut self.waiting);
         if lines.is_empty() {
             return Ok(());
         }
         self.mend()?;
         self.is_torn = true;
-        match self.disk.append(lines).and_then(|()| self.sync()) {
+        match self.disk.append(&lines).and_then(|()| self.sync()) {
             Ok(()) => {
                 self.is_torn = false;
                 self.length += lines.len() as u64;
@@ -199,97 +201,74 @@ impl<D: Disk> Received<D> {
 }
 
 /// What the start found in the file.
-#[derive(Debug)]
-pub struct Replayed<D> {
+pub struct Replayed {
     /// The file, ready for more.
-    pub received: Received<D>,
+    pub records: Records,
     /// What it says of each group of the table.
     pub progress: Vec<Progress>,
-    /// What the professor should know, a sentence each.
-    pub warnings: Vec<String>,
+    /// Bytes that were cut off after its last LF: a record that was never acknowledged.
+    pub cut: u64,
+    /// Groups that have records and are not in the table.
+    pub unknown: BTreeSet<String>,
+}
+
+/// Why the file can't be used.
+#[derive(Debug)]
+pub enum Fault {
+    /// It cannot be opened for writing.
+    Open(io::Error),
+    /// Another server is using it.
+    InUse,
+    /// It cannot be locked.
+    Lock(io::Error),
+    /// It cannot be read.
+    Read(io::Error),
+    /// The line of this number is not a whole record.
+    Line(u64, Vec<u8>),
+    /// It cannot be cut to its whole lines.
+    Cut(io::Error),
+    /// It or its directory cannot be synced.
+    Sync(io::Error),
 }
 
 /// Opens or creates the file, locks it, reads it back, and makes sure that all of it is on the
-/// disk: what a group's state is taken from must not vanish later. An error names the file.
-pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Replayed<File>, String> {
-    let failed = |what: &str, error: &dyn std::fmt::Display, mend: &str| {
-        format!("{}: {what}: {error}; {mend}", path.display())
-    };
+/// disk: what a group's state is taken from must not vanish later.
+pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Replayed, Fault> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     readable_by_owner_alone(&mut options);
-    let file = options.open(path).map_err(|error| {
-        let mend = match error.kind() {
-            ErrorKind::NotFound => "make the directory, or name another with --logs DIR",
-            ErrorKind::IsADirectory => "move it elsewhere",
-            ErrorKind::PermissionDenied => {
-                "it must belong to the user that runs the server, in a directory where that user may \
-                 write: see to that, or put the logs elsewhere with --logs DIR"
-            }
-            _ => "put the logs elsewhere with --logs DIR",
-        };
-        failed("cannot be opened for writing", &error, mend)
-    })?;
+    let file = options.open(path).map_err(Fault::Open)?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(format!(
-                "{}: another server is using it; stop that one, or give this one its own --logs DIR",
-                path.display()
-            ));
-        }
-        Err(TryLockError::Error(error)) => {
-            return Err(failed(
-                "cannot be locked",
-                &error,
-                "put the logs on a local file system with --logs DIR",
-            ));
-        }
+        Err(TryLockError::WouldBlock) => return Err(Fault::InUse),
+        Err(TryLockError::Error(error)) => return Err(Fault::Lock(error)),
     }
     let is_new = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
-    let replayed = replay(file, table, syncs).map_err(|error| format!("{}: {error}", path.display()))?;
+    let replayed = replay(Box::new(file), table, syncs)?;
     if is_new {
-        sync_directory(path).map_err(|error| {
-            failed("its directory cannot be synced", &error, "put the logs elsewhere with --logs DIR")
-        })?;
+        sync_directory(path).map_err(Fault::Sync)?;
     }
     Ok(replayed)
 }
 
 /// Reads the file from its beginning, cuts off whatever follows its last LF, and syncs it.
-pub fn replay<D: Disk>(mut disk: D, table: &Table, syncs: bool) -> Result<Replayed<D>, String> {
+pub fn replay(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Replayed, Fault> {
     let mut progress = vec![Progress::default(); table.len()];
     let mut unknown = BTreeSet::new();
-    let mut warnings = Vec::new();
-    let (length, rest) = whole_lines(&mut BufReader::with_capacity(1 << 16, &mut disk), |number, line| {
-        let record = Record::parse(line).ok_or_else(|| {
-            format!(
-                "line {number} is not a whole record ({}). It may be a student's, so it is not skipped: \
-                 look at it, mend it or move it to another file, and start again",
-                quote(line)
-            )
-        })?;
+    let (length, cut) = whole_lines(&mut BufReader::with_capacity(1 << 16, &mut disk), |number, line| {
+        let record = Record::parse(line).ok_or_else(|| Fault::Line(number, line.into()))?;
         match table.find(&record.group) {
-            Some(group) => progress[group] = progress[group].after(record.seq_number, record.matricula),
+            Some(group) => progress[group].record(record.seq_number.into(), record.matricula),
             None => _ = unknown.insert(record.group),
         }
         Ok(())
     })?;
-    if rest > 0 {
-        warnings.push(format!(
-            "{rest} bytes after its last whole line are cut off: a record that was never acknowledged"
-        ));
-        disk.cut(length)
-            .map_err(|error| format!("cannot be cut to its whole lines: {error}; mend the disk"))?;
+    if cut > 0 {
+        disk.cut(length).map_err(Fault::Cut)?;
     }
-    disk.sync().map_err(|error| {
-        format!("cannot be synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR")
-    })?;
-    warnings.extend(unknown.iter().map(|group| {
-        let group = group.escape_default();
-        format!("has records of {group}, which is not in the table: passed over")
-    }));
-    Ok(Replayed { received: Received { disk, length, is_torn: false, syncs }, progress, warnings })
+    disk.sync().map_err(Fault::Sync)?;
+    let records = Records { disk, length, is_torn: false, syncs, waiting: Vec::new() };
+    Ok(Replayed { records, progress, cut, unknown })
 }
 
 /// Hands each whole line, without its LF, to `each`, with its number from 1. Returns the length of
@@ -297,17 +276,14 @@ pub fn replay<D: Disk>(mut disk: D, table: &Table, syncs: bool) -> Result<Replay
 /// than any record nothing is handed over.
 pub fn whole_lines(
     reader: &mut impl BufRead,
-    mut each: impl FnMut(u64, &[u8]) -> Result<(), String>,
-) -> Result<(u64, u64), String> {
+    mut each: impl FnMut(u64, &[u8]) -> Result<(), Fault>,
+) -> Result<(u64, u64), Fault> {
     let mut piece = Vec::new();
     let (mut length, mut rest, mut number) = (0, 0, 1);
     loop {
         piece.clear();
-        let read = reader
-            .by_ref()
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut piece)
-            .map_err(|error| format!("cannot be read: {error}; mend the disk"))? as u64;
+        let read =
+            reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut piece).map_err(Fault::Read)? as u64;
         rest += read;
         if read == 0 {
             return Ok((length, rest));

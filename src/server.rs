@@ -2,52 +2,51 @@
 //!
 //! Each step is a call made here, and no step calls another. [`read`] finds out what a datagram
 //! says; it needs no socket, no clock and no disk. [`Server::handle`] acts on it, in the order that
-//! makes an acknowledgment a promise: decide, record, only then move the state and reply.
-//! [`Server::run`] is the loop.
+//! makes an acknowledgment a promise: decide, record, only then reply. [`Server::run`] is the loop.
+//! The page has it in one line,
 //!
-//! A disk takes as long to sync one record as to sync ten. So the datagrams that came while it was
-//! busy are handled together: each is decided, what is new is recorded by one write and one sync,
-//! and then each is answered. Databases call that group commit.
+//! ```text,page
+//! if let Some(reply) = answer(&buffer[..length], &keys, &mut states, &secret) {
+//! ```
 //!
-//! A whole exchange without a socket: the README's worked example, on a disk in memory.
+//! with a buffer that cuts a longer datagram silently, where nobody learns what became of it; and once
+//! it writes to a disk, each datagram waits for the disk alone. On one that takes 5 ms, a client that
+//! sends 1,000 new messages a second would shut everyone else out. A disk takes as long to sync one
+//! record as to sync ten: so what came meanwhile is handled together, with one write and one sync.
+//! Databases call that group commit.
+//!
+//! A lost datagram, whether request or reply, loses nothing but time: the client hears nothing and
+//! sends the same bytes again, and the state machine answers a repeat like the first.
 //!
 //! ```
-//! use std::io::Cursor;
-//! use std::time::Duration;
-//! use udpsocket_jwt_server::claims::Otp;
-//! use udpsocket_jwt_server::groups::Table;
-//! use udpsocket_jwt_server::keys::{self, PublicKey};
-//! use udpsocket_jwt_server::received::{Replayed, replay};
+//! use std::{env, fs, time::Duration};
+//! use udpsocket_jwt_server::{claims::Otp, groups::Table, received, refusal::Refusal};
 //! use udpsocket_jwt_server::server::{Class, Event, Server};
-//! # let vectors = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/worked_example.json"));
-//! # let example: serde_json::Value = serde_json::from_str(vectors).unwrap();
-//! # let text = |name: &str| example[name].as_str().unwrap();
-//! # let (public_pem, secret, token) = (text("public_pem"), text("secret"), text("token"));
+//! # let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &[0; 32]);
 //!
-//! let table = Table::from_json(br#"{"HEARTBEAT": 1}"#).unwrap();
-//! let keys = vec![Some(PublicKey::from_pem(public_pem.as_bytes(), 2_048).unwrap())];
-//! let secret = keys::secret(secret.as_bytes(), 32).unwrap();
-//! let Replayed { received, progress, .. } = replay(Cursor::new(Vec::new()), &table, true).unwrap();
-//! let mut server =
-//!     Server { class: Class { table, keys, secret }, progress, received, explains: false, lab: () };
+//! let table = Table::compiled_in();
+//! let file = env::temp_dir().join(format!("received-{}.jsonl", std::process::id()));
+//! let received::Replayed { records, progress, .. } = received::open(&file, &table, true).unwrap();
+//! let class = Class { keys: vec![None; table.len()], table, secret };
+//! let mut server = Server { class, progress, records };
 //!
-//! let peer = "192.0.2.7:50000".parse().unwrap();
-//! let otp = Otp { number: 1_234, timestamp: 1_700_000_000 };
-//! let mut event = Event::new(Duration::from_secs(otp.timestamp), peer, token.as_bytes(), otp);
-//! let replies = server.handle(&mut [&mut event]);
-//! assert_eq!(replies, [Some(text("reply").to_string())]);
-//! assert_eq!(event.outcome, Ok(0), "everyone is in");
-//! assert_eq!(server.progress[0].state, 1);
+//! let datagram = b"eyJhbGciOiJSUzI1NiJ9.eyJncm91cCI6IkphdmFsaSJ9.c2lnbmF0dXJl\n"; // {"group":"Javali"}
+//! let (peer, otp) = ("192.0.2.7:50000".parse().unwrap(), Otp { number: 1_234, timestamp: 1_700_000_000 });
+//! let mut events = [Event::new(Duration::from_secs(1_700_000_000), peer, datagram, otp)];
+//! server.handle(&mut events);
+//! assert_eq!(events[0].outcome, Some(Err(Refusal::NoKey("JAVALI".into()))));
+//! # fs::remove_file(file).unwrap();
 //! ```
 
-use crate::claims::{self, Claims, Otp, Request};
-use crate::fsm::{self, Step};
+use crate::claims::{self, Otp, Request};
 use crate::groups::{Group, Table};
 use crate::keys::{PublicKey, without_newline};
-use crate::received::{self, Disk, MOST_RECORDS, Progress, Received};
-use crate::refusal::{Reason, Refusal, quote};
-use crate::{jws, time};
+use crate::received::{self, MOST_RECORDS, Progress, Records};
+use crate::refusal::{NotRecorded, Refusal};
+use crate::{fsm, jws, time};
 use ring::hmac;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -68,77 +67,6 @@ pub struct Class {
     pub secret: hmac::Key,
 }
 
-impl Class {
-    fn group(&self, name: &str) -> Result<usize, Refusal> {
-        self.table.find(name).ok_or_else(|| {
-            let name = quote(name.as_bytes());
-            Reason::UnknownGroup.because(format!("claim group is {name}, which is not in the server's table"))
-        })
-    }
-
-    fn key(&self, group: usize) -> Result<&PublicKey, Refusal> {
-        self.keys[group].as_ref().ok_or_else(|| {
-            let name = &self.table[group].name;
-            Reason::NoKey
-                .because(format!("the server has no usable public key of {name}: its start names the reason"))
-        })
-    }
-}
-
-/// What is known of a datagram, as far as the checks got. Only `group` may be set before the
-/// signature has verified, and then it is a mere claim.
-#[derive(Debug, Default)]
-pub struct Seen {
-    /// The group, by its place in the table.
-    pub group: Option<usize>,
-    /// The member's number.
-    pub seq_number: Option<u64>,
-    /// Which payload it is: see [`claims::id_request`].
-    pub id_request: Option<String>,
-}
-
-/// A request that has passed every check but the state machine's.
-#[derive(Debug)]
-pub struct Message<'a> {
-    /// The group whose key verified it, by its place in the table.
-    pub group: usize,
-    /// What it says.
-    pub request: Request,
-    /// The compact JWS: the signed evidence.
-    pub token: &'a [u8],
-}
-
-/// Finds out what a datagram says, by the checks in their order. `now` is the time since
-/// 1970-01-01 UTC. `seen` is left saying how far it got.
-pub fn read<'a>(
-    class: &Class,
-    datagram: &'a [u8],
-    now: Duration,
-    seen: &mut Seen,
-) -> Result<Message<'a>, Refusal> {
-    let text = text(datagram)?;
-    let token = jws::parse(text)?;
-    let claims = Claims::parse(token.payload())?;
-    let group = class.group(claims.group()?)?;
-    seen.group = Some(group);
-    let key = class.key(group)?;
-    let verified = token.verify(key)?;
-    seen.id_request = Some(claims::id_request(token.payload()));
-    seen.seq_number = claims.seq_number(&verified).ok();
-    let request = claims.request(&verified, now)?;
-    Ok(Message { group, request, token: text })
-}
-
-/// The token in a datagram: one newline at its end is taken off, so that `echo` can send it.
-fn text(datagram: &[u8]) -> Result<&[u8], Refusal> {
-    if datagram.len() > MOST_BYTES {
-        let found = datagram.len();
-        return Err(Reason::TooLarge
-            .because(format!("the datagram has {found} bytes; at most {MOST_BYTES}: shorten the claims")));
-    }
-    Ok(without_newline(datagram))
-}
-
 /// A datagram, and what became of it.
 #[derive(Debug)]
 pub struct Event {
@@ -146,29 +74,58 @@ pub struct Event {
     pub time: Duration,
     /// Who sent it, and where the reply goes.
     pub sender: SocketAddr,
-    /// The same for people: `::ffff:1.2.3.4` is 1.2.3.4.
-    pub peer: SocketAddr,
-    /// The JSON members with which its lines of `received.jsonl` and `requests.jsonl` begin.
-    pub time_and_peer: String,
     /// The datagram as received.
     pub datagram: Vec<u8>,
-    /// What is known of it.
-    pub seen: Seen,
-    /// The `next_number` that it was answered with, or why it was not.
-    pub outcome: Result<u8, Refusal>,
-    /// What made its reply different.
+    /// What makes its reply different.
     pub otp: Otp,
+    /// The group, by its place in the table: until the signature has verified, a mere claim.
+    pub group: Option<usize>,
+    /// Which payload it is ([`claims::id_request`]), once the signature has verified.
+    pub id_request: Option<String>,
+    /// The member's number, once the signature has verified.
+    pub seq_number: Option<u64>,
+    /// The `next_number` that it is answered with, or why it is not; none: nothing yet.
+    pub outcome: Option<Result<u64, Refusal>>,
+    /// What is sent back.
+    pub reply: Option<String>,
 }
 
 impl Event {
-    /// A datagram that nothing has become of yet: lost, and nobody has said how.
+    /// A datagram that nothing has become of yet.
     #[must_use]
     pub fn new(time: Duration, sender: SocketAddr, datagram: &[u8], otp: Otp) -> Self {
-        let peer = SocketAddr::new(sender.ip().to_canonical(), sender.port());
-        let outcome = Err(Reason::LostOnPurpose.because(""));
-        let time_and_peer = format!(r#""time":"{}","peer":"{peer}""#, time::rfc3339(time));
-        let (datagram, seen) = (datagram.into(), Seen::default());
-        Self { time, sender, peer, time_and_peer, datagram, seen, outcome, otp }
+        let (group, id_request, seq_number) = (None, None, None);
+        let datagram = datagram.into();
+        Self { time, sender, datagram, otp, group, id_request, seq_number, outcome: None, reply: None }
+    }
+
+    /// Who sent it, for people: `::ffff:1.2.3.4` is 1.2.3.4.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        SocketAddr::new(self.sender.ip().to_canonical(), self.sender.port())
+    }
+}
+
+/// Finds out what a datagram says, by the checks in their order: its group, by the place in the table,
+/// and its request. The event is left saying how far that got.
+pub fn read(class: &Class, event: &mut Event) -> Result<(usize, Request), Refusal> {
+    let token = jws::parse(token(&event.datagram)?)?;
+    let name = token.claimed_group()?;
+    let group = class.table.find(name).ok_or_else(|| Refusal::UnknownGroup(Some(name.into())))?;
+    event.group = Some(group);
+    let key = class.keys[group].as_ref().ok_or_else(|| Refusal::NoKey(class.table[group].name.clone()))?;
+    let verified = token.verify(key)?;
+    event.id_request = Some(claims::id_request(verified.payload()));
+    event.seq_number = verified.claims().get("seq_number").and_then(Value::as_u64);
+    Ok((group, Request::of(&verified, event.time)?))
+}
+
+/// The token in a datagram: one newline at its end is taken off, so that `echo` can send it. Of 5,000
+/// bytes nothing is looked at.
+fn token(datagram: &[u8]) -> Result<&[u8], Refusal> {
+    match datagram.len() {
+        ..=MOST_BYTES => Ok(without_newline(datagram)),
+        bytes => Err(Refusal::TooLarge(bytes)),
     }
 }
 
@@ -179,49 +136,41 @@ pub trait Lab {
     fn most_together(&self) -> usize {
         MOST_TOGETHER
     }
-    /// Whether this request gets lost before it is handled. The lab makes its outcome say how.
-    fn loses(&mut self, _: &Class, _: &mut Event) -> bool {
-        false
-    }
-    /// What reaches the network in place of this reply, if anything. If it is not the reply, the
-    /// lab makes the event's outcome say so.
-    fn carries(&mut self, _: &Class, _: &mut Event, reply: String) -> Option<String> {
-        Some(reply)
-    }
-    /// Told what became of the datagrams that were handled together.
+    /// A datagram arrives. Given an outcome here, it is not handled.
+    fn arrives(&mut self, _: &Class, _: &mut Event) {}
+    /// Its reply leaves: the lab may put another in its place, or none, and makes the outcome say so.
+    fn leaves(&mut self, _: &Class, _: &mut Event) {}
+    /// What became of the datagrams that were handled together.
     fn saw(&mut self, _: &Class, _: &[Event]) {}
-    /// Told of an error of the socket that concerns no datagram.
+    /// An error of the socket that concerns no datagram.
     fn saw_error(&mut self, _: &io::Error) {}
 }
 
 impl Lab for () {}
 
-/// The server: the class, what it has recorded, and the lab around it.
-#[derive(Debug)]
-pub struct Server<D, L> {
+/// The server: the class, and what is recorded of it.
+pub struct Server {
     /// Groups, keys and secret.
     pub class: Class,
-    /// The state of each group, in the table's order.
+    /// What is recorded of each group, in the table's order.
     pub progress: Vec<Progress>,
     /// Where messages are recorded.
-    pub received: Received<D>,
-    /// Whether a signed request that is refused gets a signed explanation.
-    pub explains: bool,
-    /// The tools' seam.
-    pub lab: L,
+    pub records: Records,
 }
 
-impl<D: Disk, L: Lab> Server<D, L> {
-    /// Serves until the socket fails for good.
-    pub fn run(&mut self, socket: &UdpSocket) -> io::Error {
+impl Server {
+    /// Serves until the socket fails for good. What can hold the loop up: receiving, while nothing is
+    /// to be done; the write and the sync of a batch; the log's write; and sending, where the system
+    /// has no room for another reply. No client can, and no terminal that nobody reads.
+    pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn Lab) -> io::Error {
         let mut buffer = vec![0; 1 << 16]; // holds any datagram
         let mut failures = 0;
         loop {
-            match self.serve(socket, &mut buffer) {
+            match self.serve(socket, &mut buffer, lab) {
                 Ok(()) => failures = 0,
                 // A client that has left can make the next call fail; a broken socket fails each.
                 Err(error) => {
-                    self.lab.saw_error(&error);
+                    lab.saw_error(&error);
                     failures += 1;
                     if failures == 100 {
                         return error;
@@ -232,128 +181,104 @@ impl<D: Disk, L: Lab> Server<D, L> {
     }
 
     /// Waits for a datagram, handles it and what waits behind it, and sends the replies.
-    pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
-        let mut events = self.receive(socket, buffer)?;
-        // The lab is told of every event in the end; those that it loses are not handled.
-        let mut arrived: Vec<&mut Event> = events.iter_mut().collect();
-        arrived.retain_mut(|event| !self.lab.loses(&self.class, event));
-        let replies = self.handle(&mut arrived);
-        for (event, reply) in arrived.into_iter().zip(replies) {
-            let carried = reply.and_then(|reply| self.lab.carries(&self.class, event, reply));
-            let Some(reply) = carried else { continue };
-            if let Err(error) = socket.send_to(reply.as_bytes(), event.sender)
-                && event.outcome.is_ok()
+    pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<()> {
+        let mut events = receive(socket, buffer, lab)?;
+        for event in &mut events {
+            lab.arrives(&self.class, event);
+        }
+        self.handle(&mut events);
+        for event in &mut events {
+            lab.leaves(&self.class, event);
+            if let Some(reply) = &event.reply
+                && let Err(error) = socket.send_to(reply.as_bytes(), event.sender)
+                && matches!(event.outcome, Some(Ok(_)))
             {
-                let detail = format!("the system refused to send the reply: {error}");
-                event.outcome = Err(Reason::NotSent.because(detail));
+                event.outcome = Some(Err(Refusal::NotSent(error.to_string())));
             }
         }
-        self.lab.saw(&self.class, &events);
+        lab.saw(&self.class, &events);
         Ok(())
     }
 
-    /// Waits for a datagram, and takes what waits behind it.
-    fn receive(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Vec<Event>> {
-        let most = self.lab.most_together();
-        let mut events = Vec::with_capacity(most);
-        events.push(receive_one(socket, buffer)?);
-        if socket.set_nonblocking(true).is_ok() {
-            while events.len() < most {
-                match receive_one(socket, buffer) {
-                    Ok(event) => events.push(event),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break, // nothing waits
-                    Err(error) => {
-                        self.lab.saw_error(&error);
-                        break;
-                    }
-                }
+    /// Decides what each datagram means, records what is new with one write and one sync, and makes
+    /// the replies. Where the disk takes nothing (it is full, say), every state is put back as it was,
+    /// and a group that had something new in the batch is not answered: what was decided of it is not
+    /// true. The other groups are, as far as they say nothing new. Later messages try the disk anew.
+    pub fn handle(&mut self, events: &mut [Event]) {
+        let mut before = BTreeMap::new(); // the progress of each group that has a new line
+        for event in events.iter_mut().filter(|event| event.outcome.is_none()) {
+            event.outcome = Some(self.decide(event, &mut before));
+        }
+        if let Err(error) = self.records.commit() {
+            let is_undone = |event: &Event| {
+                event.group.is_some_and(|group| before.contains_key(&group))
+                    && matches!(event.outcome, Some(Ok(_) | Err(Refusal::OutOfOrder(..))))
+            };
+            for event in events.iter_mut().filter(|event| is_undone(event)) {
+                let error = NotRecorded::Disk(error.to_string());
+                event.outcome = Some(Err(Refusal::NotRecorded(error)));
             }
-            _ = socket.set_nonblocking(false); // if it can't be, the next call fails and says so
+            for (group, progress) in before {
+                self.progress[group] = progress;
+            }
         }
-        Ok(events)
+        for event in events {
+            event.reply = self.reply(event);
+        }
     }
 
-    /// Decides what the events' datagrams mean and acts on it. Each event is left saying what became
-    /// of it; their replies, where there is one, are returned.
-    pub fn handle(&mut self, events: &mut [&mut Event]) -> Vec<Option<String>> {
-        let (mut progress, mut lines) = (self.progress.clone(), Vec::new());
-        for event in events.iter_mut() {
-            event.outcome = self.decide(event, &mut progress, &mut lines);
-        }
-        match self.received.append(&lines) {
-            Ok(()) => self.progress = progress,
-            Err(error) => events.iter_mut().for_each(|event| self.decide_without_disk(event, &error)),
-        }
-        events.iter().map(|event| self.reply(event)).collect()
-    }
-
-    /// The `next_number` that a datagram is to be answered with. What it says that is new is added to
-    /// `lines`, and `progress` moves as if those were on the disk already.
-    fn decide(
-        &self,
-        event: &mut Event,
-        progress: &mut [Progress],
-        lines: &mut Vec<u8>,
-    ) -> Result<u8, Refusal> {
-        let Message { group, request, token } =
-            read(&self.class, &event.datagram, event.time, &mut event.seen)?;
+    /// The `next_number` that a datagram is answered with. What it says that is new waits for the
+    /// commit, and its group's progress moves as if that were done already.
+    fn decide(&mut self, event: &mut Event, before: &mut BTreeMap<usize, Progress>) -> Result<u64, Refusal> {
+        let (group, request) = read(&self.class, event)?;
         let Group { name, members, .. } = &self.class.table[group];
-        let before = progress[group];
-        let Step { state, next_number } = fsm::next(*members, before.state, request.seq_number)
-            .ok_or_else(|| out_of_order(*members, before.state, request.seq_number))?;
-        if !before.knows(&request) {
-            if before.records >= MOST_RECORDS {
-                return Err(Reason::NotRecorded.because(format!(
-                    "{name} has {MOST_RECORDS} records, the most that are kept: \
-                     stop the server, set received.jsonl aside, and start again"
-                )));
+        let progress = self.progress[group];
+        let next_number = fsm::next((*members).into(), progress.state, request.seq_number)
+            .ok_or(Refusal::OutOfOrder(*members, progress.state, request.seq_number))?;
+        if !progress.knows(&request) {
+            if progress.records >= MOST_RECORDS {
+                return Err(Refusal::NotRecorded(NotRecorded::TooMany(name.clone())));
             }
-            lines.extend(received::line(&event.time_and_peer, name, &request, token));
-            progress[group] = before.after(state, request.matricula);
+            let token = token(&event.datagram)?;
+            self.records.add(&received::line(event.time, event.peer(), name, &request, token));
+            before.entry(group).or_insert(progress);
+            self.progress[group].record(request.seq_number, request.matricula);
         }
         Ok(next_number)
     }
 
-    /// Decides once more, from the states as they are since the disk took nothing: what says nothing
-    /// new is answered all the same.
-    fn decide_without_disk(&self, event: &mut Event, error: &io::Error) {
-        let mut lines = Vec::new();
-        event.outcome = self.decide(event, &mut self.progress.clone(), &mut lines);
-        if !lines.is_empty() {
-            let detail = format!("received.jsonl can't be written: {error}; make room or mend the disk");
-            event.outcome = Err(Reason::NotRecorded.because(detail));
-        }
-    }
-
-    /// The reply to an event, if there is one.
+    /// The acknowledgment of a datagram that is answered.
     fn reply(&self, event: &Event) -> Option<String> {
-        let id_request = event.seen.id_request.as_ref()?;
-        let payload = match &event.outcome {
-            Ok(next_number) => claims::reply(id_request, *next_number, event.otp),
-            Err(refusal) if self.explains => {
-                claims::explanation(id_request, refusal, event.otp, event.datagram.len())
-            }
-            Err(_) => return None,
-        };
+        let Some(Ok(next_number)) = event.outcome else { return None };
+        let payload = claims::reply(event.id_request.as_ref()?, next_number, event.otp);
         Some(jws::sign(claims::REPLY_HEADER, &payload, &self.class.secret))
     }
+}
+
+/// Waits for a datagram, and takes what waits behind it.
+fn receive(socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<Vec<Event>> {
+    let most = lab.most_together();
+    let mut events = Vec::with_capacity(most);
+    events.push(receive_one(socket, buffer)?);
+    if socket.set_nonblocking(true).is_ok() {
+        while events.len() < most {
+            match receive_one(socket, buffer) {
+                Ok(event) => events.push(event),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break, // nothing waits
+                Err(error) => {
+                    lab.saw_error(&error);
+                    break;
+                }
+            }
+        }
+        _ = socket.set_nonblocking(false); // if it can't be, the next call fails and says so
+    }
+    Ok(events)
 }
 
 fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Event> {
     let (length, sender) = socket.recv_from(buffer)?;
     let now = time::now();
-    Ok(Event::new(now, sender, &buffer[..length], Otp::draw(now)?))
-}
-
-fn out_of_order(members: u8, state: u8, seq_number: u64) -> Refusal {
-    let way_out = if state > members {
-        format!("the table has only {members} members: start over with 0")
-    } else if state == members {
-        format!("everyone is in: send {state} again, or 0 to start over")
-    } else if state == 0 {
-        "next_number would have been 1: send that".into()
-    } else {
-        format!("next_number would have been {}: send that, {state} again, or 0 to start over", state + 1)
-    };
-    Reason::OutOfOrder.because(format!("seq_number is {seq_number} in state {state}; {way_out}"))
+    let otp = Otp { number: claims::random_number()?, timestamp: now.as_secs() };
+    Ok(Event::new(now, sender, &buffer[..length], otp))
 }

@@ -16,8 +16,35 @@ use std::sync::LazyLock;
 use udpsocket_jwt_server::groups::{GROUPS, Table};
 use udpsocket_jwt_server::jws::{self, to_base64url};
 use udpsocket_jwt_server::keys::{self, FEWEST_BITS, FEWEST_BITS_WEAK, FEWEST_SECRET_BYTES, PublicKey};
-use udpsocket_jwt_server::tools::key_file;
-use udpsocket_jwt_server::tools::setup::{Setup, load};
+use udpsocket_jwt_server::server::Class;
+use udpsocket_jwt_server::start::{Settings, start};
+use udpsocket_jwt_server::tools::terminal::key_file::{self, fingerprint as fingerprint_of};
+use udpsocket_jwt_server::tools::terminal::refusals;
+use udpsocket_jwt_server::tools::terminal::startup::{failure, load_table, warnings};
+
+/// A class as the start reads it, and what it says.
+#[derive(Debug)]
+struct Setup {
+    class: Class,
+    key_files: Vec<Option<String>>,
+    warnings: Vec<String>,
+}
+
+/// Starts a server on a class, without more; what the start says if that fails.
+fn load(directory: &Path, allows_weak_keys: bool) -> Result<Setup, String> {
+    let logs = Scratch::new();
+    let (address, keys) = (([127, 0, 0, 1], 0).into(), directory.into());
+    let settings = Settings { address, keys, logs: logs.path().into(), allows_weak_keys, syncs: false };
+    let table = load_table(directory)?;
+    let started = start(&settings, table.clone()).map_err(|fault| failure(&fault, &settings, &table))?;
+    let warnings = warnings(&started, &settings);
+    let file = |group| {
+        let file = started.key_files.iter().find(|file| file.group == Some(group) && file.key.is_ok());
+        file.map(|file| file.name.clone())
+    };
+    let key_files = (0..table.len()).map(file).collect();
+    Ok(Setup { class: started.server.class, key_files, warnings })
+}
 
 /// A public key in the three forms that are accepted.
 struct Forms {
@@ -182,7 +209,7 @@ fn a_keys_fingerprint_is_the_one_of_its_openssh_line() {
         let hash = ring::digest::digest(&ring::digest::SHA256, &inner(&forms.ssh));
         let fingerprint = format!("SHA256:{}", BASE64_STANDARD.encode(hash).trim_end_matches('='));
         for (extension, file) in forms.all() {
-            assert_eq!(accepted(&format!("JAVALI.{extension}"), file).fingerprint(), fingerprint);
+            assert_eq!(fingerprint_of(&accepted(&format!("JAVALI.{extension}"), file)), fingerprint);
         }
         if is_asked {
             let scratch = Scratch::new();
@@ -197,7 +224,7 @@ fn a_keys_fingerprint_is_the_one_of_its_openssh_line() {
 
 #[test]
 fn line_endings_white_space_and_text_around_change_nothing() {
-    let fingerprint = accepted("JAVALI.pem", &KEY.spki).fingerprint();
+    let fingerprint = fingerprint_of(&accepted("JAVALI.pem", &KEY.spki));
     let changes: [Wrap; 5] = [
         <[u8]>::to_vec,
         |file| String::from_utf8_lossy(file).replace('\n', "\r\n").into_bytes(),
@@ -208,23 +235,23 @@ fn line_endings_white_space_and_text_around_change_nothing() {
     for (extension, file) in KEY.all() {
         for (number, change) in changes.iter().enumerate() {
             let key = accepted(&format!("JAVALI.{extension}"), &change(file));
-            assert_eq!(key.fingerprint(), fingerprint, "change {number} of {extension}");
+            assert_eq!(fingerprint_of(&key), fingerprint, "change {number} of {extension}");
         }
     }
     // As `openssl pkey -text` and mail programs put text around; some of it in no particular encoding.
     let around =
         |file: &[u8]| [b"\xef\xbb\xbfChave p\xfablica: 2048\n---\n", file, b"-- \nAna --- \xe7\n"].concat();
     for file in [&KEY.spki, &KEY.pkcs1] {
-        assert_eq!(accepted("JAVALI.pem", &around(file)).fingerprint(), fingerprint);
+        assert_eq!(fingerprint_of(&accepted("JAVALI.pem", &around(file))), fingerprint);
     }
     let longest = [&KEY.spki[..], &vec![b'#'; (1 << 16) - KEY.spki.len()]].concat();
-    assert_eq!(accepted("JAVALI.pem", &longest).fingerprint(), fingerprint);
+    assert_eq!(fingerprint_of(&accepted("JAVALI.pem", &longest)), fingerprint);
     let with_text = openssl(&["pkey", "-pubout", "-text_pub", "-in"], &private_key("JAVALI", 2048));
-    assert_eq!(accepted("JAVALI.pem", &with_text).fingerprint(), fingerprint);
+    assert_eq!(fingerprint_of(&accepted("JAVALI.pem", &with_text)), fingerprint);
     let line = KEY.ssh.trim_ascii();
     for comment in ["", " key@lab", "  key of a group ", "\tana", " # ssh-rsa"] {
         let key = accepted("JAVALI.ssh", &[line, comment.as_bytes()].concat());
-        assert_eq!(key.fingerprint(), fingerprint, "{comment:?}");
+        assert_eq!(fingerprint_of(&key), fingerprint, "{comment:?}");
     }
 }
 
@@ -262,7 +289,7 @@ fn a_signature_by_any_accepted_key_verifies() {
             assert!(verified.is_ok(), "{}: {verified:?}", private.display());
         }
         let error = token.verify(&accepted("JAVALI.pem", &Forms::of(&private_key("NONAME", 2048)).spki));
-        assert_eq!(common::told(&error.unwrap_err()).0, "bad_signature");
+        assert_eq!(refusals::name(&error.unwrap_err()), "bad_signature");
     }
 }
 
@@ -456,7 +483,7 @@ fn the_commands_that_are_named_turn_those_files_into_keys_that_work() {
     let made = |options: &[&str]| openssl(&[options, &["-subj", "/CN=key", "-key"]].concat(), &private);
     let certificate = made(&["req", "-x509", "-days", "2"]);
     let trusted = openssl(&["x509", "-trustout", "-in"], &scratch.write("certificate.pem", &certificate));
-    let fingerprint = accepted("JAVALI.pem", &KEY.spki).fingerprint();
+    let fingerprint = fingerprint_of(&accepted("JAVALI.pem", &KEY.spki));
     let mut files = vec![
         certificate,
         trusted,
@@ -482,7 +509,7 @@ fn the_commands_that_are_named_turn_those_files_into_keys_that_work() {
             _ => ("JAVALI.pem", output.stdout),
         };
         _ = fs::remove_file(scratch.file("GROUP.ssh"));
-        assert_eq!(accepted(name, &key).fingerprint(), fingerprint, "{command}");
+        assert_eq!(fingerprint_of(&accepted(name, &key)), fingerprint, "{command}");
     }
 }
 
@@ -597,9 +624,14 @@ fn modulus(bits: usize) -> Vec<u8> {
     n
 }
 
+/// A key from its numbers, or what is said of them.
+fn numbers(n: Vec<u8>, e: Vec<u8>, fewest_bits: usize) -> Result<PublicKey, String> {
+    PublicKey::new(n, e, fewest_bits).map_err(|fault| key_file::why(&fault, "JAVALI.pem", b""))
+}
+
 #[test]
 fn the_modulus_has_2048_to_4096_bits_counted_exactly_and_is_odd() {
-    let new = |bits, fewest| PublicKey::new(modulus(bits), vec![3], fewest).map(|key| key.bits());
+    let new = |bits, fewest| numbers(modulus(bits), vec![3], fewest).map(|key| key.bits());
     for bits in [2048, 2049, 2055, 2056, 2057, 3071, 4095, 4096] {
         assert_eq!(new(bits, FEWEST_BITS), Ok(bits));
     }
@@ -620,11 +652,11 @@ fn the_modulus_has_2048_to_4096_bits_counted_exactly_and_is_odd() {
     }
     let mut even = modulus(2048);
     even[255] = 0xfe;
-    let error = PublicKey::new(even, vec![3], FEWEST_BITS).unwrap_err();
+    let error = numbers(even, vec![3], FEWEST_BITS).unwrap_err();
     assert!(error.contains("its modulus is even") && error.contains("make a new pair"), "{error}");
-    assert!(PublicKey::new(vec![0; 300], vec![3], FEWEST_BITS).unwrap_err().contains("0 bits"));
-    assert!(PublicKey::new(Vec::new(), vec![3], FEWEST_BITS).unwrap_err().contains("0 bits"));
-    let padded = PublicKey::new([&[0, 0], &modulus(2048)[..]].concat(), vec![0, 3], FEWEST_BITS).unwrap();
+    assert!(numbers(vec![0; 300], vec![3], FEWEST_BITS).unwrap_err().contains("0 bits"));
+    assert!(numbers(Vec::new(), vec![3], FEWEST_BITS).unwrap_err().contains("0 bits"));
+    let padded = numbers([&[0, 0], &modulus(2048)[..]].concat(), vec![0, 3], FEWEST_BITS).unwrap();
     assert_eq!((padded.components().n.len(), &padded.components().e[..]), (256, &[3][..]));
 }
 
@@ -644,7 +676,7 @@ fn a_file_with_too_short_or_too_long_a_key_is_refused_with_its_bits() {
 
 #[test]
 fn the_exponent_is_odd_and_from_3_to_65537() {
-    let new = |e: u64| PublicKey::new(modulus(2048), e.to_be_bytes().into(), FEWEST_BITS);
+    let new = |e: u64| numbers(modulus(2048), e.to_be_bytes().into(), FEWEST_BITS);
     for e in [3, 5, 17, 257, 65_535, 65_537] {
         assert!(new(e).is_ok(), "{e}");
     }
@@ -654,7 +686,7 @@ fn the_exponent_is_odd_and_from_3_to_65537() {
         assert!(error.contains(&format!("its exponent is {found}, ")), "{error}");
         assert!(error.contains("make a new pair"), "{error}");
     }
-    let error = PublicKey::new(modulus(2048), vec![0xff; 512], FEWEST_BITS).unwrap_err();
+    let error = numbers(modulus(2048), vec![0xff; 512], FEWEST_BITS).unwrap_err();
     assert!(error.contains("its exponent is too large"), "{error}");
 }
 
@@ -695,7 +727,7 @@ fn forms() -> [(&'static [u8], Parse, Wrap); 3] {
 #[test]
 fn a_file_cut_anywhere_is_refused_and_only_what_is_behind_the_key_may_be_missing() {
     for (file, parse, _) in forms() {
-        let whole = parse(file, FEWEST_BITS).unwrap().fingerprint();
+        let whole = fingerprint_of(&parse(file, FEWEST_BITS).unwrap());
         let comment = file.iter().rposition(|&byte| byte == b' ').filter(|_| file.starts_with(b"ssh-rsa"));
         let end_of_key = comment.unwrap_or(file.trim_ascii_end().len());
         for cut in [file.to_vec(), String::from_utf8_lossy(file).replace('\n', "\r\n").into_bytes()] {
@@ -705,7 +737,7 @@ fn a_file_cut_anywhere_is_refused_and_only_what_is_behind_the_key_may_be_missing
                 match parse(&cut[..length], FEWEST_BITS) {
                     Ok(key) => {
                         assert!(length >= end_of_key, "the first {length} bytes of {} are a key", cut.len());
-                        assert_eq!(key.fingerprint(), whole);
+                        assert_eq!(fingerprint_of(&key), whole);
                     }
                     Err(error) => {
                         assert!(length < end_of_key, "{length} of {}: {error}", cut.len());
@@ -737,14 +769,14 @@ fn a_key_cut_within_its_wrapping_is_refused_as_cut() {
 #[test]
 fn no_changed_byte_of_a_key_goes_unnoticed_or_makes_a_panic() {
     for (file, parse, wrap) in forms() {
-        let whole = parse(file, FEWEST_BITS).unwrap().fingerprint();
+        let whole = fingerprint_of(&parse(file, FEWEST_BITS).unwrap());
         let inner = inner(file);
         for at in 0..inner.len() {
             for change in [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff] {
                 let mut changed = inner.clone();
                 changed[at] ^= change;
                 match parse(&wrap(&changed), FEWEST_BITS) {
-                    Ok(key) => assert_ne!(key.fingerprint(), whole, "byte {at} changed by {change:#04x}"),
+                    Ok(key) => assert_ne!(fingerprint_of(&key), whole, "byte {at} changed by {change:#04x}"),
                     Err(error) => assert_is_plain(&error),
                 }
             }

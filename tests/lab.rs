@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 use udpsocket_jwt_server::claims::id_request;
 use udpsocket_jwt_server::jws::base64url;
-use udpsocket_jwt_server::tools::cli::HELP;
+use udpsocket_jwt_server::tools::terminal::cli::HELP;
 
 static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));
 
@@ -354,7 +354,7 @@ fn the_help_is_one_screen_and_names_every_option_that_there_is_and_no_other() {
     }
 
     // What the parser knows, it names.
-    let source = include_str!("../src/tools/cli.rs").rsplit_once("fn dispatch").unwrap().1;
+    let source = include_str!("../src/tools/terminal/cli.rs").rsplit_once("fn dispatch").unwrap().1;
     let known: BTreeSet<_> = source.split('"').filter(|text| is_option(text)).collect();
     let named: BTreeSet<_> = named.iter().map(|(option, _)| option.as_str()).collect();
     assert_eq!(named, known);

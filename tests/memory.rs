@@ -5,11 +5,11 @@ mod common;
 
 use common::{Client, RS256, SECRET, Scratch, Signer, claims};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::net::UdpSocket;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use udpsocket_jwt_server::received;
-use udpsocket_jwt_server::server::{MOST_TOGETHER, Server};
-use udpsocket_jwt_server::tools::{journal::Journal, setup};
+use udpsocket_jwt_server::groups::Table;
+use udpsocket_jwt_server::server::MOST_TOGETHER;
+use udpsocket_jwt_server::start::{Settings, Started, start};
+use udpsocket_jwt_server::tools::lab::{Lab, journal::Journal};
 
 /// Bytes that are allocated and not freed.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -38,11 +38,16 @@ fn nothing_of_a_datagram_is_kept_in_memory_once_it_is_answered_or_dropped() {
     let signer = Signer::new("JAVALI", 2048);
     directory.write("keys_pub/JAVALI.pem", &signer.public_pem);
     directory.write("keys_priv/key_secret_for_hmac.txt", SECRET);
-    let class = setup::load(directory.path(), false).unwrap().class;
-    let opened = received::open(&directory.file("received.jsonl"), &class.table, false).unwrap();
-    let lab = Journal::new(directory.path(), false);
-    let (progress, received) = (opened.progress, opened.received);
-    let mut server = Server { class, progress, received, explains: true, lab };
+    let settings = Settings {
+        address: ([127, 0, 0, 1], 0).into(),
+        keys: directory.path().into(),
+        logs: directory.path().into(),
+        allows_weak_keys: false,
+        syncs: false,
+    };
+    let Started { mut server, socket, .. } = start(&settings, Table::compiled_in()).unwrap();
+    let journal = Journal::new(directory.path(), false);
+    let mut lab = Lab { journal, lose: 0, trial: None, explains: true };
 
     let many_claims: String = (0..300).map(|number| format!(r#","{number}":[{{}}]"#)).collect();
     let mut datagrams = vec![vec![0xff; 4_096], vec![b'.'; 4_096], vec![b'{'; 5_000], Vec::new()];
@@ -59,13 +64,12 @@ fn nothing_of_a_datagram_is_kept_in_memory_once_it_is_answered_or_dropped() {
         datagrams.push(text.into());
     }
 
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let client = Client::new(socket.local_addr().unwrap());
     client.socket.set_nonblocking(true).unwrap();
     let mut buffer = vec![0; 1 << 16];
     let mut serve_together = |datagrams: &mut dyn Iterator<Item = &Vec<u8>>| {
         datagrams.for_each(|datagram| client.send(datagram));
-        server.serve(&socket, &mut buffer).unwrap();
+        server.serve(&socket, &mut buffer, &mut lab).unwrap();
         while client.socket.recv(&mut [0; 4_096]).is_ok() {}
         LIVE.load(Ordering::Relaxed)
     };

@@ -390,7 +390,7 @@ fn nothing_is_acknowledged_unless_it_is_on_the_disk_whichever_calls_fail() {
 }
 
 /// The outcomes of the calls to come, what a message comes to then, and the calls it makes.
-type Attempt<'a> = (&'a [Outcome], Result<u8, &'static str>, &'a [Call]);
+type Attempt<'a> = (&'a [Outcome], Result<u64, &'static str>, &'a [Call]);
 
 #[test]
 fn a_failed_record_is_cut_off_before_anything_else_is_written() {
@@ -421,7 +421,7 @@ fn of_messages_handled_together_those_on_the_disk_are_acknowledged_whichever_cal
     let together = [&javali[0].1, &javali[1].1, &javali[1].1, &heartbeat[0].1];
     for plan in plans(4) {
         let mut lab = signed.lab(true);
-        let mut handled = |plan: &[Outcome], tokens: &[&String], expected: &[Result<u8, &str>]| {
+        let mut handled = |plan: &[Outcome], tokens: &[&String], expected: &[Result<u64, &str>]| {
             lab.disk.set().plan = plan.to_vec();
             let before = lab.progress();
             let handled = lab.handle_together(tokens);
@@ -435,10 +435,10 @@ fn of_messages_handled_together_those_on_the_disk_are_acknowledged_whichever_cal
             assert!(!stays || lab.progress() == before, "the state stays: {plan:?}");
         };
         handled(&[], &together[..1], &[Ok(2)]);
-        // The first is a repeat, which needs no record; the others need the write and the sync.
+        // The first is a repeat; but what its group says that is new needs the write and the sync.
         let is_recorded = plan[..2] == [Outcome::Succeeds; 2];
         let of_new = |next_number| if is_recorded { Ok(next_number) } else { Err("not_recorded") };
-        handled(&plan, &together, &[Ok(2), of_new(3), of_new(3), of_new(0)]);
+        handled(&plan, &together, &[of_new(2), of_new(3), of_new(3), of_new(0)]);
         // Sent again once the disk is well, they are all in, and each but once.
         handled(&[], &together[1..], &[Ok(3), Ok(3), Ok(0)]);
         let all = [("JAVALI", 1, 101), ("JAVALI", 2, 102), ("HEARTBEAT", 1, 101)];
@@ -447,6 +447,27 @@ fn of_messages_handled_together_those_on_the_disk_are_acknowledged_whichever_cal
         assert_eq!(recorded(&memory.records()), all, "{plan:?}");
         assert_eq!(memory.synced, memory.bytes.len(), "{plan:?}");
     }
+}
+
+#[test]
+fn a_disk_that_takes_nothing_costs_a_group_that_says_nothing_new_no_answer() {
+    let signed = Signed::new();
+    let [heartbeat, javali] = &signed.messages;
+    let mut lab = signed.lab(true);
+    let mut outcomes = |tokens: &[&String]| {
+        lab.handle_together(tokens).iter().map(|handled| handled.outcome).collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes(&[&javali[0].1, &heartbeat[0].1]), [Ok(2), Ok(0)]);
+    let before = lab.progress();
+    lab.disk.set().is_full = true;
+    let forged = heartbeat[0].1.replace(&heartbeat[0].1[200..], &javali[0].1[200..]);
+    let out_of_order = signed.signers[1].1.message("JAVALI", 4, 0);
+    let tokens = [&javali[0].1, &heartbeat[0].1, &javali[1].1, &forged, &out_of_order];
+    let handled = lab.handle_together(&tokens);
+    let outcomes: Vec<_> = handled.iter().map(|handled| handled.outcome).collect();
+    let gone = Err("not_recorded");
+    assert_eq!(outcomes, [gone, Ok(0), gone, Err("bad_signature"), gone], "decided on states put back");
+    assert_eq!(lab.progress(), before);
 }
 
 /// As many at a time as the server takes, and the rest with the next.

@@ -12,6 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::groups::GROUPS;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
+use udpsocket_jwt_server::tools::terminal::key_file::fingerprint;
 
 /// A command line that must end by itself: its status, standard output and standard error.
 fn ended(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -104,7 +105,7 @@ fn help_fits_a_screen_of_80_by_24_and_version_is_one_line() {
 #[test]
 fn the_start_shows_each_group_in_a_table_of_at_most_100_columns() {
     let class = Class::new();
-    let fingerprint = PublicKey::from_pem(&javali().public_pem, FEWEST_BITS).unwrap().fingerprint();
+    let fingerprint = fingerprint(&PublicKey::from_pem(&javali().public_pem, FEWEST_BITS).unwrap());
     for (group, _) in GROUPS {
         class.directory.write(&format!("keys_pub/{group}.pem"), javali().public_pem);
     }

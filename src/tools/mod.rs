@@ -1,75 +1,12 @@
-//! The tools around the book: the command line, the start, the journal. Nothing in the book
-//! imports them; they meet it at [`Lab`](crate::server::Lab).
+//! The tools around the book, in three rooms. Nothing in the book imports them; they meet it at
+//! [`Lab`](crate::server::Lab).
+//!
+//! - [`terminal`]: what a person types and is told: the command line, and every sentence about a
+//!   refused datagram, a file that can't be used, a start that fails.
+//! - [`lab`]: what looks on at the network or interferes with it: the journal, the losses, the
+//!   examiner, the explanations.
+//! - [`commands`]: what a person runs beside the server: `report` and `check`.
 
-pub mod check;
-pub mod cli;
-pub mod groups_json;
-pub mod journal;
-pub mod key_file;
-pub mod log;
-pub mod report;
-pub mod setup;
-pub mod trial;
-
-use std::io::{self, IsTerminal, Write};
-use std::sync::LazyLock;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
-
-/// Says something to the professor, on standard error. That nobody reads it changes nothing.
-pub(crate) fn say(text: &str) {
-    _ = io::stderr().write_all(format!("{text}\n").as_bytes());
-}
-
-/// Says something without waiting: a terminal that is stopped must not stop the loop. Where nobody
-/// reads fast enough, a line is lost and not a datagram.
-pub(crate) fn say_soon(line: String) {
-    static LINES: LazyLock<SyncSender<String>> = LazyLock::new(|| {
-        let (sender, lines) = sync_channel::<String>(1_024);
-        // Without a thread every line is lost, and nothing else.
-        _ = thread::Builder::new().spawn(move || lines.iter().for_each(|line| say(&line)));
-        sender
-    });
-    _ = LINES.try_send(line);
-}
-
-/// Colours for a stream: only on a terminal, or where `CLICOLOR_FORCE` says so (for `watch -c`), and
-/// not under `NO_COLOR` (<https://no-color.org>).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Colours(bool);
-
-impl Colours {
-    pub(crate) fn of(stream: &impl IsTerminal) -> Self {
-        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        Self(!is_set("NO_COLOR") && (stream.is_terminal() || is_set("CLICOLOR_FORCE")))
-    }
-
-    pub(crate) fn green(self, text: &str) -> String {
-        self.paint("32", text)
-    }
-
-    pub(crate) fn red(self, text: &str) -> String {
-        self.paint("31", text)
-    }
-
-    pub(crate) fn yellow(self, text: &str) -> String {
-        self.paint("33", text)
-    }
-
-    fn paint(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
-    }
-}
-
-/// Text cut to so many columns.
-pub(crate) fn shortened(text: &str, columns: usize) -> String {
-    if text.chars().count() <= columns {
-        return text.into();
-    }
-    text.chars().take(columns.saturating_sub(3)).chain("...".chars()).collect()
-}
-
-/// Text as a JSON string, in its quotes.
-pub(crate) fn json_string(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default() // a str can't fail
-}
+pub mod commands;
+pub mod lab;
+pub mod terminal;

@@ -4,7 +4,7 @@
 //! `mod common;`. All that these tests know of the library's server is here.
 #![allow(dead_code)] // each test program uses a part
 
-use crate::common::{SECRET, Signer, lines, told};
+use crate::common::{SECRET, Signer, lines};
 use ring::hmac;
 use serde_json::Value;
 use std::cell::{Ref, RefCell, RefMut};
@@ -17,6 +17,9 @@ use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
 use udpsocket_jwt_server::received::{self, Progress, replay};
 use udpsocket_jwt_server::server::{Class, Event, Server};
+use udpsocket_jwt_server::tools::lab::explain::explain;
+use udpsocket_jwt_server::tools::terminal::refusals::{detail_of, name};
+use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
 
 /// The moment of every event here.
 pub const NOW: Duration = Duration::from_millis(1_700_000_000_500);
@@ -160,7 +163,7 @@ impl received::Disk for Disk {
 pub struct Handled {
     pub reply: Option<String>,
     /// The `next_number`, or the reason.
-    pub outcome: Result<u8, &'static str>,
+    pub outcome: Result<u64, &'static str>,
     /// What is said of a refusal.
     pub detail: String,
 }
@@ -169,12 +172,13 @@ pub struct Handled {
 pub type Known = (u64, Option<u64>, u32);
 
 fn known(progress: &[Progress]) -> Vec<Known> {
-    progress.iter().map(|group| (group.state.into(), group.matricula, group.records)).collect()
+    progress.iter().map(|group| (group.state, group.matricula, group.records)).collect()
 }
 
 /// A server and its disk.
 pub struct Lab {
-    server: Server<Disk, ()>,
+    server: Server,
+    explains: bool,
     pub disk: Disk,
 }
 
@@ -192,17 +196,15 @@ impl Lab {
             keys[table.find(group).unwrap()] = Some(key);
         }
         let disk = Disk::default();
-        let replayed = replay(disk.clone(), &table, syncs).unwrap();
+        let replayed = replay(Box::new(disk.clone()), &table, syncs).unwrap();
         let secret = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
         let server = Server {
             class: Class { table, keys, secret },
             progress: replayed.progress,
-            received: replayed.received,
-            explains: false,
-            lab: (),
+            records: replayed.records,
         };
         disk.set().calls.clear();
-        Self { server, disk }
+        Self { server, explains: false, disk }
     }
 
     /// JAVALI with 3 members, who have the only key.
@@ -212,12 +214,12 @@ impl Lab {
 
     /// The server with `--explain`.
     pub fn explain(&mut self) {
-        self.server.explains = true;
+        self.explains = true;
     }
 
     /// Receives what waits at a socket, and answers it.
     pub fn serve(&mut self, socket: &UdpSocket) {
-        self.server.serve(socket, &mut vec![0; 1 << 16]).unwrap();
+        self.server.serve(socket, &mut vec![0; 1 << 16], &mut ()).unwrap();
     }
 
     /// What becomes of a datagram.
@@ -231,16 +233,21 @@ impl Lab {
         let sender = ([192, 0, 2, 7], 50_000).into();
         let event = |datagram| Event::new(NOW, sender, AsRef::<[u8]>::as_ref(datagram), otp);
         let mut events: Vec<_> = datagrams.iter().map(event).collect();
-        let replies = self.server.handle(&mut events.iter_mut().collect::<Vec<_>>());
-        let handled = |(event, reply): (Event, Option<String>)| {
-            let (outcome, detail) = match event.outcome.as_ref().map_err(told) {
+        self.server.handle(&mut events);
+        if self.explains {
+            for event in &mut events {
+                explain(&self.server.class, event);
+            }
+        }
+        let handled = |event: Event| {
+            let (outcome, detail) = match event.outcome.as_ref().unwrap() {
                 Ok(next_number) => (Ok(*next_number), String::new()),
-                Err((reason, detail)) => (Err(reason), detail),
+                Err(refusal) => (Err(name(refusal)), detail_of(refusal, &event.datagram)),
             };
             assert!(detail.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{detail:?}");
-            Handled { reply, outcome, detail }
+            Handled { reply: event.reply, outcome, detail }
         };
-        events.into_iter().zip(replies).map(handled).collect()
+        events.into_iter().map(handled).collect()
     }
 
     /// What it knows of each group, in the order of the table: sorted.
@@ -251,7 +258,7 @@ impl Lab {
     /// What a server started on the disk as it is now would know.
     pub fn progress_after_a_restart(&self) -> Vec<Known> {
         let disk = Disk::of(&self.disk.get().bytes);
-        known(&replay(disk, &self.server.class.table, true).unwrap().progress)
+        known(&replay(Box::new(disk), &self.server.class.table, true).unwrap().progress)
     }
 }
 
@@ -263,7 +270,9 @@ pub fn started(
 ) -> (Result<Vec<String>, String>, Vec<Call>, Vec<u8>) {
     let disk = Disk::of(bytes);
     disk.set().plan = plan.to_vec();
-    let warnings = replay(disk.clone(), &Table::compiled_in(), syncs).map(|replayed| replayed.warnings);
+    let warnings = replay(Box::new(disk.clone()), &Table::compiled_in(), syncs)
+        .map(|replayed| about_records(replayed.cut, &replayed.unknown))
+        .map_err(|fault| about_received(&fault));
     let mut calls = disk.get().calls.clone();
     calls.dedup();
     (warnings, calls, disk.get().bytes.clone())

@@ -17,7 +17,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::jws::{base64url, to_base64url};
-use udpsocket_jwt_server::refusal::{Reason, Refusal};
+use udpsocket_jwt_server::tools::terminal::refusals::REASONS;
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_udpsocket-jwt-server");
@@ -70,7 +70,7 @@ impl Drop for Scratch {
 
 /// The names of the reasons, in the order of the checks.
 pub fn reasons() -> Vec<&'static str> {
-    Reason::ALL.iter().map(|reason| reason.name()).collect()
+    REASONS.iter().map(|reason| reason.name).collect()
 }
 
 /// The place of a reason in the order of the checks.
@@ -85,17 +85,10 @@ pub fn is_signed(reason: &str) -> bool {
     place(reason) > place("bad_signature")
 }
 
-/// A refusal's reason, and what it says of it.
-pub fn told(refusal: &Refusal) -> (&'static str, String) {
-    (refusal.reason.name(), refusal.detail.clone())
-}
-
 /// The `next_number` of the state machine, if a message is in order; the new state is its number.
 #[track_caller]
 pub fn next(members: u8, state: u8, seq_number: u64) -> Option<u64> {
-    let step = udpsocket_jwt_server::fsm::next(members, state, seq_number)?;
-    assert_eq!(u64::from(step.state), seq_number);
-    Some(step.next_number.into())
+    udpsocket_jwt_server::fsm::next(members.into(), state.into(), seq_number)
 }
 
 /// Whether a program that gives a second opinion is here.

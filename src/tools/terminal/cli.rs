@@ -1,17 +1,14 @@
 //! The command line: what the professor types, and what is said to a mistake in it.
 
-use super::journal::Journal;
-use super::trial::Trial;
-use super::{Colours, check, report, say, setup};
-use crate::claims::random_number;
-use crate::received;
-use crate::refusal::Reason;
-use crate::server::{Class, Event, Lab, MOST_TOGETHER, Server};
+use super::{Colours, say, startup};
+use crate::start::{Settings, Started, start};
+use crate::tools::commands::{check, report};
+use crate::tools::lab::{Lab, journal::Journal, trial::Trial};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -230,17 +227,26 @@ fn serve(arguments: Arguments) -> Result<ExitCode, Failure> {
         return Ok(print(&format!("udpsocket-jwt-server {}{commit}\n", env!("CARGO_PKG_VERSION"))));
     }
     let options = Options::parse(arguments)?;
-    let (mut server, socket, local) = start(&options)?;
+    let settings = &options.settings;
+    fs::read_dir(&settings.keys).map_err(|error| {
+        let shown = settings.keys.display();
+        format!("{shown}: cannot be read: {error}; name the directory with keys_pub/ and keys_priv/ in it")
+    })?;
+    let table = startup::load_table(&settings.keys)?;
+    let mut started =
+        start(settings, table.clone()).map_err(|fault| startup::failure(&fault, settings, &table))?;
+    let local = started.socket.local_addr();
+    let local = local.map_err(|error| format!("the socket has no address: {error}"))?;
+    announce(&started, &options, local);
+    let mut lab = options.lab(table.len());
     print(&format!("listening on {local}\n"));
-    let error = server.run(&socket);
+    let error = started.server.run(&started.socket, &mut lab);
     Err(Failure::Start(format!("{local}: the socket fails: {error}; start the server again")))
 }
 
 /// What the command line says of the server, each part of it well-formed.
 struct Options {
-    address: SocketAddr,
-    keys: PathBuf,
-    logs: PathBuf,
+    settings: Settings,
     is_verbose: bool,
     lose: u8,
     arguments: Arguments,
@@ -271,35 +277,33 @@ impl Options {
             let error = "--lose and --trial: choose one; a trial loses the same for everyone";
             return Err(Failure::Usage(error.into()));
         }
-        let address = SocketAddr::new(ip, port);
-        let keys = arguments.directory("--keys", &directory);
-        let logs = arguments.directory("--logs", &directory);
-        Ok(Self { address, keys, logs, is_verbose, lose, arguments })
+        let settings = Settings {
+            address: SocketAddr::new(ip, port),
+            keys: arguments.directory("--keys", &directory),
+            logs: arguments.directory("--logs", &directory),
+            allows_weak_keys: arguments.has("--allow-weak-keys"),
+            syncs: !arguments.has("--no-sync"),
+        };
+        Ok(Self { settings, is_verbose, lose, arguments })
+    }
+
+    /// The lab that the options ask for, for so many groups.
+    fn lab(&self, groups: usize) -> Lab {
+        let logs = &self.settings.logs;
+        Lab {
+            journal: Journal::new(logs, self.is_verbose),
+            lose: self.lose,
+            trial: self.arguments.has("--trial").then(|| Trial::new(logs, groups)),
+            explains: self.arguments.has("--explain"),
+        }
     }
 }
 
-/// The start, in its order: the class, the records, the socket; then what the professor should know.
-fn start(options: &Options) -> Result<(Server<File, Tools>, UdpSocket, SocketAddr), String> {
-    let has = |option: &str| options.arguments.has(option);
-    let setup = setup::load(&options.keys, has("--allow-weak-keys"))?;
-    let path = options.logs.join("received.jsonl");
-    let replayed = received::open(&path, &setup.class.table, !has("--no-sync"))?;
-    let socket = bind(options.address)?;
-    let local = socket.local_addr().map_err(|error| format!("the socket has no address: {error}"))?;
-
-    _ = io::stderr().write_all(setup::table(&setup, &replayed.progress).as_bytes());
-    for warning in &setup.warnings {
+/// Says what the professor should know of a start.
+fn announce(started: &Started, options: &Options, local: SocketAddr) {
+    _ = io::stderr().write_all(startup::table(started).as_bytes());
+    for warning in startup::warnings(started, &options.settings) {
         say(&format!("warning: {warning}"));
-    }
-    for warning in &replayed.warnings {
-        say(&format!("warning: {}: {warning}", path.display()));
-    }
-    for (group, progress) in setup.class.table.iter().zip(&replayed.progress) {
-        if progress.state > group.members {
-            let (name, state, members) = (&group.name, progress.state, group.members);
-            let what = "only seq_number 0 leaves it";
-            say(&format!("warning: {name} is in state {state}, above its {members} members: {what}"));
-        }
     }
     for (option, note) in [
         ("--lose", "requests and replies are lost on purpose"),
@@ -308,7 +312,7 @@ fn start(options: &Options) -> Result<(Server<File, Tools>, UdpSocket, SocketAdd
         ("--no-sync", "records are not synced: a crash of the machine may lose some"),
         ("--allow-weak-keys", "keys and secrets may be weaker than RFC 7518 allows"),
     ] {
-        if has(option) {
+        if options.arguments.has(option) {
             say(&format!("note: {option}: {note}"));
         }
     }
@@ -316,83 +320,6 @@ fn start(options: &Options) -> Result<(Server<File, Tools>, UdpSocket, SocketAdd
         let way_out = "ADDRESS 0.0.0.0 opens it to the network";
         say(&format!("note: {local} is reached from this machine alone; {way_out}"));
     }
-    let lab = Tools {
-        journal: Journal::new(&options.logs, options.is_verbose),
-        lossy: Lossy(options.lose),
-        trial: has("--trial").then(|| Trial::new(&options.logs, setup.class.table.len())),
-    };
-    let (progress, received) = (replayed.progress, replayed.received);
-    Ok((Server { class: setup.class, progress, received, explains: has("--explain"), lab }, socket, local))
-}
-
-/// The tools at their seam.
-struct Tools {
-    journal: Journal,
-    lossy: Lossy,
-    trial: Option<Trial>,
-}
-
-impl Lab for Tools {
-    fn most_together(&self) -> usize {
-        match self.trial {
-            Some(_) => 1, // it examines copy by copy
-            None => MOST_TOGETHER,
-        }
-    }
-
-    fn loses(&mut self, class: &Class, event: &mut Event) -> bool {
-        if self.lossy.loses() {
-            event.outcome = Err(Reason::LostOnPurpose.because("the request was discarded: send it again"));
-            return true;
-        }
-        self.trial.as_mut().is_some_and(|trial| trial.loses(class, event))
-    }
-
-    fn carries(&mut self, class: &Class, event: &mut Event, reply: String) -> Option<String> {
-        if self.lossy.loses() {
-            if event.outcome.is_ok() {
-                event.outcome = Err(Reason::LostOnPurpose.because("its reply was discarded: send it again"));
-            }
-            return None;
-        }
-        match &mut self.trial {
-            Some(trial) => trial.carries(class, event, reply),
-            None => Some(reply),
-        }
-    }
-
-    fn saw(&mut self, class: &Class, events: &[Event]) {
-        self.journal.saw(class, events);
-    }
-
-    fn saw_error(&mut self, error: &io::Error) {
-        self.journal.saw_error(error);
-    }
-}
-
-/// `--lose`: a network that loses this share of the requests, in percent, and of the replies.
-struct Lossy(u8);
-
-impl Lossy {
-    fn loses(&self) -> bool {
-        self.0 > 0 && random_number().is_ok_and(|number| u32::from(number) * 100 < u32::from(self.0) * 20_001)
-    }
-}
-
-fn bind(address: SocketAddr) -> Result<UdpSocket, String> {
-    UdpSocket::bind(address).map_err(|error| {
-        let way_out = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "another program has that port: stop it, or choose another PORT (0 takes a free one)"
-            }
-            io::ErrorKind::AddrNotAvailable => {
-                "no interface of this machine has that address: 0.0.0.0 serves them all"
-            }
-            io::ErrorKind::PermissionDenied => "choose a PORT from 1024",
-            _ => "choose another ADDRESS or PORT",
-        };
-        format!("{address}: cannot be bound: {error}; {way_out}")
-    })
 }
 
 /// Prints on standard output, at once.

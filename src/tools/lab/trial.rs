@@ -8,12 +8,13 @@
 //! last; one that starts over has no patience. An exam begins with a message number 1.
 
 use super::log::Log;
-use super::{json_string, say_soon};
+use super::lost;
 use crate::claims::{self, Request};
 use crate::jws;
-use crate::refusal::Reason;
-use crate::server::{Class, Event, Message, read};
+use crate::refusal::Loss;
+use crate::server::{Class, Event, read};
 use crate::time::rfc3339;
+use crate::tools::terminal::{json_string, say_soon};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -234,16 +235,15 @@ impl Trial {
         Self { exams: vec![Exam::default(); groups], log: Log::open(directory, "trial.jsonl") }
     }
 
-    /// Whether the network loses this datagram: it is the first copy of a message.
-    pub fn loses(&mut self, class: &Class, event: &mut Event) -> bool {
-        let Ok(message) = read(class, &event.datagram, event.time, &mut event.seen) else { return false };
-        let Message { group, request: Request { seq_number, exp, .. }, .. } = message;
-        let Ok(number) = u8::try_from(seq_number) else { return false };
-        let Some(id_request) = event.seen.id_request.clone() else { return false };
-        let examined = Examined { number, id_request, exp, peer: event.peer };
+    /// A datagram arrives: the first copy of a message is lost.
+    pub fn arrives(&mut self, class: &Class, event: &mut Event) {
+        let Ok((group, Request { seq_number, exp, .. })) = read(class, event) else { return };
+        let Ok(number) = u8::try_from(seq_number) else { return };
+        let Some(id_request) = event.id_request.clone() else { return };
+        let examined = Examined { number, id_request, exp, peer: event.peer() };
         let exam = &mut self.exams[group];
         if !exam.concerns(&examined) {
-            return false;
+            return;
         }
         let (shown_by, copies) = (exam.number(), exam.copies);
         let fault = exam.take(examined, event.time);
@@ -254,20 +254,21 @@ impl Trial {
         if let Some(standing) = standing {
             self.write(class, group, event.time, number, copies_now, standing);
         }
-        let is_lost = copies_now == 1;
-        if is_lost {
-            event.outcome = Err(Reason::LostOnPurpose.because("trial, copy 1 of 6: discarded"));
+        if copies_now == 1 {
+            event.outcome = Some(lost(Loss::Request, "trial, copy 1 of 6: discarded"));
         }
-        is_lost
     }
 
-    /// What reaches the client in place of this reply.
-    pub fn carries(&mut self, class: &Class, event: &mut Event, reply: String) -> Option<String> {
-        let (Some(group), Ok(next_number)) = (event.seen.group, &event.outcome) else { return Some(reply) };
+    /// A reply leaves: before the sixth copy another takes its place, or none.
+    pub fn leaves(&mut self, class: &Class, event: &mut Event) {
+        let (Some(group), Some(Ok(next_number)), Some(reply)) = (event.group, &event.outcome, &event.reply)
+        else {
+            return;
+        };
         let exam = &mut self.exams[group];
         let number = exam.number();
-        if number == 0 || event.seen.seq_number != Some(number.into()) {
-            return Some(reply);
+        if number == 0 || event.seq_number != Some(number.into()) {
+            return;
         }
         exam.reply = Some(reply.clone());
         let other = || {
@@ -276,7 +277,7 @@ impl Trial {
         };
         let (sent, what) = match exam.copies {
             ..=2 => (None, "its reply is discarded"),
-            3 => (Some(damaged(&reply)), "its reply's HMAC is damaged"),
+            3 => (Some(damaged(reply)), "its reply's HMAC is damaged"),
             4 => (Some(other()), "a reply with another id_request"),
             5 => (Some(exam.previous_reply.clone().unwrap_or_else(other)), "the reply to another message"),
             _ => {
@@ -287,13 +288,12 @@ impl Trial {
                         self.write(class, group, event.time, number, copies, Verdict::Passed);
                     }
                 }
-                return Some(reply);
+                return;
             }
         };
-        let copies = exam.copies;
-        event.outcome =
-            Err(Reason::LostOnPurpose.because(format!("trial, copy {copies} of {LAST_COPY}: {what}")));
-        sent
+        let loss = if sent.is_some() { Loss::Replaced } else { Loss::Reply };
+        event.outcome = Some(lost(loss, format!("trial, copy {} of {LAST_COPY}: {what}", exam.copies)));
+        event.reply = sent;
     }
 
     fn write(

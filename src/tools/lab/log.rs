@@ -1,7 +1,7 @@
 //! A log that is kept as far as that is possible: its errors stop nobody, and its size is bounded.
 
-use super::say;
 use crate::received::readable_by_owner_alone;
+use crate::tools::terminal::say;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

@@ -4,10 +4,9 @@
 //! errors change nothing: a full disk or a closed terminal stops neither the server nor a client.
 
 use super::log::Log;
-use super::{Colours, json_string, say_soon, shortened};
-use crate::refusal::Refusal;
 use crate::server::{Class, Event, Lab};
 use crate::time::rfc3339;
+use crate::tools::terminal::{Colours, json_string, refusals, say_soon, shortened};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -70,30 +69,30 @@ impl Lab for Journal {
 /// Adds the line of `requests.jsonl`, its LF included. Bytes of a datagram stand in it only as
 /// `escape_ascii` writes them, within a JSON string: none can end the line or begin another.
 fn push_json_line(lines: &mut String, class: &Class, event: &Event) {
-    let Event { time_and_peer, datagram, seen, outcome, otp, .. } = event;
-    _ = write!(lines, "{{{time_and_peer},\"outcome\":\"");
-    match outcome {
-        Ok(_) => lines.push_str("answered\""),
-        Err(Refusal { reason, detail }) => {
-            _ = write!(lines, "{}\",\"detail\":{}", reason.name(), json_string(detail));
+    _ = write!(lines, "{{\"time\":\"{}\",\"peer\":\"{}\",\"outcome\":\"", rfc3339(event.time), event.peer());
+    match &event.outcome {
+        Some(Err(refusal)) => {
+            let detail = refusals::detail_of(refusal, &event.datagram);
+            _ = write!(lines, "{}\",\"detail\":{}", refusals::name(refusal), json_string(&detail));
         }
+        _ => lines.push_str("answered\""),
     }
-    if let Some(group) = seen.group {
+    if let Some(group) = event.group {
         _ = write!(lines, ",\"group\":\"{}\"", class.table[group].name);
     }
-    if let Some(seq_number) = seen.seq_number {
+    if let Some(seq_number) = event.seq_number {
         _ = write!(lines, ",\"seq_number\":{seq_number}");
     }
-    match (outcome, &seen.id_request) {
-        (Ok(next_number), Some(id_request)) => {
+    match (&event.outcome, &event.id_request) {
+        (Some(Ok(next_number)), Some(id_request)) => {
             _ = write!(
                 lines,
                 ",\"next_number\":{next_number},\"id_request\":\"{id_request}\",\"otp_number\":{},\"otp_timestamp\":{}",
-                otp.number, otp.timestamp
+                event.otp.number, event.otp.timestamp
             );
         }
         _ => {
-            let kept = &datagram[..datagram.len().min(MOST_BYTES_OF_A_DATAGRAM)];
+            let kept = &event.datagram[..event.datagram.len().min(MOST_BYTES_OF_A_DATAGRAM)];
             _ = write!(lines, ",\"datagram\":{}", json_string(&kept.escape_ascii().to_string()));
         }
     }
@@ -103,15 +102,18 @@ fn push_json_line(lines: &mut String, class: &Class, event: &Event) {
 /// The line for the professor: time, peer, group, what happened, why.
 fn terminal_line(class: &Class, event: &Event, columns: usize, colours: Colours) -> String {
     let time = rfc3339(event.time);
-    let group = event.seen.group.map_or("?", |group| &class.table[group].name);
-    let seq_number = event.seen.seq_number.map_or("?".into(), |seq_number| seq_number.to_string());
-    let mut line = format!("{} {:<21} {group:<10} ", &time[11..19], event.peer.to_string());
+    let group = event.group.map_or("?", |group| &class.table[group].name);
+    let seq_number = event.seq_number.map_or("?".into(), |seq_number| seq_number.to_string());
+    let mut line = format!("{} {:<21} {group:<10} ", &time[11..19], event.peer().to_string());
     let room = columns.saturating_sub(line.len());
     match &event.outcome {
-        Ok(0) => line += &colours.green(&format!("{seq_number} acknowledged, everyone is in")),
-        Ok(next_number) => line += &colours.green(&format!("{seq_number} acknowledged, next {next_number}")),
-        Err(Refusal { reason, detail }) => {
-            let name = reason.name();
+        None => {}
+        Some(Ok(0)) => line += &colours.green(&format!("{seq_number} acknowledged, everyone is in")),
+        Some(Ok(next_number)) => {
+            line += &colours.green(&format!("{seq_number} acknowledged, next {next_number}"));
+        }
+        Some(Err(refusal)) => {
+            let (name, detail) = (refusals::name(refusal), refusals::detail_of(refusal, &event.datagram));
             line += &colours.red(&name[..name.len().min(room)]);
             line += &shortened(&format!(": {detail}"), room.saturating_sub(name.len()));
         }

@@ -14,8 +14,8 @@
 //! assert_eq!(error, "group ALFA is there twice (case does not count): keep one");
 //! ```
 
-use crate::groups::{Group, Table, is_name};
-use crate::refusal::{describe, quote};
+use super::{describe, quote};
+use crate::groups::{Group, Table};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -80,4 +80,11 @@ fn group(name: &str, members: &Value) -> Result<Group, String> {
             ))
         }
     }
+}
+
+/// Whether this may be a group's name.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    (1..=32).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }

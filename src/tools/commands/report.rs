@@ -5,14 +5,13 @@
 //! Done stays done: what counts is the last complete run, and a later start-over, perhaps a
 //! replayed 0, is shown beside it.
 
-use super::log::MOST_BYTES;
-use super::trial::Verdict;
-use super::{Colours, setup, shortened};
 use crate::fsm;
 use crate::groups::{Group, Table};
 use crate::received::{Record, whole_lines};
-use crate::refusal::Reason;
 use crate::time::{now, parse_rfc3339, rfc3339};
+use crate::tools::lab::log::MOST_BYTES;
+use crate::tools::lab::trial::Verdict;
+use crate::tools::terminal::{Colours, refusals, shortened, startup};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -137,7 +136,7 @@ pub struct Report {
 
 /// Reads a class's files. An error names the file.
 pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
-    let table = setup::load_table(keys)?;
+    let table = startup::load_table(keys)?;
     let groups = vec![History::default(); table.len()];
     let mut report =
         Report { table, groups, records: 0, strangers: None, others: BTreeMap::new(), warnings: Vec::new() };
@@ -179,7 +178,7 @@ impl Report {
             }
             Ok(())
         })
-        .map_err(|error| failed(&error))?;
+        .map_err(|fault| format!("{}: {}", path.display(), startup::about_received(&fault)))?;
         if damaged > MOST_WARNINGS {
             self.warnings.push(format!("{}: {damaged} lines are no whole records", path.display()));
         }
@@ -197,13 +196,13 @@ impl Report {
     fn add_request(&mut self, request: &Value) -> Option<()> {
         let text = |name: &str| request.get(name).and_then(Value::as_str);
         let (time, outcome) = (parse_rfc3339(text("time")?)?, text("outcome")?);
-        let reason = Reason::ALL.into_iter().find(|reason| reason.name() == outcome);
-        let is_signed = reason.is_none_or(Reason::is_signed);
+        let is_refused = refusals::REASONS.iter().any(|reason| reason.name == outcome);
+        let is_signed = !is_refused || refusals::is_signed(outcome);
         let group = text("group").and_then(|group| self.table.find(group));
         if let Some(group) = group.filter(|_| is_signed) {
             self.groups[group].saw(time);
         }
-        if reason.is_some_and(|reason| reason != Reason::LostOnPurpose) {
+        if is_refused && outcome != "lost_on_purpose" {
             // Printable ASCII, as the server wrote it, and nothing that could drive a terminal.
             let detail = text("detail").unwrap_or_default().replace(|c: char| !(' '..='~').contains(&c), "?");
             let refused = Refused { time, reason: outcome.into(), detail, is_signed };
@@ -387,8 +386,8 @@ fn refused_text(unverified: &str, refused: &Refused, now: Duration) -> String {
 /// Where a group stands now.
 fn facts(group: &Group, history: &History, now: Duration) -> Vec<String> {
     let state = history.state;
-    let next = match fsm::next(group.members, state, state.into()) {
-        Some(step) => format!("next_number {}", step.next_number),
+    let next = match fsm::next(group.members.into(), state.into(), state.into()) {
+        Some(next_number) => format!("next_number {next_number}"),
         None => "only 0 leaves it".into(),
     };
     let mut facts = vec![format!("state {state}, {next};")];

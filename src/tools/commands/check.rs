@@ -3,22 +3,25 @@
 //! The checks are the server's own ([`read`]), in its order. What is added here is the diagnosis: a
 //! signature that does not verify is tried as if it were made with each of the usual mistakes.
 
-use super::{Colours, key_file, setup};
-use crate::claims::{self, Claims};
-use crate::groups::{Table, is_name};
-use crate::jws::{self, Token};
+use crate::claims::{self, Otp};
+use crate::groups::Table;
+use crate::jws::{self, Parts};
 use crate::keys::{self, PublicKey, without_newline};
-use crate::refusal::{Reason, Refusal};
-use crate::server::{Class, Seen, read};
+use crate::refusal::{NotAnObject, Refusal};
+use crate::server::{Class, Event, read};
+use crate::start::{key_files, public_keys, secret_file};
 use crate::time::now;
+use crate::tools::terminal::groups_json::is_name;
+use crate::tools::terminal::refusals::{self, REASONS};
+use crate::tools::terminal::{Colours, key_file, startup};
 use ring::{digest, hmac, rsa, signature};
 use serde_json::Value;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-/// The checks that need neither the server's state nor its disk.
-const CHECKS: std::ops::RangeInclusive<Reason> = Reason::TooLarge..=Reason::WrongAudience;
+/// The checks that need neither the server's state nor its disk: from `too_large` to `wrong_audience`.
+const CHECKS: std::ops::Range<usize> = 1..15;
 
 /// What `check` says of a token: the text for the terminal, and whether everything passed.
 pub(crate) fn check(
@@ -37,44 +40,42 @@ pub(crate) fn check(
             _ = writeln!(out, "\n{}", mark(passes, &verdict, colours));
             return Ok((out, passes));
         }
-        _ = writeln!(out, "{:11} {}", "id_request", claims::id_request(token.payload()));
+        _ = writeln!(out, "{:11} {}", "id_request", claims::id_request(&token.payload));
     }
     let class = match key {
         Some(path) => class_of_one(token.as_ref(), path)?,
         None => class_of(directory)?,
     };
-    let mut seen = Seen::default();
-    let outcome = read(&class, datagram, now(), &mut seen);
-    if let Some(group) = seen.group {
-        let key = class.keys[group]
-            .as_ref()
-            .map_or("no usable key".into(), |key| format!("{} bits, {}", key.bits(), key.fingerprint()));
+    let nobody = ([0; 4], 0).into();
+    let mut event = Event::new(now(), nobody, datagram, Otp { number: 0, timestamp: 0 });
+    let outcome = read(&class, &mut event);
+    if let Some(group) = event.group {
+        let key = class.keys[group].as_ref();
+        let key = key.map_or("no usable key".into(), |key| {
+            format!("{} bits, {}", key.bits(), key_file::fingerprint(key))
+        });
         _ = writeln!(out, "{:11} {}, {key}", "group", class.table[group].name);
     }
     out.push('\n');
-    let failed = outcome.as_ref().err().map(|refusal| refusal.reason);
-    for reason in Reason::ALL.into_iter().filter(|reason| CHECKS.contains(reason)) {
-        if failed.is_none_or(|failed| reason < failed) {
-            let is_known = key.is_none() || ![Reason::UnknownGroup, Reason::NoKey].contains(&reason);
-            _ = match is_known {
-                true => writeln!(out, "{}", mark(true, reason.condition(), colours)),
-                false => writeln!(out, "--  {}: not known here", reason.condition()),
-            };
-        }
+    let failed = outcome.as_ref().map_or_else(refusals::place, |_| CHECKS.end);
+    for reason in &REASONS[CHECKS.start..failed] {
+        let is_known = key.is_none() || !["unknown_group", "no_key"].contains(&reason.name);
+        _ = match is_known {
+            true => writeln!(out, "{}", mark(true, reason.condition, colours)),
+            false => writeln!(out, "--  {}: not known here", reason.condition),
+        };
     }
     match outcome {
-        Ok(message) => {
+        Ok((group, request)) => {
             let clock = token.as_ref().and_then(clock_hint);
-            for note in notes(key.is_none().then_some(&class.table), message.group, &message.request)
-                .into_iter()
-                .chain(clock)
+            for note in notes(key.is_none().then_some(&class.table), group, &request).into_iter().chain(clock)
             {
                 _ = writeln!(out, "note: {note}");
             }
             _ = match key {
                 None => writeln!(out, "The server takes it if its seq_number is in order."),
                 Some(_) => {
-                    let group = &class.table[message.group].name;
+                    let group = &class.table[group].name;
                     writeln!(
                         out,
                         "The server takes it if it has this key for {group}, and seq_number is in order."
@@ -84,9 +85,10 @@ pub(crate) fn check(
             Ok((out, true))
         }
         Err(refusal) => {
-            _ = writeln!(out, "{}", mark(false, refusal.reason.condition(), colours));
-            _ = writeln!(out, "\n{}: {}", refusal.reason.name(), refusal.detail);
-            for hint in hints(&refusal, token.as_ref(), &class, seen.group) {
+            _ = writeln!(out, "{}", mark(false, REASONS[failed].condition, colours));
+            let detail = refusals::detail_of(&refusal, datagram);
+            _ = writeln!(out, "\n{}: {detail}", refusals::name(&refusal));
+            for hint in hints(&refusal, token.as_ref(), &class, event.group) {
                 _ = writeln!(out, "{}", colours.yellow(&hint));
             }
             Ok((out, false))
@@ -99,12 +101,12 @@ fn mark(passes: bool, text: &str, colours: Colours) -> String {
 }
 
 /// The token's parts, a line each.
-fn parts(token: &Token) -> String {
+fn parts(token: &Parts) -> String {
     let mut out = String::new();
-    let signing_input = printable(token.signing_input());
-    _ = writeln!(out, "{:11} {}", "header", printable(token.protected_header()));
-    _ = writeln!(out, "{:11} {}", "payload", printable(token.payload()));
-    _ = writeln!(out, "{:11} {} bytes", "signature", token.signature().len());
+    let signing_input = printable(token.signing_input);
+    _ = writeln!(out, "{:11} {}", "header", printable(&token.header));
+    _ = writeln!(out, "{:11} {}", "payload", printable(&token.payload));
+    _ = writeln!(out, "{:11} {} bytes", "signature", token.signature.len());
     _ = writeln!(out, "{:11} {} characters: {signing_input}", "signed is", signing_input.len());
     out
 }
@@ -118,13 +120,10 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// A class of one group, the one that the token claims, with the key in a file.
-fn class_of_one(token: Option<&Token>, path: &Path) -> Result<Class, String> {
-    let claimed = token.and_then(|token| Claims::parse(token.payload()).ok());
-    let name = claimed
-        .as_ref()
-        .and_then(|claims| claims.group().ok())
-        .filter(|name| is_name(name))
-        .unwrap_or("YOURS");
+fn class_of_one(token: Option<&Parts>, path: &Path) -> Result<Class, String> {
+    let claimed = token.and_then(|token| serde_json::from_slice::<Value>(&token.payload).ok());
+    let name = claimed.as_ref().and_then(|claims| claims.get("group")?.as_str());
+    let name = name.filter(|name| is_name(name)).unwrap_or("YOURS");
     let table = Table::from_json(format!(r#"{{"{name}":255}}"#).as_bytes())?;
     let key = load_key(path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(Class { table, keys: vec![Some(key)], secret: no_secret() })
@@ -146,7 +145,7 @@ fn load_key(path: &Path) -> Result<PublicKey, String> {
             format!("it is no private key that can be read here ({error}): name the public one")
         })?;
         let rsa::PublicKeyComponents { n, e } = rsa::PublicKeyComponents::<Vec<u8>>::from(pair.public());
-        PublicKey::new(n, e, keys::FEWEST_BITS)
+        PublicKey::new(n, e, keys::FEWEST_BITS).map_err(|fault| key_file::why(&fault, "", &[]))
     } else if file.starts_with(b"ssh-") {
         key_file::from_openssh(&file, keys::FEWEST_BITS)
     } else {
@@ -156,9 +155,14 @@ fn load_key(path: &Path) -> Result<PublicKey, String> {
 
 /// The class of a directory, without its secret.
 fn class_of(directory: &Path) -> Result<Class, String> {
-    let table = setup::load_table(directory)?;
-    let (keys, _) = setup::load_keys(&directory.join("keys_pub"), &table, false, &mut Vec::new())
-        .map_err(|error| format!("{error}\nor name your own key: --key FILE"))?;
+    let table = startup::load_table(directory)?;
+    let way_out = "\nor name your own key: --key FILE";
+    let files = key_files(directory, &table, false)
+        .map_err(|error| startup::cannot_read_keys(directory, &error) + way_out)?;
+    let keys = public_keys(&files, &table);
+    if keys.iter().all(Option::is_none) {
+        return Err(startup::no_key(&files, &table, directory) + way_out);
+    }
     Ok(Class { table, keys, secret: no_secret() })
 }
 
@@ -191,32 +195,37 @@ fn notes(table: Option<&Table>, group: usize, request: &claims::Request) -> Vec<
 }
 
 /// The cause of a refusal, where it can be told apart.
-fn hints(refusal: &Refusal, token: Option<&Token>, class: &Class, group: Option<usize>) -> Vec<String> {
-    match (refusal.reason, token, group) {
-        (Reason::BadSignature, Some(token), Some(group)) => why_unverified(token, class, group),
-        (Reason::BadHeader | Reason::BadPayload, ..) if refusal.detail.contains("trailing comma") => {
-            vec!["JSON has no comma behind the last member: take it off".into()]
+fn hints(refusal: &Refusal, token: Option<&Parts>, class: &Class, group: Option<usize>) -> Vec<String> {
+    match (refusal, token, group) {
+        (Refusal::BadSignature(..), Some(token), Some(group)) => why_unverified(token, class, group),
+        (Refusal::BadHeader(found) | Refusal::BadPayload(found), ..) => match found {
+            NotAnObject::Text(_, error) if error.contains("trailing comma") => {
+                vec!["JSON has no comma behind the last member: take it off".into()]
+            }
+            _ => Vec::new(),
+        },
+        (Refusal::Expired(_) | Refusal::NotYetValid(_), Some(token), _) => {
+            clock_hint(token).into_iter().collect()
         }
-        (Reason::Expired | Reason::NotYetValid, Some(token), _) => clock_hint(token).into_iter().collect(),
         _ => Vec::new(),
     }
 }
 
 /// Where `iat` is later than now, the clocks differ.
-fn clock_hint(token: &Token) -> Option<String> {
-    let payload: Value = serde_json::from_slice(token.payload()).ok()?;
+fn clock_hint(token: &Parts) -> Option<String> {
+    let payload: Value = serde_json::from_slice(&token.payload).ok()?;
     let ahead = payload.get("iat")?.as_f64()? - now().as_secs_f64();
     (ahead > 1.0)
         .then(|| format!("iat is {ahead:.0} s ahead of this machine's clock: one of the two clocks is off"))
 }
 
 /// Tries the signature as if it were made with each of the usual mistakes.
-fn why_unverified(token: &Token, class: &Class, group: usize) -> Vec<String> {
+fn why_unverified(token: &Parts, class: &Class, group: usize) -> Vec<String> {
     let verifies = |key: &PublicKey, parameters, message: &[u8], signature: &[u8]| {
         key.components().verify(parameters, message, signature).is_ok()
     };
     let rs256 = &signature::RSA_PKCS1_2048_8192_SHA256;
-    let (signing_input, signature) = (token.signing_input(), token.signature());
+    let (signing_input, signature) = (token.signing_input, &token.signature);
     let mut hints = Vec::new();
 
     for (other, key) in class.table.iter().zip(&class.keys) {
@@ -253,10 +262,10 @@ fn why_unverified(token: &Token, class: &Class, group: usize) -> Vec<String> {
     let hash = digest::digest(&digest::SHA256, signing_input);
     let messages: [(Vec<u8>, &str); 7] = [
         (payload_part.into(), "The payload's base64url alone is signed"),
-        (token.payload().into(), "The payload's JSON alone is signed"),
+        (token.payload.clone(), "The payload's JSON alone is signed"),
         ([signing_input, b"\n"].concat(), "A newline is signed too (use printf '%s', not echo): without it"),
         ([header_part, payload_part, b"."].concat(), "A dot at the end is signed too: without it"),
-        ([token.protected_header(), b".", token.payload()].concat(), "The JSON is signed, before base64url"),
+        ([&token.header[..], b".", &token.payload].concat(), "The JSON is signed, before base64url"),
         (hash.as_ref().into(), "The hash is signed, and so hashed twice"),
         (
             claims::id_request(signing_input).into(),
@@ -288,15 +297,14 @@ fn why_unverified(token: &Token, class: &Class, group: usize) -> Vec<String> {
 }
 
 /// A reply is signed with HS256 and carries `id_request`.
-fn is_reply(token: &Token) -> bool {
+fn is_reply(token: &Parts) -> bool {
     let member = |json: &[u8], name: &str| serde_json::from_slice::<Value>(json).ok()?.get(name).cloned();
-    member(token.protected_header(), "alg") == Some("HS256".into())
-        && member(token.payload(), "id_request").is_some()
+    member(&token.header, "alg") == Some("HS256".into()) && member(&token.payload, "id_request").is_some()
 }
 
 /// Whether a reply's HMAC verifies with the secret, or what the secret would have to be.
-fn check_reply(token: &Token, directory: &Path) -> Result<(String, bool), String> {
-    let path = setup::secret_file(directory);
+fn check_reply(token: &Parts, directory: &Path) -> Result<(String, bool), String> {
+    let path = secret_file(directory);
     let file = fs::read(&path).map_err(|error| {
         format!(
             "{}: cannot be read: {error}; the reply's HMAC needs the class's secret there",
@@ -305,7 +313,7 @@ fn check_reply(token: &Token, directory: &Path) -> Result<(String, bool), String
     })?;
     let verifies = |secret: &[u8]| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        hmac::verify(&key, token.signing_input(), token.signature()).is_ok()
+        hmac::verify(&key, token.signing_input, &token.signature).is_ok()
     };
     let secret = without_newline(&file);
     let with_newlines = [[secret, b"\n"].concat(), [secret, b"\r\n"].concat()];

@@ -1,0 +1,182 @@
+//! The start: bind, read the class, open the record. It gives values, or faults as data; the sentences
+//! about them are the tools'.
+//!
+//! The page's lines
+//!
+//! ```text,page
+//! let keys = GROUPS.map(|(group, _)| public_key(group));
+//! let secret = fs::read("keys_priv/key_secret_for_hmac.txt").expect("the secret of the class");
+//! ```
+//!
+//! serve nobody whose file is damaged, and say nothing of it. Here each file that can't be used is
+//! named, its group is not served, and the others are.
+//!
+//! # What an RSA key is
+//!
+//! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key
+//! is a *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. So to sign is to
+//! pad the hash to the length of *n* and raise it to *d*: *s* = *m*^*d* mod *n*. To verify is to compute
+//! *s*^*e* mod *n*, which gives back the padded hash, and to compare it with the hash of what was
+//! received. Whoever finds *d* has factored *n*, and for 2,048 bits nobody can.
+//!
+//! Everyone's *e* is 65,537, which is 2^16 + 1: 17 multiplications, where *d* takes thousands, so
+//! verifying is cheap; and unlike 3 it is large enough that careless padding is not at once a forgery.
+//! A huge *e*, or an *n* of more than 4,096 bits (the work grows with the square of its length), would
+//! let one group's messages hold up all the others: both are refused.
+//!
+//! Three kinds of file wrap the two numbers. PKCS#1 (`BEGIN RSA PUBLIC KEY`, RFC 8017 A.1.1) is a
+//! SEQUENCE of *n* and *e*; `SubjectPublicKeyInfo` (`BEGIN PUBLIC KEY`, RFC 5280 section 4.1) says
+//! before it what kind of key follows; OpenSSH's line (RFC 4253 section 6.6) is the base64 of `ssh-rsa`,
+//! *e* and *n*, each with its length in four bytes. In the first two each element is a tag, a length and
+//! its content (DER); the key of RFC 7515's example, 294 bytes:
+//!
+//! ```text
+//! 30 82 01 22                              SEQUENCE of 0x0122 = 290 bytes
+//!   30 0d                                    SEQUENCE of 13 bytes: the kind of key
+//!     06 09 2a 86 48 86 f7 0d 01 01 01         OBJECT IDENTIFIER of 9 bytes: rsaEncryption
+//!     05 00                                    NULL
+//!   03 82 01 0f 00                           BIT STRING of 271 bytes, 0 bits of the last unused
+//!     30 82 01 0a                              SEQUENCE of 266 bytes: here PKCS#1 begins
+//!       02 82 01 01 00 a1 f8 16 0a e2 ...        INTEGER of 257 bytes: n, after a sign of 00
+//!       02 03 01 00 01                           INTEGER of 3 bytes: e = 65,537
+//! ```
+
+use crate::groups::Table;
+use crate::keys::{self, KeyFault, PublicKey};
+use crate::received::{self, Replayed};
+use crate::server::{Class, Server};
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// What the start is told.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// The directory with `keys_pub` and `keys_priv`.
+    pub keys: PathBuf,
+    /// The directory with `received.jsonl`.
+    pub logs: PathBuf,
+    /// Whether keys and secrets may be weaker than RFC 7518 allows.
+    pub allows_weak_keys: bool,
+    /// Whether records are synced before they are acknowledged.
+    pub syncs: bool,
+}
+
+/// A server that may run, and what its start has found.
+pub struct Started {
+    /// The server.
+    pub server: Server,
+    /// Its socket.
+    pub socket: UdpSocket,
+    /// The files in `keys_pub`.
+    pub key_files: Vec<KeyFile>,
+    /// Bytes cut off the end of the record.
+    pub cut: u64,
+    /// Groups that have records and are not in the table.
+    pub unknown: BTreeSet<String>,
+}
+
+/// Why the server can't start.
+#[derive(Debug)]
+pub enum Fault {
+    /// The secret cannot be read.
+    Secret(io::Error),
+    /// The secret has so few bytes.
+    ShortSecret(usize),
+    /// `keys_pub` cannot be read.
+    Keys(io::Error),
+    /// There is no usable key in it, but these files.
+    NoKey(Vec<KeyFile>),
+    /// The record can't be used.
+    Received(received::Fault),
+    /// The address cannot be bound.
+    Bind(io::Error),
+}
+
+/// Starts a server for the groups of a table.
+pub fn start(settings: &Settings, table: Table) -> Result<Started, Fault> {
+    let secret = fs::read(secret_file(&settings.keys)).map_err(Fault::Secret)?;
+    let fewest_bytes = if settings.allows_weak_keys { 1 } else { keys::FEWEST_SECRET_BYTES };
+    let secret = keys::secret(&secret, fewest_bytes).map_err(Fault::ShortSecret)?;
+    let key_files = key_files(&settings.keys, &table, settings.allows_weak_keys).map_err(Fault::Keys)?;
+    let keys = public_keys(&key_files, &table);
+    if keys.iter().all(Option::is_none) {
+        return Err(Fault::NoKey(key_files));
+    }
+    let path = settings.logs.join("received.jsonl");
+    let Replayed { records, progress, cut, unknown } =
+        received::open(&path, &table, settings.syncs).map_err(Fault::Received)?;
+    let socket = UdpSocket::bind(settings.address).map_err(Fault::Bind)?;
+    let server = Server { class: Class { table, keys, secret }, progress, records };
+    Ok(Started { server, socket, key_files, cut, unknown })
+}
+
+/// Where a class's secret is.
+#[must_use]
+pub fn secret_file(directory: &Path) -> PathBuf {
+    directory.join("keys_priv").join("key_secret_for_hmac.txt")
+}
+
+/// A file in `keys_pub`.
+#[derive(Debug)]
+pub struct KeyFile {
+    /// Its name.
+    pub name: String,
+    /// The group that it is for, by its place in the table.
+    pub group: Option<usize>,
+    /// The key in it.
+    pub key: Result<PublicKey, KeyFault>,
+}
+
+/// The files in a class's `keys_pub`, by name.
+pub fn key_files(directory: &Path, table: &Table, allows_weak_keys: bool) -> io::Result<Vec<KeyFile>> {
+    let directory = directory.join("keys_pub");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&directory)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    let fewest_bits = if allows_weak_keys { keys::FEWEST_BITS_WEAK } else { keys::FEWEST_BITS };
+    Ok(names.into_iter().map(|name| key_file(&directory, name, table, fewest_bits)).collect())
+}
+
+fn key_file(directory: &Path, name: String, table: &Table, fewest_bits: usize) -> KeyFile {
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+    let parse: Option<fn(&[u8], usize) -> _> = match extension.to_ascii_lowercase().as_str() {
+        "pem" => Some(PublicKey::from_pem),
+        "ssh" => Some(PublicKey::from_openssh),
+        _ => None,
+    };
+    let group = table.find(stem).filter(|_| parse.is_some());
+    let key = content(&directory.join(&name)).and_then(|file| match (group, parse) {
+        _ if keys::has_private_key(&file) => Err(KeyFault::Private),
+        (Some(_), Some(parse)) => parse(&file, fewest_bits),
+        _ => Err(KeyFault::Name),
+    });
+    KeyFile { name, group, key }
+}
+
+fn content(path: &Path) -> Result<Vec<u8>, KeyFault> {
+    let metadata = fs::metadata(path).map_err(KeyFault::Read)?;
+    if !metadata.is_file() || metadata.len() > keys::MOST_BYTES {
+        return Err(KeyFault::NotAKeyFile(metadata.len()));
+    }
+    fs::read(path).map_err(KeyFault::Read)
+}
+
+/// The groups' keys, in the table's order. Of two files for one group neither is used.
+#[must_use]
+pub fn public_keys(files: &[KeyFile], table: &Table) -> Vec<Option<PublicKey>> {
+    let key = |group| {
+        let mut own = files.iter().filter(|file| file.group == Some(group));
+        match (own.next(), own.next()) {
+            (Some(file), None) => file.key.as_ref().ok().cloned(),
+            _ => None,
+        }
+    };
+    (0..table.len()).map(key).collect()
+}

@@ -1,0 +1,4 @@
+//! What a person runs beside the server.
+
+pub mod check;
+pub mod report;

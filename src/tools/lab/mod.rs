@@ -1,0 +1,81 @@
+//! The lab: what looks on at the network, and what interferes with it.
+
+pub mod explain;
+pub mod journal;
+pub mod log;
+pub mod trial;
+
+use crate::claims::random_number;
+use crate::refusal::{Loss, Refusal};
+use crate::server::{self, Class, Event, MOST_TOGETHER};
+use journal::Journal;
+use std::io;
+use trial::Trial;
+
+/// All of the lab, as the command line wants it.
+#[derive(Debug)]
+pub struct Lab {
+    /// Looks on.
+    pub journal: Journal,
+    /// `--lose`: this share of the requests is lost, in percent, and of the replies.
+    pub lose: u8,
+    /// `--trial`: examines the clients.
+    pub trial: Option<Trial>,
+    /// `--explain`: answers a signed request that is refused.
+    pub explains: bool,
+}
+
+impl server::Lab for Lab {
+    fn most_together(&self) -> usize {
+        match self.trial {
+            Some(_) => 1, // it examines copy by copy
+            None => MOST_TOGETHER,
+        }
+    }
+
+    fn arrives(&mut self, class: &Class, event: &mut Event) {
+        if self.loses() {
+            event.outcome = Some(lost(Loss::Request, "the request was discarded: send it again"));
+        } else if let Some(trial) = &mut self.trial {
+            trial.arrives(class, event);
+        }
+    }
+
+    fn leaves(&mut self, class: &Class, event: &mut Event) {
+        if self.explains {
+            explain::explain(class, event);
+        }
+        if event.reply.is_none() {
+            return;
+        }
+        if self.loses() {
+            event.reply = None;
+            if matches!(event.outcome, Some(Ok(_))) {
+                event.outcome = Some(lost(Loss::Reply, "its reply was discarded: send it again"));
+            }
+        } else if let Some(trial) = &mut self.trial {
+            trial.leaves(class, event);
+        }
+    }
+
+    fn saw(&mut self, class: &Class, events: &[Event]) {
+        self.journal.saw(class, events);
+    }
+
+    fn saw_error(&mut self, error: &io::Error) {
+        self.journal.saw_error(error);
+    }
+}
+
+impl Lab {
+    fn loses(&self) -> bool {
+        let drawn =
+            || random_number().is_ok_and(|number| u32::from(number) * 100 < u32::from(self.lose) * 20_001);
+        self.lose > 0 && drawn()
+    }
+}
+
+/// The outcome of a datagram that the lab has lost, and how.
+pub(crate) fn lost(loss: Loss, how: impl Into<String>) -> Result<u64, Refusal> {
+    Err(Refusal::LostOnPurpose(loss, how.into()))
+}

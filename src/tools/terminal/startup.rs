@@ -1,0 +1,248 @@
+//! What the start says: the table of the class, what the professor should know, why it fails.
+
+use super::{key_file, quote};
+use crate::groups::Table;
+use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
+use crate::received;
+use crate::start::{Fault, KeyFile, Settings, Started, public_keys, secret_file};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The table of `groups.json`, or the one compiled in where there is no such file.
+pub fn load_table(directory: &Path) -> Result<Table, String> {
+    let path = directory.join("groups.json");
+    match fs::read(&path) {
+        Ok(text) => Table::from_json(&text).map_err(|error| format!("{}: {error}", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Table::compiled_in()),
+        Err(error) => {
+            let is_forbidden = error.kind() == ErrorKind::PermissionDenied;
+            let way_out = if is_forbidden { "run this as a user that may" } else { "mend or remove it" };
+            Err(format!("{}: cannot be read: {error}; {way_out}", path.display()))
+        }
+    }
+}
+
+/// The table that the start shows: a line for each group.
+#[must_use]
+pub fn table(started: &Started) -> String {
+    let class = &started.server.class;
+    let width =
+        |least: usize, lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0).max(least);
+    let group_width = width(5, &mut class.table.iter().map(|group| group.name.len()));
+    let files = started.key_files.iter().filter(|file| file.key.is_ok());
+    let file_width = width(8, &mut files.map(|file| file.name.len()));
+    let mut text =
+        format!("{:group_width$}  MEMBERS  STATE  {:file_width$}  BITS  FINGERPRINT\n", "GROUP", "KEY FILE");
+    for (index, group) in class.table.iter().enumerate() {
+        let state = started.server.progress[index].state;
+        text += &format!("{:group_width$}  {:>7}  {state:>5}  ", group.name, group.members);
+        let file = started.key_files.iter().find(|file| file.group == Some(index));
+        text += &match (&class.keys[index], file) {
+            (Some(key), Some(KeyFile { name, .. })) => {
+                format!("{name:file_width$}  {:>4}  {}\n", key.bits(), key_file::fingerprint(key))
+            }
+            _ => "no usable key: not served\n".into(),
+        };
+    }
+    text
+}
+
+/// What the professor should know of a start that has succeeded, a sentence each.
+#[must_use]
+pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
+    let table = &started.server.class.table;
+    let mut warnings = Vec::new();
+    let secret = secret_file(&settings.keys);
+    if is_readable_by_others(&secret) {
+        let shown = secret.display();
+        warnings.push(format!("{shown}: others on this machine can read it; chmod 600 \"{shown}\""));
+    }
+    warnings.extend(about_keys(&started.key_files, table, &settings.keys));
+    let received = settings.logs.join("received.jsonl");
+    let received = received.display();
+    let found = about_records(started.cut, &started.unknown);
+    warnings.extend(found.into_iter().map(|found| format!("{received}: {found}")));
+    for (group, progress) in table.iter().zip(&started.server.progress) {
+        if progress.state > group.members.into() {
+            let (name, state, members) = (&group.name, progress.state, group.members);
+            let what = "only seq_number 0 leaves it";
+            warnings.push(format!("{name} is in state {state}, above its {members} members: {what}"));
+        }
+    }
+    warnings
+}
+
+/// What the record held beside whole records of the table's groups: bytes that were cut off, and groups.
+#[must_use]
+pub fn about_records(cut: u64, unknown: &BTreeSet<String>) -> Vec<String> {
+    let what = "bytes after its last whole line are cut off: a record that was never acknowledged";
+    let cut = (cut > 0).then(|| format!("{cut} {what}"));
+    let passed_over = |group: &String| {
+        let group = group.escape_default();
+        format!("has records of {group}, which is not in the table: passed over")
+    };
+    cut.into_iter().chain(unknown.iter().map(passed_over)).collect()
+}
+
+#[cfg(unix)]
+fn is_readable_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_readable_by_others(_: &Path) -> bool {
+    false
+}
+
+/// What is wrong in `keys_pub`: files that can't be used, two for one group, one key for two.
+fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String> {
+    let directory = directory.join("keys_pub");
+    let shown = directory.display();
+    let (mut warnings, mut several) = (Vec::new(), Vec::new());
+    for KeyFile { name, group, key } in files {
+        let own: Vec<&str> = files
+            .iter()
+            .filter(|other| group.is_some() && other.group == *group)
+            .map(|other| other.name.as_str())
+            .collect();
+        if let (Some(group), [first, _, ..]) = (group, &own[..])
+            && first == name
+        {
+            let (names, group) = (own.join(" and "), &table[*group].name);
+            several.push(format!("{shown}: {names} are both for {group}, so neither is used: keep one"));
+        }
+        if let Err(fault) = key {
+            let file = fs::read(directory.join(name)).unwrap_or_default();
+            let why = key_file::why(fault, name, &file);
+            warnings.push(format!("{shown}/{}: {why}", name.escape_debug()));
+        }
+    }
+    several.extend(warnings);
+    several.extend(shared_keys(table, &public_keys(files, table)));
+    several
+}
+
+/// Groups with one key, a copying mistake: each could sign for the other.
+fn shared_keys(table: &Table, keys: &[Option<PublicKey>]) -> Vec<String> {
+    let mut groups: BTreeMap<&[u8], Vec<&str>> = BTreeMap::new();
+    for (group, key) in table.iter().zip(keys) {
+        if let Some(key) = key {
+            groups.entry(&key.components().n).or_default().push(&group.name);
+        }
+    }
+    let shared = groups.into_values().filter(|names| names.len() > 1);
+    shared
+        .map(|names| {
+            format!(
+                "{} have the same key, so each can sign for the other: ask for new ones",
+                names.join(" and ")
+            )
+        })
+        .collect()
+}
+
+/// Why the server can't start, and what to do.
+#[must_use]
+pub fn failure(fault: &Fault, settings: &Settings, table: &Table) -> String {
+    match fault {
+        Fault::Secret(_) | Fault::ShortSecret(_) => about_secret(fault, settings),
+        Fault::Keys(error) => cannot_read_keys(&settings.keys, error),
+        Fault::NoKey(files) => no_key(files, table, &settings.keys),
+        Fault::Received(fault) => {
+            format!("{}: {}", settings.logs.join("received.jsonl").display(), about_received(fault))
+        }
+        Fault::Bind(error) => {
+            let way_out = match error.kind() {
+                ErrorKind::AddrInUse => {
+                    "another program has that port: stop it, or choose another PORT (0 takes a free one)"
+                }
+                ErrorKind::AddrNotAvailable => {
+                    "no interface of this machine has that address: 0.0.0.0 serves them all"
+                }
+                ErrorKind::PermissionDenied => "choose a PORT from 1024",
+                _ => "choose another ADDRESS or PORT",
+            };
+            format!("{}: cannot be bound: {error}; {way_out}", settings.address)
+        }
+    }
+}
+
+fn about_secret(fault: &Fault, settings: &Settings) -> String {
+    let path = secret_file(&settings.keys);
+    let (shown, keys_priv) = (path.display(), settings.keys.join("keys_priv"));
+    let way_out = format!(
+        "make one: (umask 077; mkdir -p \"{}\"; openssl rand -hex 32 > \"{shown}\")",
+        keys_priv.display()
+    );
+    match fault {
+        Fault::Secret(error) if error.kind() == ErrorKind::NotFound => {
+            format!("{shown}: there is no such file; {way_out}")
+        }
+        Fault::ShortSecret(bytes) => {
+            let fewest = if settings.allows_weak_keys { 1 } else { FEWEST_SECRET_BYTES };
+            format!("{shown}: it has {bytes} bytes, fewer than {fewest}; {way_out}")
+        }
+        Fault::Secret(error) => {
+            format!("{shown}: cannot be read: {error}; let the user that runs the server read it")
+        }
+        _ => way_out,
+    }
+}
+
+/// What is said of a `keys_pub` that cannot be read.
+#[must_use]
+pub fn cannot_read_keys(directory: &Path, error: &dyn Display) -> String {
+    let shown = directory.join("keys_pub");
+    let shown = shown.display();
+    format!("{shown}: cannot be read: {error}; put each group's public key in it as GROUP.pem or GROUP.ssh")
+}
+
+/// What is said of a `keys_pub` without a usable key.
+#[must_use]
+pub fn no_key(files: &[KeyFile], table: &Table, directory: &Path) -> String {
+    let mut reasons: String =
+        about_keys(files, table, directory).iter().map(|reason| format!("\n  {reason}")).collect();
+    if reasons.is_empty() {
+        reasons = "\n  put each group's public key in it as GROUP.pem or GROUP.ssh (scripts/keygen.sh makes a pair)"
+            .into();
+    }
+    format!("{}: there is no usable key in it{reasons}", directory.join("keys_pub").display())
+}
+
+/// Why `received.jsonl` can't be used. `report` says the same of what it can't read.
+#[must_use]
+pub fn about_received(fault: &received::Fault) -> String {
+    use received::Fault::{Cut, InUse, Line, Lock, Open, Read, Sync};
+    match fault {
+        Open(error) => {
+            let way_out = match error.kind() {
+                ErrorKind::NotFound => "make the directory, or name another with --logs DIR",
+                ErrorKind::IsADirectory => "move it elsewhere",
+                ErrorKind::PermissionDenied => {
+                    "it must belong to the user that runs the server, in a directory where that user may \
+                     write: see to that, or put the logs elsewhere with --logs DIR"
+                }
+                _ => "put the logs elsewhere with --logs DIR",
+            };
+            format!("cannot be opened for writing: {error}; {way_out}")
+        }
+        InUse => "another server is using it; stop that one, or give this one its own --logs DIR".into(),
+        Lock(error) => {
+            format!("cannot be locked: {error}; put the logs on a local file system with --logs DIR")
+        }
+        Read(error) => format!("cannot be read: {error}; mend the disk"),
+        Line(number, line) => format!(
+            "line {number} is not a whole record ({}). It may be a student's, so it is not skipped: \
+             look at it, mend it or move it to another file, and start again",
+            quote(line)
+        ),
+        Cut(error) => format!("cannot be cut to its whole lines: {error}; mend the disk"),
+        Sync(error) => {
+            format!("cannot be synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR")
+        }
+    }
+}
