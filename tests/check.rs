@@ -6,12 +6,14 @@ mod bad;
 mod common;
 
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, Engine};
-use common::{Class, PROGRAM, RS256, SECRET, Scratch, Server, Signer, claims, private_key, run};
+use common::{
+    Class, PROGRAM, RS256, SECRET, Scratch, Server, Signer, claims, from_hexadecimal, hexadecimal,
+    payload_of, place, private_key, reasons, run, signing_input, ssh_blob, ssh_line, with,
+};
 use ring::digest::{SHA256, digest};
 use std::ffi::OsStr;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
 use udpsocket_jwt_server::claims::id_request;
@@ -32,34 +34,17 @@ struct Checked {
 }
 
 /// `check` with these arguments, the input on its standard input.
+#[track_caller]
 fn checked<A: AsRef<OsStr>>(arguments: &[A], input: impl AsRef<[u8]>) -> Checked {
     let nowhere = Scratch::new();
-    let mut child = Command::new(PROGRAM)
-        .arg("check")
-        .args(arguments)
-        .current_dir(nowhere.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.as_ref().to_vec();
-    // It need not read everything, nor before it writes.
-    let writer = thread::spawn(move || _ = stdin.write_all(&input));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
-    let checked = Checked {
-        status: output.status.code().expect("it ends by itself"),
-        output: text(output.stdout),
-        errors: text(output.stderr),
-    };
-    for text in [&checked.output, &checked.errors] {
+    let mut command = Command::new(PROGRAM);
+    command.arg("check").args(arguments).current_dir(nowhere.path());
+    let common::Ended { status, output, errors } = common::ended(&mut command, input.as_ref());
+    for text in [&output, &errors] {
         let unfit = text.chars().find(|&char| char != '\n' && !is_fit_for_a_terminal(char));
         assert_eq!(unfit, None, "{text:?}");
     }
-    checked
+    Checked { status: status.expect("it ends by itself"), output, errors }
 }
 
 /// Neither a control character nor one that hides or moves what is around it.
@@ -92,13 +77,14 @@ impl Checked {
     }
 }
 
+#[track_caller]
 fn in_class(class: &Class, input: impl AsRef<[u8]>) -> Checked {
     checked(&[class.directory.path()], input)
 }
 
 /// A token whose signature is made otherwise.
 fn signed_by(sign: impl Fn(&str) -> Vec<u8>) -> String {
-    let input = format!("{}.{}", to_base64url(RS256.as_bytes()), to_base64url(payload("").as_bytes()));
+    let input = signing_input(RS256, payload(""));
     let signature = sign(&input);
     format!("{input}.{}", to_base64url(&signature))
 }
@@ -116,15 +102,15 @@ fn dgst(options: &[&str], text: &str) -> Vec<u8> {
     run("openssl", &[&["dgst"], options, &of_key].concat())
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The conditions of the checks before this one, in order: those of section 7 that need no state.
 fn conditions(before: &str) -> Vec<(&'static str, &'static str)> {
-    let reasons = REASONS.iter().skip_while(|reason| reason.name != "too_large");
-    let before = reasons.take_while(|reason| reason.name != before);
-    before.map(|reason| ("ok", reason.condition)).collect()
+    let reasons = &reasons()[place("too_large")..place(before)];
+    reasons.iter().map(|reason| ("ok", condition(reason))).collect()
+}
+
+/// What is marked as right or wrong.
+fn condition(reason: &str) -> &'static str {
+    REASONS[place(reason)].condition
 }
 
 #[test]
@@ -134,21 +120,14 @@ fn every_bad_datagram_gets_the_servers_reason_and_1_unless_it_is_only_out_of_ord
     let check = |(name, datagram, reason): &bad::Bad| {
         let checked = in_class(&class, datagram);
         assert_eq!(checked.errors, "", "{name}");
+        let mut marks = conditions(reason);
         if *reason == "out_of_order" {
-            assert_eq!(
-                (checked.status, checked.marks()),
-                (0, conditions("out_of_order")),
-                "{name}: {checked:#?}"
-            );
+            assert_eq!((checked.status, checked.marks()), (0, marks), "{name}: {checked:#?}");
         } else {
-            let mut marks = conditions(reason);
-            marks.push(("NO", REASONS[common::place(reason)].condition));
+            marks.push(("NO", condition(reason)));
             assert_eq!((checked.status, checked.marks()), (1, marks), "{name}: {checked:#?}");
-            let line = format!("{reason}: ");
-            assert!(
-                checked.verdict()[0].strip_prefix(&line).is_some_and(|detail| detail.len() > 10),
-                "{name}: {checked:#?}"
-            );
+            let detail = checked.verdict()[0].strip_prefix(&format!("{reason}: "));
+            assert!(detail.is_some_and(|detail| detail.len() > 10), "{name}: {checked:#?}");
         }
     };
     thread::scope(|scope| {
@@ -385,25 +364,17 @@ fn what_the_table_contradicts_is_a_note() {
     }
 }
 
-/// An OpenSSH line of a key (RFC 4253 section 6.6).
-fn openssh(pem: &[u8]) -> String {
-    let key = PublicKey::from_pem(pem, 2_048).unwrap();
-    let (e, n) = (&key.components().e, &key.components().n);
-    let string = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
-    let blob = [string(b"ssh-rsa"), string(e), string(&[&[0], n.as_slice()].concat())].concat();
-    format!("ssh-rsa {} key@example\n", BASE64_STANDARD.encode(blob))
-}
-
 #[test]
 fn with_a_key_file_of_any_form_it_needs_no_class() {
     let files = Scratch::new();
     let private = private_key("JAVALI", 2048);
     let private = private.to_str().unwrap();
     let key = PublicKey::from_pem(&JAVALI.public_pem, 2_048).unwrap();
+    let pkcs1 = run("openssl", &["rsa", "-in", private, "-RSAPublicKey_out", "-outform", "DER"]);
     let forms: [(&str, Vec<u8>); 5] = [
         ("public.pem", JAVALI.public_pem.clone()),
         ("pkcs1.pem", run("openssl", &["rsa", "-in", private, "-RSAPublicKey_out"])),
-        ("id_rsa.pub", openssh(&JAVALI.public_pem).into()),
+        ("id_rsa.pub", ssh_line("ssh-rsa", &ssh_blob(&pkcs1))),
         ("private.pem", run("openssl", &["pkey", "-in", private])),
         ("private-pkcs1.pem", run("openssl", &["rsa", "-in", private, "-traditional"])),
     ];
@@ -480,21 +451,18 @@ fn a_reply_is_verified_with_the_secret_or_told_which_secret_it_was_made_with() {
         let tag = ring::hmac::sign(&key, signing_input.as_bytes());
         format!("{signing_input}.{}", to_base64url(tag.as_ref()))
     };
-    let decoded: Vec<_> =
-        (0..SECRET.len()).step_by(2).map(|at| u8::from_str_radix(&SECRET[at..at + 2], 16).unwrap()).collect();
     let cases = [
         ("as it came", reply.clone(), 0, "ok  the reply's HMAC verifies with the secret"),
         ("with a newline behind it", format!("{reply}\n"), 0, "ok  the reply's HMAC verifies"),
         ("newline left on", signed_with(format!("{SECRET}\n").as_bytes()), 1, "newline left on"),
         ("CR LF left on", signed_with(format!("{SECRET}\r\n").as_bytes()), 1, "newline left on"),
-        ("decoded", signed_with(&decoded), 1, "decoded from hexadecimal"),
+        ("decoded", signed_with(&from_hexadecimal(SECRET)), 1, "decoded from hexadecimal"),
         ("another secret", signed_with(b"another secret"), 1, "another secret, or the reply was changed"),
         ("no secret", signed_with(b""), 1, "another secret, or the reply was changed"),
         (
             "another next_number",
             {
-                let payload = base64url(signing_input.split_once('.').unwrap().1.as_bytes()).unwrap();
-                let payload = String::from_utf8(payload).unwrap();
+                let payload = payload_of(&reply);
                 let other = payload.replace(r#""next_number":2"#, r#""next_number":0"#);
                 reply.replace(&to_base64url(payload.as_bytes()), &to_base64url(other.as_bytes()))
             },
@@ -563,7 +531,7 @@ fn nothing_in_a_token_reaches_the_terminal_but_printable_text() {
     for text in nasty {
         let escaped = serde_json::Value::from(text).to_string();
         for written in [format!("\"{text}\""), escaped] {
-            let with = |json: &str| json.replacen('{', &format!("{{\"x\":{written},"), 1);
+            let with = |json: &str| with(json, &format!("\"x\":{written}"));
             let group = payload("").replace("\"JAVALI\"", &written);
             for token in [
                 JAVALI.sign(with(RS256), payload("")),

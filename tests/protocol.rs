@@ -2,31 +2,27 @@
 
 mod common;
 
-use common::{Class, Client, Server, Signer, claims, wait_until};
+use common::{Class, Client, Running, Server, Signer, claims, next, payload_of, wait_until, with};
+use std::process::{Command, Stdio};
 use std::time::Duration;
-use udpsocket_jwt_server::fsm::next;
-
-/// Section 3's table, written down once more and another way: by looking each pair up.
-fn transition(members: u64, state: u64, seq_number: u64) -> Option<u64> {
-    if seq_number == 0 {
-        return Some(1);
-    }
-    let mut accepted = (1..=members).filter(|sn| [state, state + 1].contains(sn));
-    accepted.find(|sn| *sn == seq_number).map(|sn| (sn + 1) % (members + 1))
-}
 
 #[test]
 fn the_state_machine_is_the_protocols_table_for_every_small_group_and_the_largest() {
     for members in (1..=7).chain([255]) {
         for state in 0..=255 {
-            for seq_number in (0..=300).chain([u64::from(u32::MAX), u64::MAX]) {
-                let expected = transition(members, state, seq_number);
-                assert_eq!(
-                    next(members, state, seq_number),
-                    expected,
-                    "members {members}, state {state}, sn {seq_number}"
-                );
-            }
+            let (sn, last) = (u64::from(state), u64::from(members));
+            // Each message that is in order, and its next_number.
+            let expected = match state {
+                0 if last == 1 => vec![(0, 1), (1, 0)],
+                0 => vec![(0, 1), (1, 2)],
+                _ if sn > last => vec![(0, 1)],
+                _ if sn == last => vec![(0, 1), (sn, 0)],
+                _ if sn + 1 == last => vec![(0, 1), (sn, sn + 1), (last, 0)],
+                _ => vec![(0, 1), (sn, sn + 1), (sn + 1, sn + 2)],
+            };
+            let numbers = (0..=300).chain([u64::from(u32::MAX), u64::MAX]);
+            let in_order = numbers.filter_map(|number| Some((number, next(members, state, number)?)));
+            assert_eq!(in_order.collect::<Vec<_>>(), expected, "members {members}, state {state}");
         }
     }
 }
@@ -78,8 +74,7 @@ fn the_replys_claims_stand_in_the_protocols_order() {
     let client = server.client();
     client.send(Signer::new("JAVALI", 2048).message("JAVALI", 1, 7));
     let reply = client.receive(Duration::from_secs(5)).unwrap();
-    let payload = udpsocket_jwt_server::jws::base64url(reply.split('.').nth(1).unwrap().as_bytes()).unwrap();
-    let payload = String::from_utf8(payload).unwrap();
+    let payload = payload_of(&reply);
     let at = |name: &str| payload.find(&format!("\"{name}\":")).unwrap();
     assert!(payload.starts_with("{\"id_request\":\""), "{payload}");
     assert!(at("next_number") < at("otp_number") && at("otp_number") < at("otp_timestamp"), "{payload}");
@@ -108,9 +103,7 @@ fn one_newline_at_the_end_is_taken_off_and_nothing_else() {
         client.send(&datagram);
     }
     assert_eq!(client.next_number(&token), 2);
-    let outcomes: Vec<_> =
-        class.requests(7).iter().map(|line| line["outcome"].as_str().unwrap().to_string()).collect();
-    assert_eq!(outcomes[3..6], ["bad_base64", "bad_base64", "bad_base64"]);
+    assert_eq!(class.outcomes(7)[3..6], ["bad_base64"; 3]);
 }
 
 #[test]
@@ -143,9 +136,7 @@ fn numeric_dates_are_honoured_to_the_fraction_and_other_claims_ignored() {
     let signer = Signer::new("JAVALI", 2048);
     let client = server.client();
     let now = udpsocket_jwt_server::time::now().as_secs_f64();
-    let with = |more: String| {
-        signer.sign(common::RS256, claims("JAVALI", 1, 7).replacen('{', &format!("{{{more},"), 1))
-    };
+    let with = |more: String| signer.sign(common::RS256, with(&claims("JAVALI", 1, 7), &more));
     assert_eq!(client.next_number(&with(format!(r#""exp":{},"nbf":{}"#, now + 60.5, now - 0.5))), 2);
     assert_eq!(client.next_number(&with(r#""iat":"soon","jti":null,"iss":[]"#.into())), 2);
     client.send(with(format!(r#""exp":{}"#, now - 0.25)));
@@ -162,8 +153,7 @@ fn a_captured_0_starts_its_group_over_until_it_expires() {
     let server = Server::start(&class, &[]);
     let signer = Signer::new("JAVALI", 2048);
     let exp = udpsocket_jwt_server::time::now().as_secs_f64() + 1.0;
-    let zero = claims("JAVALI", 0, 0).replacen('{', &format!(r#"{{"exp":{exp},"#), 1);
-    let zero = signer.sign(common::RS256, zero);
+    let zero = signer.sign(common::RS256, with(&claims("JAVALI", 0, 0), &format!(r#""exp":{exp}"#)));
     let client = server.client();
     assert_eq!(client.next_number(&zero), 1);
     for sn in 1..=3 {
@@ -172,11 +162,11 @@ fn a_captured_0_starts_its_group_over_until_it_expires() {
     let stranger = server.client();
     assert_eq!(stranger.next_number(&zero), 1, "whoever captured it can start the group over");
     client.send(signer.message("JAVALI", 3, 103));
-    assert_eq!(class.requests(6)[5]["outcome"], "out_of_order");
+    assert_eq!(class.outcomes(6)[5], "out_of_order");
 
     std::thread::sleep(Duration::from_millis(1_100));
     stranger.send(&zero);
-    assert_eq!(class.requests(7)[6]["outcome"], "expired");
+    assert_eq!(class.outcomes(7)[6], "expired");
     let report = common::run(common::PROGRAM, &["report", class.directory.path().to_str().unwrap()]);
     let report = String::from_utf8(report).unwrap();
     assert!(report.contains("JAVALI      [###]  done at"), "done stays done: {report}");
@@ -248,23 +238,18 @@ fn a_line_on_a_terminal_fits_100_columns_and_is_there_by_itself() {
         return;
     }
     let class = Class::new();
-    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = common::free_port();
     let command =
         format!("{} 127.0.0.1 {} {}", common::PROGRAM, free.port(), class.directory.path().display());
     let screen = class.directory.file("screen");
-    let mut terminal = std::process::Command::new("script")
-        .args(["-qefc", &command, "/dev/null"])
-        .env("NO_COLOR", "1")
-        .stdin(std::process::Stdio::null())
-        .stdout(std::fs::File::create(&screen).unwrap())
-        .spawn()
-        .expect("script, of util-linux, is needed");
+    let mut command_of_script = Command::new("script");
+    command_of_script.args(["-qefc", &command, "/dev/null"]).env("NO_COLOR", "1").stdin(Stdio::null());
+    let terminal = Running::spawn(command_of_script.stdout(std::fs::File::create(&screen).unwrap()));
     let said = || std::fs::read_to_string(&screen).unwrap().replace('\r', "");
     wait_until("listening", || said().contains("listening on"));
     send_one_of_each(&Client::new(free));
     let shown = four_lines(said);
-    terminal.kill().unwrap();
-    terminal.wait().unwrap();
+    drop(terminal);
     assert!(shown.iter().all(|line| line.len() <= 100), "{shown:#?}");
     assert!(shown[0].len() == 100 && shown[0].ends_with("..."), "{shown:#?}");
 }
@@ -272,23 +257,16 @@ fn a_line_on_a_terminal_fits_100_columns_and_is_there_by_itself() {
 #[test]
 fn a_terminal_that_nobody_reads_stops_nobody() {
     let class = Class::new();
-    let mut server = std::process::Command::new(common::PROGRAM)
-        .args(["--verbose", "--no-sync", "127.0.0.1", "0"])
-        .arg(class.directory.path())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped()) // a pipe is full after some 700 lines
-        .spawn()
-        .unwrap();
-    let mut first = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.as_mut().unwrap()), &mut first)
-        .unwrap();
+    let mut command = Command::new(common::PROGRAM);
+    command.args(["--verbose", "--no-sync", "127.0.0.1", "0"]).arg(class.directory.path());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()); // a pipe is full after some 700 lines
+    let mut server = Running::spawn(&mut command);
+    let first = server.first_line();
     let client = Client::new(first.trim_end().strip_prefix("listening on ").unwrap().parse().unwrap());
     let token = Signer::new("JAVALI", 2048).message("JAVALI", 1, 7);
     for _ in 0..3_000 {
         client.ask(&token);
     }
-    server.kill().unwrap();
-    server.wait().unwrap();
 }
 
 #[test]

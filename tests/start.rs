@@ -3,68 +3,23 @@
 
 mod common;
 
-use common::{Class, Client, PROGRAM, Scratch, Server, Signer, private_key, wait_until};
+use common::{
+    Class, Client, Ended, PROGRAM, Running, Scratch, Server, Signer, bound_by_permissions, ended, free_port,
+    mode, private_key, set_mode, wait_for_answer, wait_until,
+};
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 use udpsocket_jwt_server::groups::GROUPS;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
 use udpsocket_jwt_server::tools::terminal::key_file::fingerprint;
 
-/// A command line that must end by itself: its status, standard output and standard error.
-fn ended(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut child = Command::new(PROGRAM)
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let start = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if start.elapsed() > Duration::from_secs(10) {
-            _ = child.kill(); // and so its status is none
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
-    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
-}
-
-/// What a start that fails says, all of it on standard error.
+/// What a start in a directory that fails says, all of it on standard error.
+#[track_caller]
 fn failed(directory: &Path, arguments: &[&str], status: i32) -> String {
-    let (found, output, errors) = ended(directory, arguments);
-    assert_eq!((found, output.as_str()), (Some(status), ""), "{arguments:?}: {errors}");
-    assert!(errors.starts_with("udpsocket-jwt-server: "), "{arguments:?}: {errors}");
-    errors
-}
-
-/// A process that is killed in the end.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        _ = self.0.kill();
-        _ = self.0.wait();
-    }
-}
-
-/// A port of this address that was free a moment ago.
-fn free_port(address: &str) -> SocketAddr {
-    UdpSocket::bind((address, 0)).unwrap().local_addr().unwrap()
-}
-
-/// Waits until a server answers there: the way to find one that cannot say where it listens.
-fn wait_for_answer(address: SocketAddr, token: &str) {
-    let client = Client::new(address);
-    wait_until("an answer", || {
-        _ = client.socket.send(token.as_bytes()); // refused as long as nobody listens
-        client.receive(Duration::from_millis(200)).is_some()
-    });
+    common::failed(Command::new(PROGRAM).args(arguments).current_dir(directory), status)
 }
 
 fn javali() -> Signer {
@@ -74,29 +29,9 @@ fn javali() -> Signer {
 // What is printed
 
 #[test]
-fn help_fits_a_screen_of_80_by_24_and_version_is_one_line() {
-    let nowhere = Scratch::new();
-    for option in ["--help", "-h"] {
-        let (status, output, errors) = ended(nowhere.path(), &[option]);
-        assert_eq!((status, errors.as_str()), (Some(0), ""));
-        assert!(output.lines().count() <= 24, "{output}");
-        assert!(output.lines().all(|line| line.chars().count() <= 80), "{output}");
-        for shown in [
-            "ADDRESS",
-            "PORT",
-            "DIR",
-            "--keys",
-            "--logs",
-            "--no-sync",
-            "--allow-weak-keys",
-            "--quiet",
-            "--version",
-        ] {
-            assert!(output.contains(shown), "{shown} is missing in {output}");
-        }
-    }
+fn the_version_is_one_line() {
     for option in ["--version", "-V"] {
-        let (status, output, errors) = ended(nowhere.path(), &[option]);
+        let Ended { status, output, errors } = ended(Command::new(PROGRAM).arg(option), b"");
         assert!(output.starts_with(concat!("udpsocket-jwt-server ", env!("CARGO_PKG_VERSION"))), "{output}");
         assert_eq!((status, output.lines().count(), errors.as_str()), (Some(0), 1, ""));
     }
@@ -158,7 +93,7 @@ fn standard_output_has_exactly_the_one_line_that_says_where_it_listens() {
     let mut command = Command::new(PROGRAM);
     command.args(["--verbose", "127.0.0.1", "0"]).arg(class.directory.path());
     command.stdin(Stdio::null()).stdout(File::create(&output).unwrap()).stderr(Stdio::null());
-    let running = Running(command.spawn().unwrap());
+    let running = Running::spawn(&mut command);
     let shown = || fs::read_to_string(&output).unwrap();
     wait_until("a line on standard output", || shown().ends_with('\n'));
     let address = shown().trim_end().strip_prefix("listening on ").unwrap().parse::<SocketAddr>().unwrap();
@@ -288,7 +223,7 @@ fn a_directory_that_is_not_set_up_is_named_with_the_way_out_and_the_start_ends_w
                 fs::remove_file(class.file("keys_priv/key_secret_for_hmac.txt")).unwrap();
                 class.write("keys_priv/key_secret_for_hmac.txt/file", "");
             },
-            secret,
+            "keys_priv/key_secret_for_hmac.txt: cannot be read: ",
             "let the user that runs the server read it",
         ),
         (
@@ -315,18 +250,13 @@ fn a_directory_that_is_not_set_up_is_named_with_the_way_out_and_the_start_ends_w
 #[cfg(unix)]
 #[test]
 fn a_directory_that_may_not_be_read_stops_the_start_and_is_named() {
-    use std::os::unix::fs::PermissionsExt;
+    let Some(mut command) = bound_by_permissions(PROGRAM) else { return };
     let class = Class::new();
     let keys = class.directory.file("keys_pub");
-    fs::set_permissions(&keys, PermissionsExt::from_mode(0o000)).unwrap();
-    if fs::read_dir(&keys).is_ok() {
-        // Root reads it all the same. What nobody reads is a link that leads nowhere.
-        fs::set_permissions(&keys, PermissionsExt::from_mode(0o700)).unwrap();
-        fs::remove_dir_all(&keys).unwrap();
-        std::os::unix::fs::symlink("nowhere", &keys).unwrap();
-    }
-    let errors = failed(class.directory.path(), &["127.0.0.1", "0"], 1);
-    _ = fs::set_permissions(&keys, PermissionsExt::from_mode(0o700)); // so that it can be removed
+    set_mode(&keys, 0o000);
+    command.args(["127.0.0.1", "0"]).current_dir(class.directory.path());
+    let errors = common::failed(&mut command, 1);
+    set_mode(&keys, 0o700); // so that it can be removed
     assert!(errors.contains("./keys_pub: cannot be read: ") && errors.contains("GROUP.pem"), "{errors}");
 }
 
@@ -384,7 +314,6 @@ fn keys_and_logs_may_be_in_directories_of_their_own() {
 #[cfg(unix)]
 #[test]
 fn the_files_are_readable_by_their_owner_alone_whatever_the_umask() {
-    use std::os::unix::fs::PermissionsExt;
     let class = Class::new();
     let mut command = Command::new("sh");
     command.args(["-c", "umask 000; exec \"$0\" \"$@\"", PROGRAM, "127.0.0.1", "0"]);
@@ -393,8 +322,7 @@ fn the_files_are_readable_by_their_owner_alone_whatever_the_umask() {
     server.client().ask(&javali().message("JAVALI", 1, 7));
     class.requests(1);
     for name in ["received.jsonl", "requests.jsonl"] {
-        let mode = fs::metadata(class.directory.file(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
+        assert_eq!(mode(&class.directory.file(name)), 0o600, "{name}");
     }
 }
 
@@ -405,17 +333,13 @@ fn standard_output_and_error_that_are_closed_or_full_do_not_stop_the_service() {
     for redirection in [">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full", ">&-", "2>&-", "<&- >&- 2>&-"]
     {
         let class = Class::new();
-        let address = free_port("127.0.0.9"); // where no other test takes it meanwhile
-        let mut command = Command::new("sh");
-        let script = format!("exec \"$0\" \"$@\" {redirection}");
-        command.args(["-c", &script, PROGRAM, "--verbose", "127.0.0.9", &address.port().to_string()]);
-        command.arg(class.directory.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let _running = Running(command.spawn().unwrap());
+        let address = free_port();
+        let _running = Running::spawn(&mut class.redirected(address.port(), redirection));
         wait_for_answer(address, &javali.message("JAVALI", 1, 7));
         let client = Client::new(address);
         client.send("not a token");
-        for seq_number in [1, 2, 3] {
-            client.ask(&javali.message("JAVALI", seq_number, 7));
+        for (seq_number, next_number) in [(1, 2), (2, 3), (3, 0)] {
+            assert_eq!(client.next_number(&javali.message("JAVALI", seq_number, 7)), next_number);
         }
         assert_eq!(class.received().len(), 3, "{redirection}");
         wait_until("the refused one's line", || class.directory.read("requests.jsonl").contains("not_a_jws"));
@@ -425,11 +349,11 @@ fn standard_output_and_error_that_are_closed_or_full_do_not_stop_the_service() {
 #[test]
 fn readers_of_standard_output_and_error_that_have_left_do_not_stop_the_service() {
     let class = Class::new();
-    let address = free_port("127.0.0.1");
+    let address = free_port();
     let mut command = Command::new(PROGRAM);
     command.args(["--verbose", "127.0.0.1", &address.port().to_string()]).arg(class.directory.path());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = Running(command.spawn().unwrap());
+    let mut running = Running::spawn(&mut command);
     (running.0.stdout, running.0.stderr) = (None, None);
     wait_for_answer(address, &javali().message("JAVALI", 1, 7));
     let client = Client::new(address);
@@ -495,10 +419,7 @@ fn requests_jsonl_is_turned_over_at_64_mib_and_replaces_the_one_before() {
     assert_eq!(requests[0]["datagram"], "after");
     assert_eq!(requests[1]["outcome"], "answered");
     #[cfg(unix)]
-    {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&current).unwrap().permissions());
-        assert_eq!(mode & 0o777, 0o600);
-    }
+    assert_eq!(mode(&current), 0o600);
 }
 
 #[test]
