@@ -114,7 +114,7 @@ fn condition(reason: &str) -> &'static str {
 }
 
 #[test]
-fn every_bad_datagram_gets_the_servers_reason_and_1_unless_it_is_only_out_of_order() {
+fn every_bad_datagram_gets_the_servers_reason_unless_it_is_only_out_of_order() {
     let class = bad::class();
     let bad = bad::datagrams();
     let check = |(name, datagram, reason): &bad::Bad| {
@@ -175,7 +175,7 @@ fn a_token_is_taken_apart_before_it_is_judged() {
 }
 
 #[test]
-fn each_cause_that_can_be_told_apart_is_named_and_no_other() {
+fn each_cause_that_can_be_told_apart_is_named_alone() {
     let class = Class::new();
     let signature = |text: &[u8]| JAVALI.signature(text);
     let [header, payload] = [RS256.into(), payload("")].map(|json: String| to_base64url(json.as_bytes()));
@@ -394,7 +394,7 @@ fn with_a_key_file_of_any_form_it_needs_no_class() {
 }
 
 #[test]
-fn a_key_file_that_cannot_be_used_is_named_with_the_reason_and_ends_with_1() {
+fn a_key_file_that_cannot_be_used_is_named_with_the_reason() {
     let files = Scratch::new();
     let pem = String::from_utf8(JAVALI.public_pem.clone()).unwrap();
     let elliptic = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
@@ -498,7 +498,7 @@ fn a_request_needs_no_secret() {
 }
 
 #[test]
-fn the_exit_status_is_2_for_a_mistake_in_the_command_line_and_1_for_a_class_that_is_not_there() {
+fn a_mistake_in_the_command_line_ends_with_2() {
     let token = JAVALI.message("JAVALI", 1, 7);
     let mistakes: [&[&str]; 6] =
         [&["--nonsense"], &["--key"], &["--key", "a", "--key", "b"], &["--csv"], &["a", "b"], &["--help=1"]];
@@ -507,6 +507,11 @@ fn the_exit_status_is_2_for_a_mistake_in_the_command_line_and_1_for_a_class_that
         assert_eq!((checked.status, checked.output.as_str()), (2, ""), "{arguments:?}");
         assert!(checked.errors.starts_with("udpsocket-jwt-server: "), "{arguments:?}: {checked:#?}");
     }
+}
+
+#[test]
+fn a_class_that_is_not_there_ends_with_1() {
+    let token = JAVALI.message("JAVALI", 1, 7);
     let absent: [&[&str]; 3] = [&[], &["absent"], &["--keys", "absent"]];
     for arguments in absent {
         let checked = checked(arguments, &token);
@@ -555,7 +560,7 @@ fn nothing_in_a_token_reaches_the_terminal_but_printable_text() {
 }
 
 #[test]
-fn input_that_is_empty_binary_or_endless_is_refused_and_no_more() {
+fn input_that_is_empty_binary_or_endless_is_merely_refused() {
     let class = Class::new();
     let every_byte: Vec<u8> = (0..=255).collect();
     let token = JAVALI.message("JAVALI", 1, 7);

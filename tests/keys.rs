@@ -223,7 +223,7 @@ fn a_keys_fingerprint_is_the_one_of_its_openssh_line() {
 }
 
 #[test]
-fn line_endings_white_space_and_text_around_change_nothing() {
+fn what_stands_around_a_key_changes_nothing() {
     let fingerprint = fingerprint_of(&accepted("JAVALI.pem", &KEY.spki));
     let changes: [Wrap; 5] = [
         <[u8]>::to_vec,
@@ -296,7 +296,7 @@ fn a_signature_by_any_accepted_key_verifies() {
 // Private keys
 
 #[test]
-fn a_private_key_anywhere_in_a_file_is_refused_and_a_new_pair_asked_for() {
+fn a_private_key_anywhere_in_a_file_is_named_with_the_way_out() {
     let scratch = Scratch::new();
     let private = private_key("JAVALI", 2048);
     let pkcs8 = fs::read(&private).unwrap();
@@ -389,7 +389,7 @@ fn a_public_key_that_only_speaks_of_private_keys_is_accepted() {
 // Other things than a public key
 
 #[test]
-fn a_key_of_another_kind_is_named_and_an_rsa_key_asked_for() {
+fn a_key_of_another_kind_is_named_with_the_way_out() {
     let scratch = Scratch::new();
     let public =
         |private: Vec<u8>| openssl(&["pkey", "-pubout", "-in"], &scratch.write("private.pem", private));
@@ -429,7 +429,7 @@ fn a_key_of_another_kind_is_named_and_an_rsa_key_asked_for() {
 }
 
 #[test]
-fn what_is_often_handed_in_instead_of_a_key_is_recognized_and_the_way_out_named() {
+fn what_is_often_handed_in_instead_of_a_key_is_named_with_the_way_out() {
     let private = private_key("JAVALI", 2048);
     let kind = "ssh-rsa-cert-v01@openssh.com";
     let openssh_certificate = ssh_line(kind, &ssh_strings(&[kind.as_bytes(), &[0xa5; 900]]));
@@ -577,7 +577,7 @@ fn a_file_that_cannot_be_read_is_named_with_the_way_out() {
 }
 
 #[test]
-fn of_two_files_for_one_group_neither_is_used_and_the_others_are_served() {
+fn of_two_files_for_one_group_neither_is_used() {
     let two: [[(&str, &[u8]); 2]; 3] = [
         [("JAVALI.pem", &KEY.spki), ("javali.ssh", &KEY.ssh)],
         [("JAVALI.pem", b"cut"), ("JAVALI.ssh", &KEY.ssh)],
@@ -604,7 +604,7 @@ fn a_private_key_is_named_even_where_two_files_are_for_one_group() {
 }
 
 #[test]
-fn without_any_usable_key_the_start_fails_and_names_each_file() {
+fn a_start_without_any_usable_key_names_each_file() {
     let directory = directory_with(&[("JAVALI.pub", &KEY.ssh), ("NONAME.pem", b"")]);
     fs::remove_file(directory.file("keys_pub/HEARTBEAT.pem")).unwrap();
     let error = load(directory.path(), false).unwrap_err();
@@ -630,7 +630,7 @@ fn numbers(n: Vec<u8>, e: Vec<u8>, fewest_bits: usize) -> Result<PublicKey, Stri
 }
 
 #[test]
-fn the_modulus_has_2048_to_4096_bits_counted_exactly_and_is_odd() {
+fn the_modulus_has_2048_to_4096_bits_counted_exactly() {
     let new = |bits, fewest| numbers(modulus(bits), vec![3], fewest).map(|key| key.bits());
     for bits in [2048, 2049, 2055, 2056, 2057, 3071, 4095, 4096] {
         assert_eq!(new(bits, FEWEST_BITS), Ok(bits));
@@ -650,14 +650,18 @@ fn the_modulus_has_2048_to_4096_bits_counted_exactly_and_is_odd() {
         let error = new(bits, fewest).unwrap_err();
         assert!(error.contains(reason) && error.contains("make a new pair"), "{error}");
     }
-    let mut even = modulus(2048);
-    even[255] = 0xfe;
-    let error = numbers(even, vec![3], FEWEST_BITS).unwrap_err();
-    assert!(error.contains("its modulus is even") && error.contains("make a new pair"), "{error}");
     assert!(numbers(vec![0; 300], vec![3], FEWEST_BITS).unwrap_err().contains("0 bits"));
     assert!(numbers(Vec::new(), vec![3], FEWEST_BITS).unwrap_err().contains("0 bits"));
     let padded = numbers([&[0, 0], &modulus(2048)[..]].concat(), vec![0, 3], FEWEST_BITS).unwrap();
     assert_eq!((padded.components().n.len(), &padded.components().e[..]), (256, &[3][..]));
+}
+
+#[test]
+fn the_modulus_is_odd() {
+    let mut even = modulus(2048);
+    even[255] = 0xfe;
+    let error = numbers(even, vec![3], FEWEST_BITS).unwrap_err();
+    assert!(error.contains("its modulus is even") && error.contains("make a new pair"), "{error}");
 }
 
 #[test]
@@ -725,7 +729,7 @@ fn forms() -> [(&'static [u8], Parse, Wrap); 3] {
 }
 
 #[test]
-fn a_file_cut_anywhere_is_refused_and_only_what_is_behind_the_key_may_be_missing() {
+fn a_file_is_no_key_until_the_last_byte_of_the_key_is_there() {
     for (file, parse, _) in forms() {
         let whole = fingerprint_of(&parse(file, FEWEST_BITS).unwrap());
         let comment = file.iter().rposition(|&byte| byte == b' ').filter(|_| file.starts_with(b"ssh-rsa"));
@@ -886,7 +890,7 @@ fn an_openssh_blob_that_is_not_in_its_one_form_is_refused() {
 }
 
 #[test]
-fn damaged_pem_is_refused_whatever_is_in_it_and_quoted_escaped() {
+fn damaged_pem_is_refused_whatever_is_in_it() {
     let good = String::from_utf8(KEY.spki.clone()).unwrap();
     for (from, to) in [
         ("-----END PUBLIC KEY-----", "-----END RSA PUBLIC KEY-----"),
@@ -908,7 +912,7 @@ fn damaged_pem_is_refused_whatever_is_in_it_and_quoted_escaped() {
 // --allow-weak-keys
 
 #[test]
-fn a_1024_bit_key_works_when_weak_keys_are_allowed_and_one_of_1023_bits_does_not() {
+fn with_weak_keys_allowed_one_of_1024_bits_verifies() {
     for bits in [1024, 1025, 2047] {
         let private = private_key("JAVALI", bits);
         let directory = directory_with(&[("JAVALI.pem", &Forms::of(&private).spki)]);
@@ -921,6 +925,10 @@ fn a_1024_bit_key_works_when_weak_keys_are_allowed_and_one_of_1023_bits_does_not
         assert!(token.verify(keys[5].as_ref().unwrap()).is_err(), "another key");
         assert_eq!(served(&load(directory.path(), false).unwrap()), ["HEARTBEAT"]);
     }
+}
+
+#[test]
+fn with_weak_keys_allowed_one_of_1023_bits_is_refused_all_the_same() {
     let directory = directory_with(&[("JAVALI.pem", &Forms::of(&private_key("JAVALI", 1023)).spki)]);
     let setup = load(directory.path(), true).unwrap();
     assert_eq!(served(&setup), ["HEARTBEAT"]);
@@ -939,7 +947,7 @@ fn tag(key: &hmac::Key) -> Vec<u8> {
 }
 
 #[test]
-fn one_newline_is_taken_off_the_secret_and_everything_else_stays() {
+fn nothing_but_one_newline_is_taken_off_the_secret() {
     let binary: Vec<u8> = [0, b'\n', b'\r', 0xff, b' '].into_iter().cycle().take(40).collect();
     for base in [SECRET.as_bytes(), &binary, b"  with spaces around it, 42 characters  \t\t"] {
         for (end, left) in
@@ -1048,17 +1056,24 @@ fn a_group_is_its_number_of_members_or_their_matriculas() {
     assert_eq!(table.find(""), None);
 }
 
+/// The groups of a class and their members.
+fn found(directory: &Scratch) -> Vec<(String, u8)> {
+    let table = load(directory.path(), false).unwrap().class.table;
+    table.iter().map(|group| (group.name.clone(), group.members)).collect()
+}
+
 #[test]
-fn without_a_groups_json_the_table_is_the_one_compiled_in_and_with_one_that_one() {
+fn without_a_groups_json_the_table_is_the_one_compiled_in() {
     let directory = directory_with(&[]);
-    let found = |directory: &Scratch| {
-        let setup = load(directory.path(), false).unwrap();
-        setup.class.table.iter().map(|group| (group.name.clone(), group.members)).collect::<Vec<_>>()
-    };
     let compiled_in =
         [("JAVALI", 3), ("PINHAO", 3), ("BISSAU", 3), ("NONAME", 4), ("SOQUETINHO", 3), ("HEARTBEAT", 1)];
     assert_eq!(GROUPS, compiled_in);
     assert_eq!(found(&directory), compiled_in.map(|(name, members)| (name.to_string(), members)));
+}
+
+#[test]
+fn a_groups_json_replaces_the_table() {
+    let directory = directory_with(&[]);
     directory.write("groups.json", "{\"heartbeat\": 2}\r\n");
     assert_eq!(found(&directory), [("heartbeat".to_string(), 2)], "HEARTBEAT.pem serves it");
 }

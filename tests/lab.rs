@@ -72,13 +72,17 @@ fn five_sigma(trials: usize, probability: f64) -> RangeInclusive<f64> {
 }
 
 #[test]
-fn lose_0_loses_nothing_and_lose_100_everything() {
+fn lose_0_loses_nothing() {
     assert_eq!(losses("0", 100), (Losses { answered: 100, ..Losses::default() }, 100));
+}
+
+#[test]
+fn lose_100_loses_everything() {
     assert_eq!(losses("100", 100), (Losses { requests: 100, ..Losses::default() }, 0));
 }
 
 #[test]
-fn lose_30_loses_that_share_of_the_requests_and_of_the_replies() {
+fn lose_30_loses_that_share_either_way() {
     let (losses, replies) = losses("30", 1_000);
     assert_eq!(losses.requests + losses.replies + losses.answered, 1_000);
     assert_eq!(losses.answered, replies, "what is logged as answered has come");
@@ -88,7 +92,7 @@ fn lose_30_loses_that_share_of_the_requests_and_of_the_replies() {
 }
 
 #[test]
-fn a_request_whose_reply_is_lost_is_recorded_and_one_that_is_lost_itself_is_not() {
+fn what_is_recorded_is_what_arrived_whatever_became_of_its_reply() {
     let class = Class::new();
     let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", "50"]);
     let client = server.client();
@@ -141,7 +145,7 @@ fn the_client_in_bash_survives_lose_30() {
 }
 
 #[test]
-fn percent_is_an_integer_from_0_to_100_and_no_trial_is_lossy_by_chance() {
+fn percent_is_an_integer_from_0_to_100() {
     let class = Class::new();
     let directory = class.directory.path().to_str().unwrap();
     for percent in ["101", "256", "-1", "x", "", "1.5", "30%", " 30", "0x10", "1e1"] {
@@ -151,6 +155,12 @@ fn percent_is_an_integer_from_0_to_100_and_no_trial_is_lossy_by_chance() {
         assert!(error.contains(&expected), "{error}");
     }
     assert!(usage_error(&["--lose"]).contains("--lose takes a value"));
+}
+
+#[test]
+fn no_trial_is_lossy_by_chance() {
+    let class = Class::new();
+    let directory = class.directory.path().to_str().unwrap();
     let error = usage_error(&["--trial", "--lose", "30", "127.0.0.1", "0", directory]);
     assert!(error.contains("--lose and --trial: choose one"), "{error}");
     Server::start(&class, &["--trial", "--lose", "0"]);
@@ -174,7 +184,7 @@ fn refused() -> Vec<(String, &'static str)> {
 }
 
 #[test]
-fn explain_answers_a_signed_refusal_with_its_reason_signed_and_smaller_than_the_request() {
+fn explain_answers_a_signed_refusal_with_its_reason() {
     let class = Class::new();
     let server = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
     let client = server.client();
@@ -223,7 +233,7 @@ fn explain_says_that_a_message_could_not_be_recorded() {
 }
 
 #[test]
-fn explain_says_nothing_to_what_is_not_signed_and_without_it_nothing_is_explained() {
+fn explain_says_nothing_to_what_is_not_signed() {
     let class = Class::new();
     let attacker = Signer::new("attacker", 2048);
     let unsigned = [
@@ -239,8 +249,10 @@ fn explain_says_nothing_to_what_is_not_signed_and_without_it_nothing_is_explaine
     ];
     let explained = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
     silent(&explained.client(), &class, unsigned.into_iter());
-    drop(explained);
+}
 
+#[test]
+fn without_explain_nothing_is_explained() {
     let class = Class::new();
     let server = Server::start(&class, &["--quiet", "--no-sync"]);
     silent(&server.client(), &class, refused().into_iter().map(|(token, _)| token));
@@ -264,7 +276,7 @@ fn reported(directory: &Path) -> (String, String) {
 }
 
 #[test]
-fn groups_json_takes_the_place_of_the_table_and_its_rosters_mark_who_is_missing_unknown_or_twice() {
+fn groups_json_is_the_class_from_the_first_datagram_to_the_report() {
     let class = Class::new();
     class
         .directory
@@ -325,17 +337,19 @@ fn options_of_the_help() -> Vec<(String, bool)> {
 }
 
 #[test]
-fn the_help_is_one_screen_and_names_every_option_that_there_is_and_no_other() {
+fn the_help_is_one_screen() {
     assert!(HELP.lines().count() <= 24 && HELP.lines().all(|line| line.len() <= 80), "{HELP}");
     assert!(HELP.is_ascii() && ["ADDRESS", "PORT", "DIR"].iter().all(|word| HELP.contains(word)));
     for arguments in [&["--help"][..], &["-h"], &["report", "--help"], &["check", "--help"]] {
         let help = ended(Command::new(PROGRAM).args(arguments), b"");
         assert_eq!((help.status, &*help.output, &*help.errors), (Some(0), HELP, ""), "{arguments:?}");
     }
+}
 
+#[test]
+fn the_help_names_no_option_that_there_is_not() {
     // What it names, the parser knows: what follows it is the first mistake.
-    let named = options_of_the_help();
-    for (option, takes_a_value) in &named {
+    for (option, takes_a_value) in &options_of_the_help() {
         let value: &[&str] = if *takes_a_value { &["1"] } else { &[] };
         let is_known = |command: &&[&str]| {
             let error = usage_error(&[*command, &[option], value, &["--nonsense"]].concat());
@@ -343,8 +357,11 @@ fn the_help_is_one_screen_and_names_every_option_that_there_is_and_no_other() {
         };
         assert!([&[][..], &["report"], &["check"]].iter().any(is_known), "{option} is in the help alone");
     }
+}
 
-    // What the parser knows, it names.
+#[test]
+fn the_help_names_every_option() {
+    let named = options_of_the_help();
     let source = include_str!("../src/tools/terminal/cli.rs").rsplit_once("fn dispatch").unwrap().1;
     let known: BTreeSet<_> = source.split('"').filter(|text| is_option(text)).collect();
     let named: BTreeSet<_> = named.iter().map(|(option, _)| option.as_str()).collect();

@@ -155,7 +155,7 @@ fn no_sequence_of_datagrams_moves_a_group_whose_key_did_not_sign() {
 }
 
 #[test]
-fn datagrams_handled_together_are_answered_and_recorded_as_one_by_one() {
+fn datagrams_handled_together_fare_as_one_by_one() {
     let signers = signers();
     let mut tokens = Vec::new();
     for (group, members) in TABLE {
@@ -357,7 +357,7 @@ fn a_reply_is_smaller_than_its_request_whatever_it_says() {
 }
 
 #[test]
-fn exp_and_nbf_count_to_the_fraction_with_no_leeway() {
+fn dates_count_to_the_fraction_with_no_leeway() {
     let javali = Signer::new("JAVALI", 2048);
     let table = [
         ("exp", "1700000000.25", Err("expired")),

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 #[test]
-fn the_state_machine_is_the_protocols_table_for_every_small_group_and_the_largest() {
+fn the_state_machine_is_the_protocols_table() {
     for members in (1..=7).chain([255]) {
         for state in 0..=255 {
             let (sn, last) = (u64::from(state), u64::from(members));
@@ -37,7 +37,7 @@ fn the_state_machine_answers_the_protocols_own_example() {
 }
 
 #[test]
-fn groups_of_one_three_and_four_get_everyone_in() {
+fn groups_of_each_size_get_everyone_in() {
     let class = Class::new();
     let server = Server::start(&class, &[]);
     let client = server.client();
@@ -51,7 +51,7 @@ fn groups_of_one_three_and_four_get_everyone_in() {
 }
 
 #[test]
-fn a_repeat_is_answered_again_and_differs_only_in_its_otp() {
+fn a_repeat_is_answered_as_before_but_for_its_otp() {
     let class = Class::new();
     let server = Server::start(&class, &[]);
     let token = Signer::new("JAVALI", 2048).message("JAVALI", 1, 7);
@@ -81,7 +81,7 @@ fn the_replys_claims_stand_in_the_protocols_order() {
 }
 
 #[test]
-fn any_group_may_be_written_in_any_case_and_is_logged_as_the_table_spells_it() {
+fn a_group_in_any_case_is_logged_as_the_table_spells_it() {
     let class = Class::new();
     let server = Server::start(&class, &[]);
     let signer = Signer::new("JAVALI", 2048);
@@ -90,7 +90,7 @@ fn any_group_may_be_written_in_any_case_and_is_logged_as_the_table_spells_it() {
 }
 
 #[test]
-fn one_newline_at_the_end_is_taken_off_and_nothing_else() {
+fn nothing_but_one_newline_is_taken_off_a_datagrams_end() {
     let class = Class::new();
     let server = Server::start(&class, &[]);
     let token = Signer::new("JAVALI", 2048).message("JAVALI", 1, 7);
@@ -107,7 +107,7 @@ fn one_newline_at_the_end_is_taken_off_and_nothing_else() {
 }
 
 #[test]
-fn a_datagram_of_4096_bytes_is_handled_and_one_of_4097_is_too_large() {
+fn a_datagram_is_too_large_from_4097_bytes_on() {
     let class = Class::new();
     let server = Server::start(&class, &[]);
     let signer = Signer::new("JAVALI", 2048);
@@ -130,7 +130,7 @@ fn a_datagram_of_4096_bytes_is_handled_and_one_of_4097_is_too_large() {
 }
 
 #[test]
-fn numeric_dates_are_honoured_to_the_fraction_and_other_claims_ignored() {
+fn numeric_dates_are_honoured_to_the_fraction() {
     let class = Class::new();
     let server = Server::start(&class, &[]);
     let signer = Signer::new("JAVALI", 2048);
@@ -138,13 +138,12 @@ fn numeric_dates_are_honoured_to_the_fraction_and_other_claims_ignored() {
     let now = udpsocket_jwt_server::time::now().as_secs_f64();
     let with = |more: String| signer.sign(common::RS256, with(&claims("JAVALI", 1, 7), &more));
     assert_eq!(client.next_number(&with(format!(r#""exp":{},"nbf":{}"#, now + 60.5, now - 0.5))), 2);
-    assert_eq!(client.next_number(&with(r#""iat":"soon","jti":null,"iss":[]"#.into())), 2);
     client.send(with(format!(r#""exp":{}"#, now - 0.25)));
     client.send(with(format!(r#""nbf":{}"#, now + 60.5)));
-    let requests = class.requests(4);
-    assert_eq!(requests[2]["outcome"], "expired");
-    assert_eq!(requests[3]["outcome"], "not_yet_valid");
-    assert_eq!(requests[3]["seq_number"], 1, "a signed message is logged with its seq_number");
+    let requests = class.requests(3);
+    assert_eq!(requests[1]["outcome"], "expired");
+    assert_eq!(requests[2]["outcome"], "not_yet_valid");
+    assert_eq!(requests[2]["seq_number"], 1, "a signed message is logged with its seq_number");
 }
 
 #[test]
@@ -173,20 +172,22 @@ fn a_captured_0_starts_its_group_over_until_it_expires() {
 }
 
 #[test]
-fn ipv6_is_served_and_an_ipv4_client_of_it_is_logged_as_one() {
+fn ipv6_is_served() {
     let class = Class::new();
     let token = Signer::new("HEARTBEAT", 2048).message("HEARTBEAT", 1, 7);
     let server = Server::start_at(&class, "::1", "0", &[]);
     assert_eq!(server.client().next_number(&token), 0);
-    class.requests(1);
-    drop(server);
+    assert!(class.requests(1)[0]["peer"].as_str().unwrap().starts_with("[::1]:"));
+}
+
+#[test]
+fn an_ipv4_client_of_an_ipv6_server_is_logged_as_one() {
+    let class = Class::new();
+    let token = Signer::new("HEARTBEAT", 2048).message("HEARTBEAT", 1, 7);
     let server = Server::start_at(&class, "::", "0", &[]);
     let client = Client::new(([127, 0, 0, 1], server.address.port()).into());
     assert_eq!(client.next_number(&token), 0);
-    let peers: Vec<_> =
-        class.requests(2).iter().map(|line| line["peer"].as_str().unwrap().to_string()).collect();
-    assert!(peers[0].starts_with("[::1]:"), "{peers:?}");
-    assert!(peers[1].starts_with("127.0.0.1:"), "{peers:?}");
+    assert!(class.requests(1)[0]["peer"].as_str().unwrap().starts_with("127.0.0.1:"));
 }
 
 #[test]
@@ -218,7 +219,7 @@ fn four_lines(said: impl Fn() -> String) -> Vec<String> {
 }
 
 #[test]
-fn a_line_for_each_datagram_says_what_happened_and_why() {
+fn a_line_for_each_datagram_says_what_became_of_it() {
     let class = Class::new();
     let server = Server::start(&class, &["--verbose"]);
     send_one_of_each(&server.client());
@@ -233,7 +234,7 @@ fn a_line_for_each_datagram_says_what_happened_and_why() {
 /// `script`, of util-linux, gives the server a terminal.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_line_on_a_terminal_fits_100_columns_and_is_there_by_itself() {
+fn a_line_on_a_terminal_fits_100_columns() {
     if !common::has("script") {
         return;
     }

@@ -472,7 +472,7 @@ fn a_disk_that_takes_nothing_costs_a_group_that_says_nothing_new_no_answer() {
 
 /// As many at a time as the server takes, and the rest with the next.
 #[test]
-fn messages_that_wait_together_share_one_write_and_one_sync() {
+fn messages_that_wait_together_share_one_sync() {
     const MESSAGES: usize = MOST_TOGETHER + 3;
     let signed = Signed::new();
     let mut lab = signed.lab(true);
@@ -495,7 +495,7 @@ fn messages_that_wait_together_share_one_write_and_one_sync() {
 }
 
 #[test]
-fn the_start_reads_cuts_and_syncs_before_it_returns() {
+fn the_start_puts_the_file_in_order_before_it_returns() {
     let whole = record("JAVALI", 1, 7);
     let torn = format!("{whole}{}", &record("JAVALI", 2, 8)[..50]);
     for syncs in [true, false] {
@@ -516,7 +516,7 @@ fn the_start_reads_cuts_and_syncs_before_it_returns() {
 }
 
 #[test]
-fn without_sync_a_record_is_written_before_its_reply_and_nothing_synced() {
+fn without_sync_a_record_is_written_before_its_reply_all_the_same() {
     let signed = Signed::new();
     let mut lab = signed.lab(false);
     for (_, token) in &signed.messages[1] {
@@ -528,7 +528,7 @@ fn without_sync_a_record_is_written_before_its_reply_and_nothing_synced() {
 // The start.
 
 #[test]
-fn a_second_server_on_a_directory_says_so_and_changes_nothing_in_it() {
+fn a_second_server_on_a_directory_changes_nothing_in_it() {
     let class = Class::new();
     let mut first = Server::start(&class, &[]);
     let token = Signer::new("JAVALI", 2048).message("JAVALI", 1, 7);
@@ -601,7 +601,7 @@ fn damaged_lines() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn a_damaged_line_in_the_middle_stops_the_start_and_is_left_as_it_is() {
+fn a_damaged_line_in_the_middle_stops_the_start_before_it_changes_anything() {
     let mut lines = damaged_lines();
     lines.push(("empty", Vec::new()));
     for (kind, line) in lines {
@@ -658,7 +658,7 @@ fn records_of_a_group_that_the_table_lacks_are_passed_over_with_one_warning() {
 }
 
 #[test]
-fn a_state_above_the_members_is_kept_and_shown_and_only_0_leaves_it() {
+fn a_state_above_the_members_is_left_by_0_alone() {
     let class = Class::new();
     let signer = Signer::new("NONAME", 2048);
     let file: String = (1..=4).map(|sn| record("NONAME", sn, 100 + sn)).collect();
@@ -726,7 +726,7 @@ fn a_group_has_100_000_records_at_most_and_the_start_reads_them_in_little_memory
 }
 
 #[test]
-fn a_correction_is_recorded_once_and_each_start_finds_every_group_where_it_was() {
+fn what_is_new_is_recorded_once_however_often_the_server_starts() {
     let class = Class::new();
     let javali = Signer::new("JAVALI", 2048);
     let noname = Signer::new("NONAME", 2048);
@@ -768,7 +768,7 @@ fn a_correction_is_recorded_once_and_each_start_finds_every_group_where_it_was()
 }
 
 #[test]
-fn a_record_is_the_signed_evidence_and_openssl_finds_it_good() {
+fn a_record_is_signed_evidence_to_openssl_too() {
     let class = Class::new();
     let server = Server::start(&class, &[]);
     let client = server.client();
