@@ -61,7 +61,7 @@
 //!
 //! Beside the way: [`refusal`], every reason for silence; [`groups`], who may speak; [`time`], how a
 //! log writes it. [`protocol`] is the contract that the server and every client keep; the chapters name
-//! its sections. [`tools`] is the rest: every sentence that a person reads, the command line, the report,
+//! its sections. [`rules`] says what each of the client's rules is for, and how that is known. [`tools`] is the rest: every sentence that a person reads, the command line, the report,
 //! `check`, the examiner. The book does not need them; they look on through [`server::Lab`].
 
 #![forbid(unsafe_code)]
@@ -76,6 +76,8 @@ pub mod keys;
 pub mod protocol {}
 pub mod received;
 pub mod refusal;
+#[doc = include_str!("rules.md")]
+pub mod rules {}
 pub mod server;
 pub mod start;
 pub mod time;
