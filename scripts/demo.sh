@@ -74,8 +74,8 @@ header_of() { # TOKEN
 # The build comes first: what is made from here on is for its owner alone, but the program is not.
 cargo build --release --target-dir target
 umask 077
-earlier='' # what an earlier run left, and the server will remember
-[[ ! -r demo/received.jsonl ]] || earlier=$(<demo/received.jsonl)
+# What an earlier run left, the server would remember, and 1 would be out of order.
+[[ ! -e demo/received.jsonl ]] || mv -f demo/received.jsonl demo/received.before.jsonl
 
 for group in JAVALI PINHAO BISSAU NONAME SOQUETINHO HEARTBEAT; do
     scripts/keygen.sh "$group" demo >/dev/null
@@ -107,56 +107,48 @@ printf '%s\n' "Server: listening on 127.0.0.1:$port, UDP. Its records and its lo
 
 # One message, shown with its reply. Sets next_number.
 exchange() { # GROUP MEMBERS SEQ_NUMBER
-    local claims token reply='' replied wanted next='"next_number":([0-9]+)' try tick
-    claims='{"group":"'$1'","seq_number":'$3',"matricula":'$(($3 ? 202600 + $3 : 0))',"seq_max":'$2
+    local claims token reply replied='' wanted next='"next_number":([0-9]+)' try tick
+    claims='{"group":"'$1'","seq_number":'$3',"matricula":'$((202600 + $3))',"seq_max":'$2
     claims+=',"exp":'$(($(date +%s) + 300))',"jti":"'$(openssl rand -hex 8)'"}'
     token=$(scripts/sign.sh "demo/keys_priv/$1.pem" "$claims")
     row request "$(header_of "$token")"
     row '' "$claims"
+    wanted=$(printf '%s' "$claims" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
     row sent "$(shorten "$token")"
 
     exec 3<>"/dev/udp/127.0.0.1/$port" # a socket for each message, so that no late reply to another comes here
-    # Sent again each second until a reply comes, 8 times at most. "read -t 0" only asks whether one is
-    # there; dd takes the datagram in one piece, where bash's read would take a byte and lose the rest.
-    for ((try = 0; try < 8 && ${#reply} == 0; try++)); do
+    # Sent again each second until the right reply comes, 8 times at most. "read -t 0" only asks whether one
+    # is there; dd takes the datagram in one piece, where bash's read would take a byte and lose the rest.
+    for ((try = 0; try < 8 && ${#replied} == 0; try++)); do
         printf '%s' "$token" >&3 || true
-        for ((tick = 0; tick < 50 && ${#reply} == 0; tick++)); do
-            if read -r -t 0 -u 3; then reply=$(dd bs=65536 count=1 <&3 2>/dev/null) || true; fi
-            [[ -n $reply ]] || sleep 0.02
+        for ((tick = 0; tick < 50 && ${#replied} == 0; tick++)); do
+            sleep 0.02
+            read -r -t 0 -u 3 || continue
+            reply=$(dd bs=65536 count=1 <&3 2>/dev/null) || continue
+            replied=$(scripts/verify.sh "$secret" "$reply" 2>/dev/null) || replied=''
+            [[ $replied == *'"id_request":"'"$wanted"'"'* ]] || replied=''
         done
     done
-    [[ -n $reply ]] || die "no reply: demo/requests.jsonl says why"
+    [[ -n $replied ]] || die "no right reply: demo/requests.jsonl says why"
 
-    replied=$(scripts/verify.sh "$secret" "$reply")
-    wanted=$(printf '%s' "$claims" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
     row received "$(shorten "$reply")"
     row reply "$(header_of "$reply")"
     row '' "$replied"
     check checked 'HMAC verified'
-    [[ $replied == *'"id_request":"'"$wanted"'"'* ]] || die "id_request is not $wanted: it answers another request"
     check '' 'id_request is SHA-256 of the payload: matches'
     [[ $replied =~ $next ]] || die "no next_number in the reply"
     next_number=${BASH_REMATCH[1]}
 }
 
 play() { # GROUP MEMBERS
-    local seq_number=1
-    if [[ $earlier =~ \"group\":\ ?\"$1\" ]]; then
-        seq_number=0
-        title "$1: an earlier run has left its records, so 1 may be out of order: start over with 0"
-    else
-        title "$1: a group of $2 begins with seq_number 1"
-    fi
-    while true; do
+    local seq_number expected
+    title "$1: a group of $2 begins with seq_number 1"
+    for ((seq_number = 1; seq_number <= $2; seq_number++)); do
         printf '\n%s%s: seq_number %s of %s%s\n' "$bold" "$1" "$seq_number" "$2" "$plain"
         exchange "$1" "$2" "$seq_number"
-        if ((next_number == 0)); then
-            check next_number '0: everyone is in'
-            return
-        fi
-        check next_number "$next_number"
-        ((next_number == seq_number + 1)) || die "next_number after $seq_number should be $((seq_number + 1))"
-        seq_number=$next_number
+        expected=$((seq_number == $2 ? 0 : seq_number + 1))
+        ((next_number == expected)) || die "next_number after $seq_number is $next_number, not $expected"
+        if ((next_number == 0)); then check next_number '0: everyone is in'; else check next_number "$next_number"; fi
     done
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 set -euo pipefail
 # A complete client of the protocol: sends until the right reply comes, and goes on to the next member.
+# The numbers in the comments are those of the client's rules, section 8 of src/protocol.md.
 
 usage() {
     cat <<'EOF'
@@ -8,7 +9,8 @@ usage: tests/client.sh ADDRESS PORT GROUP MEMBERS KEY.pem SECRET_FILE [MATRICULA
 
 Sends the group's members 1 to MEMBERS to the server, signed with KEY.pem, each until the reply comes
 that verifies with the secret in SECRET_FILE. MATRICULA: one for each member (default: 1001, 1002, ...).
-Ends with 0 when everyone is in.
+Ends with 0 when everyone is in. One client of a group at a time; before you start it again with other
+matriculas, wait until what it sent has expired (LIFETIME).
 
 From the environment:
   TIMEOUT   seconds to wait for a reply (default 1; 0.25 is fine)
@@ -62,7 +64,7 @@ exec 3<>"/dev/udp/$address/$port" \
 
 say() { printf '%s: %s\n' "$group" "$1"; }
 
-# The claims about a member, different each time (jti), so that no earlier reply fits them; the
+# Rule 1. The claims about a member, different each time (jti), so that no earlier reply fits them; the
 # token; and what the right reply's id_request will be.
 sign() { # SEQ_NUMBER
     local matricula=0
@@ -74,7 +76,7 @@ sign() { # SEQ_NUMBER
     id_request=$(printf '%s' "$claims" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
 }
 
-# Is this the reply that we wait for? It verifies, and answers this request and no other.
+# Rule 2. Is this the reply that we wait for? It verifies, and answers this request and no other.
 right_reply() { # REPLY
     local claims next='"next_number":([0-9]{1,3})[,}]'
     claims=$("$scripts/verify.sh" "$secret" "$1" 2>/dev/null) || { say "ignored: it does not verify"; return 1; }
@@ -99,12 +101,12 @@ wait_for_reply() {
     return 1
 }
 
-# Sends one message until it is acknowledged: the same bytes each time, unless they have expired.
+# Rule 2. Sends one message until it is acknowledged: the same bytes each time, unless they have expired.
 acknowledged() { # SEQ_NUMBER
     local try
     sign "$1"
     for ((try = 1; try <= tries; try++)); do
-        (($(date +%s) < expires)) || { say "seq_number $1: the token has expired, signing anew"; sign "$1"; }
+        (($(date +%s) < expires)) || { say "seq_number $1: the token has expired, here is a new one"; sign "$1"; }
         # One printf, one datagram. That it may fail is why there is a timer.
         printf '%s' "$token" >&3 2>/dev/null || true
         if wait_for_reply; then
@@ -116,18 +118,22 @@ acknowledged() { # SEQ_NUMBER
     return 1
 }
 
+give_up() {
+    local why="is the server at $address port $port, and is $group's public key there that of $key?"
+    ((started == 0 || seq_number == 0)) || why="0 is answered and $seq_number is not: a mistake is in it."
+    die "gave up after starting over $started times: $why The server's requests.jsonl says why it dropped a request."
+}
+
 seq_number=1 started=0
 while true; do
-    if acknowledged "$seq_number"; then
+    if acknowledged "$seq_number"; then # rule 3
         if ((seq_number == members)); then expected=0; else expected=$((seq_number + 1)); fi
         ((next_number == expected)) \
             || die "next_number after $seq_number is $next_number, not $expected: does $group have $members members?"
         ((next_number != 0)) || break
         seq_number=$next_number
-    else
-        ((started < starts)) \
-            || die "gave up after starting over $started times: is the server at $address port $port, and \
-is $group's public key there that of $key? The server's requests.jsonl says why it dropped a request."
+    else # rules 4 and 5
+        ((started < starts)) || give_up
         started=$((started + 1))
         say "starting over ($started of $starts)"
         seq_number=0
