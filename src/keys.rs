@@ -34,8 +34,6 @@ pub const FEWEST_BITS: usize = 2_048;
 pub const FEWEST_BITS_WEAK: usize = 1_024;
 /// Most bits of a modulus.
 pub const MOST_BITS: usize = 4_096;
-/// Most bytes of a key's file.
-pub const MOST_BYTES: u64 = 1 << 16;
 /// Fewest bytes of the secret (RFC 7518 section 3.2).
 pub const FEWEST_SECRET_BYTES: usize = 32;
 
@@ -51,8 +49,6 @@ pub struct PublicKey {
 pub enum KeyFault {
     /// It cannot be read.
     Read(io::Error),
-    /// It is a directory or a device, or of so many bytes, far more than a key.
-    NotAKeyFile(u64),
     /// A private key is in it: whoever has read it can sign.
     Private,
     /// Its name is not `GROUP.pem` or `GROUP.ssh` with a group of the table.

@@ -36,17 +36,22 @@
 
 use crate::claims::Request;
 use crate::groups::Table;
+use crate::refusal::NotRecorded;
 use crate::time::{parse_rfc3339, rfc3339};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Most records of a group: what bounds the file, whoever loops.
 pub const MOST_RECORDS: u32 = 100_000;
+
+/// The even pace of a group's records, and how far they may be ahead of it, in ms.
+const EVERY: u64 = 500;
+const SPAN: u64 = 150_000;
 
 /// Longest line of a whole record, its LF included: a token of 4,096 bytes and the rest.
 const LONGEST_LINE: u64 = 8_192;
@@ -60,6 +65,8 @@ pub struct Progress {
     pub matricula: Option<u64>,
     /// Number of its records.
     pub records: u32,
+    /// The group's allowance: when the pace of its records will be even again, in ms since 1970.
+    due: u64,
 }
 
 impl Progress {
@@ -69,11 +76,28 @@ impl Progress {
         self.state == request.seq_number && self.matricula == Some(request.matricula)
     }
 
-    /// One more record of the group.
-    pub fn record(&mut self, seq_number: u64, matricula: u64) {
-        let records = self.records.saturating_add(1);
-        *self = Self { state: seq_number, matricula: Some(matricula), records };
+    /// How many ms the group's records are ahead of an even pace; none if it may have no more now.
+    /// Who has captured two tokens of a group can send them in turn for ever, each of them news: so a
+    /// group may have 300 records at once, and then two a second.
+    #[must_use]
+    pub fn allowance(&self, time: Duration) -> Option<u64> {
+        let ahead = self.due.saturating_sub(milliseconds(time));
+        let ahead = if ahead > SPAN + EVERY { 0 } else { ahead }; // the clock went back
+        (ahead + EVERY <= SPAN).then_some(ahead)
     }
+
+    /// One more record of the group.
+    pub fn record(&mut self, seq_number: u64, matricula: u64, time: Duration) {
+        if let Some(ahead) = self.allowance(time) {
+            self.due = milliseconds(time) + ahead + EVERY;
+        }
+        (self.state, self.matricula) = (seq_number, Some(matricula));
+        self.records = self.records.saturating_add(1);
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2)
 }
 
 /// A line of the file, read back.
@@ -123,35 +147,67 @@ pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, to
 
 /// What the record keeps needs of a file: the seam at which the tests make a disk fail.
 pub trait Disk: Read {
-    /// Writes at the end.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// How long the file is; none if it no longer has its name.
+    fn length(&mut self) -> Option<u64>;
+    /// Writes at the end, perhaps not all; how many bytes.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Cuts the file to `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
     /// Returns once everything is on the disk.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-impl Disk for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
+/// An open file, and the name under which the next start will look for it.
+struct NamedFile(File, PathBuf);
+
+impl Read for NamedFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Disk for NamedFile {
+    fn length(&mut self) -> Option<u64> {
+        length_if_named(&self.0, &self.1)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)
+        self.0.set_len(length)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.0.sync_data()
     }
+}
+
+/// How long a file is, if this is still its name: somebody may have moved it, or put another in its place.
+#[must_use]
+pub fn length_if_named(file: &File, path: &Path) -> Option<u64> {
+    let named = fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let open = file.metadata().ok()?;
+        if (open.dev(), open.ino()) != (named.dev(), named.ino()) {
+            return None;
+        }
+    }
+    Some(named.len())
 }
 
 /// The file, open for appending.
 pub struct Records {
     disk: Box<dyn Disk>,
-    /// How long the file is when every line of it is whole.
+    /// How long the file is when every line of it is whole and on the disk.
     length: u64,
-    /// Whether there may be something after `length`.
-    is_torn: bool,
+    /// How many bytes behind that a write has left that is not to be kept.
+    torn: u64,
+    /// Whether a cut must still be synced.
+    owes_sync: bool,
     syncs: bool,
     /// Lines that the next commit writes.
     waiting: Vec<u8>,
@@ -164,18 +220,18 @@ impl Records {
     }
 
     /// Writes and syncs the lines that wait, if there are any. After an error none of them is kept: the
-    /// file is as it was before, or nothing is written until it is.
-    pub fn commit(&mut self) -> io::Result<()> {
+    /// file is as it was before, or nothing is written until it is. Whether it is still the file that
+    /// the next start will read is looked at before the write, and after the sync.
+    pub fn commit(&mut self) -> Result<(), NotRecorded> {
         let lines = std::mem::take(&mut self.waiting);
         if lines.is_empty() {
             return Ok(());
         }
         self.mend()?;
-        self.is_torn = true;
-        match self.disk.append(&lines).and_then(|()| self.sync()) {
+        self.expect(self.length)?;
+        match self.write(&lines) {
             Ok(()) => {
-                self.is_torn = false;
-                self.length += lines.len() as u64;
+                (self.length, self.torn) = (self.length + self.torn, 0);
                 Ok(())
             }
             Err(error) => {
@@ -185,14 +241,43 @@ impl Records {
         }
     }
 
-    /// Cuts off what a failed write or sync may have left.
-    fn mend(&mut self) -> io::Result<()> {
-        if self.is_torn {
-            self.disk.cut(self.length)?;
+    fn write(&mut self, lines: &[u8]) -> Result<(), NotRecorded> {
+        let mut rest = lines;
+        while !rest.is_empty() {
+            match self.disk.append(rest) {
+                Ok(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
+                Ok(written) => (self.torn, rest) = (self.torn + written as u64, &rest[written..]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.sync()?;
+        self.expect(self.length + self.torn)
+    }
+
+    /// Cuts off what a failed write has left: only where nothing else has come behind it.
+    fn mend(&mut self) -> Result<(), NotRecorded> {
+        if self.torn > 0 {
+            if self.expect(self.length).is_err() {
+                self.expect(self.length + self.torn)?;
+                self.disk.cut(self.length)?;
+            }
+            (self.torn, self.owes_sync) = (0, true);
+        }
+        if self.owes_sync {
             self.sync()?;
-            self.is_torn = false;
+            self.owes_sync = false;
         }
         Ok(())
+    }
+
+    /// Whether the file has its name, and the length that the server has left it.
+    fn expect(&mut self, length: u64) -> Result<(), NotRecorded> {
+        match self.disk.length() {
+            None => Err(NotRecorded::Moved),
+            Some(found) if found != length => Err(NotRecorded::Changed(found, length)),
+            Some(_) => Ok(()),
+        }
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -206,10 +291,21 @@ pub struct Replayed {
     pub records: Records,
     /// What it says of each group of the table.
     pub progress: Vec<Progress>,
-    /// Bytes that were cut off after its last LF: a record that was never acknowledged.
-    pub cut: u64,
+    /// What followed its last LF.
+    pub tail: Tail,
     /// Groups that have records and are not in the table.
     pub unknown: BTreeSet<String>,
+}
+
+/// What follows the last LF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// Nothing.
+    Nothing,
+    /// A whole record, which is kept: an editor took its LF off.
+    Record,
+    /// So many bytes that are no record: none that was acknowledged, if they are few enough.
+    Torn(u64),
 }
 
 /// Why the file can't be used.
@@ -225,8 +321,10 @@ pub enum Fault {
     Read(io::Error),
     /// The line of this number is not a whole record.
     Line(u64, Vec<u8>),
-    /// It cannot be cut to its whole lines.
-    Cut(io::Error),
+    /// So many bytes without an LF are more than the rest of a record.
+    Tail(u64),
+    /// Its last line cannot be ended or cut off.
+    Mend(io::Error),
     /// It or its directory cannot be synced.
     Sync(io::Error),
 }
@@ -234,80 +332,92 @@ pub enum Fault {
 /// Opens or creates the file, locks it, reads it back, and makes sure that all of it is on the
 /// disk: what a group's state is taken from must not vanish later.
 pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Replayed, Fault> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    readable_by_owner_alone(&mut options);
-    let file = options.open(path).map_err(Fault::Open)?;
+    let path = std::path::absolute(path).map_err(Fault::Open)?;
+    let file = open_log(&path).map_err(Fault::Open)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(Fault::InUse),
         Err(TryLockError::Error(error)) => return Err(Fault::Lock(error)),
     }
     let is_new = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
-    let replayed = replay(Box::new(file), table, syncs)?;
-    if is_new {
-        sync_directory(path).map_err(Fault::Sync)?;
+    #[cfg(unix)] // a new file's name is on the disk only once its directory is
+    let directory = path.parent().filter(|_| is_new).map(File::open);
+    let replayed = replay(Box::new(NamedFile(file, path)), table, syncs)?;
+    #[cfg(unix)]
+    if let Some(directory) = directory {
+        directory.and_then(|directory| directory.sync_all()).map_err(Fault::Sync)?;
     }
     Ok(replayed)
 }
 
-/// Reads the file from its beginning, cuts off whatever follows its last LF, and syncs it.
+/// Reads the file from its beginning, ends or cuts off its last line, and syncs it.
 pub fn replay(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Replayed, Fault> {
     let mut progress = vec![Progress::default(); table.len()];
     let mut unknown = BTreeSet::new();
-    let (length, cut) = whole_lines(&mut BufReader::with_capacity(1 << 16, &mut disk), |number, line| {
+    let (mut length, tail) = each_line(&mut BufReader::with_capacity(1 << 16, &mut disk), |number, line| {
         let record = Record::parse(line).ok_or_else(|| Fault::Line(number, line.into()))?;
         match table.find(&record.group) {
-            Some(group) => progress[group].record(record.seq_number.into(), record.matricula),
+            Some(group) => progress[group].record(record.seq_number.into(), record.matricula, record.time),
             None => _ = unknown.insert(record.group),
         }
         Ok(())
     })?;
-    if cut > 0 {
-        disk.cut(length).map_err(Fault::Cut)?;
+    match tail {
+        Tail::Nothing => {}
+        Tail::Record => length += disk.append(b"\n").map_err(Fault::Mend)? as u64,
+        Tail::Torn(bytes) if bytes > LONGEST_LINE => return Err(Fault::Tail(bytes)),
+        Tail::Torn(_) => disk.cut(length).map_err(Fault::Mend)?,
     }
     disk.sync().map_err(Fault::Sync)?;
-    let records = Records { disk, length, is_torn: false, syncs, waiting: Vec::new() };
-    Ok(Replayed { records, progress, cut, unknown })
+    let records = Records { disk, length, torn: 0, owes_sync: false, syncs, waiting: Vec::new() };
+    Ok(Replayed { records, progress, tail, unknown })
 }
 
-/// Hands each whole line, without its LF, to `each`, with its number from 1. Returns the length of
-/// them all, and of what follows the last LF. Memory does not grow with the file: of a line longer
-/// than any record nothing is handed over.
-pub fn whole_lines(
+/// Hands each line, without its LF, to `each`, with its number from 1, and so a whole record at the end
+/// whose LF is missing. Returns the length of them all. Memory does not grow with the file: of a line
+/// longer than any record nothing is handed over.
+pub fn each_line(
     reader: &mut impl BufRead,
     mut each: impl FnMut(u64, &[u8]) -> Result<(), Fault>,
-) -> Result<(u64, u64), Fault> {
+) -> Result<(u64, Tail), Fault> {
     let mut piece = Vec::new();
     let (mut length, mut rest, mut number) = (0, 0, 1);
     loop {
-        piece.clear();
+        let before = piece.len() as u64;
+        if before == LONGEST_LINE {
+            piece.clear();
+        }
         let read =
             reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut piece).map_err(Fault::Read)? as u64;
         rest += read;
-        if read == 0 {
-            return Ok((length, rest));
-        }
         if let Some(line) = piece.strip_suffix(b"\n") {
-            let is_whole = rest == read;
-            each(number, if is_whole { line } else { b"" })?;
-            number += 1;
-            length += rest;
-            rest = 0;
+            each(number, if rest <= LONGEST_LINE { line } else { b"" })?;
+            (number, length, rest) = (number + 1, length + rest, 0);
+            piece.clear();
+        } else if read == 0 {
+            return match rest {
+                0 => Ok((length, Tail::Nothing)),
+                ..=LONGEST_LINE if Record::parse(&piece).is_some() => {
+                    each(number, &piece)?;
+                    Ok((length + rest, Tail::Record))
+                }
+                _ => Ok((length, Tail::Torn(rest))),
+            };
         }
     }
 }
 
-/// The server's files hold matriculas: nobody else's business.
-pub fn readable_by_owner_alone(#[cfg_attr(not(unix), expect(unused))] options: &mut OpenOptions) {
+/// Opens or creates a file of lines, readable by its owner alone: it holds matriculas. A FIFO or a device
+/// of that name would hold the server up.
+pub fn open_log(path: &Path) -> io::Result<File> {
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-}
-
-/// A new file's name is on the disk only once its directory is.
-fn sync_directory(#[cfg_attr(not(unix), expect(unused))] file: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    File::open(file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
-        .sync_all()?;
-    Ok(())
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    #[cfg(windows)] // nobody else may move it
+    std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 1);
+    options.open(path)
 }

@@ -25,6 +25,7 @@
 
 use base64::DecodeError;
 use serde_json::Value;
+use std::io;
 
 /// Which check failed, and what it found: the first that fails ends the way.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +95,18 @@ pub enum NotAnObject {
 pub enum NotRecorded {
     /// This group has as many records as are kept.
     TooMany(String),
+    /// The group's allowance is used up, of 300 records at once and then two a second.
+    TooFast(String),
     /// The file could not be written or synced: the system's error.
     Disk(String),
+    /// The file has lost its name: the next start would not read it.
+    Moved,
+    /// The file has so many bytes, and not so many as the server has left.
+    Changed(u64, u64),
+}
+
+impl From<io::Error> for NotRecorded {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error.to_string())
+    }
 }

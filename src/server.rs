@@ -28,7 +28,7 @@
 //! let file = env::temp_dir().join(format!("received-{}.jsonl", std::process::id()));
 //! let received::Replayed { records, progress, .. } = received::open(&file, &table, true).unwrap();
 //! let class = Class { keys: vec![None; table.len()], table, secret };
-//! let mut server = Server { class, progress, records };
+//! let mut server = Server { class, progress, records, has_limit: true };
 //!
 //! let datagram = b"eyJhbGciOiJSUzI1NiJ9.eyJncm91cCI6IkphdmFsaSJ9.c2lnbmF0dXJl\n"; // {"group":"Javali"}
 //! let (peer, otp) = ("192.0.2.7:50000".parse().unwrap(), Otp { number: 1_234, timestamp: 1_700_000_000 });
@@ -156,12 +156,14 @@ pub struct Server {
     pub progress: Vec<Progress>,
     /// Where messages are recorded.
     pub records: Records,
+    /// Whether each group has an allowance of records ([`Progress::allowance`]).
+    pub has_limit: bool,
 }
 
 impl Server {
     /// Serves until the socket fails for good. What can hold the loop up: receiving, while nothing is
-    /// to be done; the write and the sync of a batch; the log's write; and sending, where the system
-    /// has no room for another reply. No client can, and no terminal that nobody reads.
+    /// to be done; the write and the sync of a batch; and the log's write. Sending never waits, and no
+    /// client can hold it up, nor a terminal that nobody reads.
     pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn Lab) -> io::Error {
         let mut buffer = vec![0; 1 << 16]; // holds any datagram
         let mut failures = 0;
@@ -209,14 +211,13 @@ impl Server {
         for event in events.iter_mut().filter(|event| event.outcome.is_none()) {
             event.outcome = Some(self.decide(event, &mut before));
         }
-        if let Err(error) = self.records.commit() {
+        if let Err(why) = self.records.commit() {
             let is_undone = |event: &Event| {
                 event.group.is_some_and(|group| before.contains_key(&group))
                     && matches!(event.outcome, Some(Ok(_) | Err(Refusal::OutOfOrder(..))))
             };
             for event in events.iter_mut().filter(|event| is_undone(event)) {
-                let error = NotRecorded::Disk(error.to_string());
-                event.outcome = Some(Err(Refusal::NotRecorded(error)));
+                event.outcome = Some(Err(Refusal::NotRecorded(why.clone())));
             }
             for (group, progress) in before {
                 self.progress[group] = progress;
@@ -239,10 +240,13 @@ impl Server {
             if progress.records >= MOST_RECORDS {
                 return Err(Refusal::NotRecorded(NotRecorded::TooMany(name.clone())));
             }
+            if self.has_limit && progress.allowance(event.time).is_none() {
+                return Err(Refusal::NotRecorded(NotRecorded::TooFast(name.clone())));
+            }
             let token = token(&event.datagram)?;
             self.records.add(&received::line(event.time, event.peer(), name, &request, token));
             before.entry(group).or_insert(progress);
-            self.progress[group].record(request.seq_number, request.matricula);
+            self.progress[group].record(request.seq_number, request.matricula, event.time);
         }
         Ok(next_number)
     }
@@ -255,10 +259,12 @@ impl Server {
     }
 }
 
-/// Waits for a datagram, and takes what waits behind it.
+/// Waits for a datagram, and takes what waits behind it. The socket waits for nothing else: a reply for
+/// which the system has no room must not hold up the others.
 fn receive(socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<Vec<Event>> {
     let most = lab.most_together();
     let mut events = Vec::with_capacity(most);
+    socket.set_nonblocking(false)?;
     events.push(receive_one(socket, buffer)?);
     if socket.set_nonblocking(true).is_ok() {
         while events.len() < most {
@@ -271,7 +277,6 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Resu
                 }
             }
         }
-        _ = socket.set_nonblocking(false); // if it can't be, the next call fails and says so
     }
     Ok(events)
 }

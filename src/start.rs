@@ -50,6 +50,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+/// Most bytes of a key file, and of the secret's.
+const MOST_BYTES: u64 = 1 << 16;
+
 /// What the start is told.
 #[derive(Debug)]
 pub struct Settings {
@@ -63,6 +66,8 @@ pub struct Settings {
     pub allows_weak_keys: bool,
     /// Whether records are synced before they are acknowledged.
     pub syncs: bool,
+    /// Whether each group has an allowance of records.
+    pub has_limit: bool,
 }
 
 /// A server that may run, and what its start has found.
@@ -73,8 +78,8 @@ pub struct Started {
     pub socket: UdpSocket,
     /// The files in `keys_pub`.
     pub key_files: Vec<KeyFile>,
-    /// Bytes cut off the end of the record.
-    pub cut: u64,
+    /// What followed the last LF of the record.
+    pub tail: received::Tail,
     /// Groups that have records and are not in the table.
     pub unknown: BTreeSet<String>,
 }
@@ -98,7 +103,7 @@ pub enum Fault {
 
 /// Starts a server for the groups of a table.
 pub fn start(settings: &Settings, table: Table) -> Result<Started, Fault> {
-    let secret = fs::read(secret_file(&settings.keys)).map_err(Fault::Secret)?;
+    let secret = content(&secret_file(&settings.keys), MOST_BYTES).map_err(Fault::Secret)?;
     let fewest_bytes = if settings.allows_weak_keys { 1 } else { keys::FEWEST_SECRET_BYTES };
     let secret = keys::secret(&secret, fewest_bytes).map_err(Fault::ShortSecret)?;
     let key_files = key_files(&settings.keys, &table, settings.allows_weak_keys).map_err(Fault::Keys)?;
@@ -107,11 +112,12 @@ pub fn start(settings: &Settings, table: Table) -> Result<Started, Fault> {
         return Err(Fault::NoKey(key_files));
     }
     let path = settings.logs.join("received.jsonl");
-    let Replayed { records, progress, cut, unknown } =
+    let Replayed { records, progress, tail, unknown } =
         received::open(&path, &table, settings.syncs).map_err(Fault::Received)?;
     let socket = UdpSocket::bind(settings.address).map_err(Fault::Bind)?;
-    let server = Server { class: Class { table, keys, secret }, progress, records };
-    Ok(Started { server, socket, key_files, cut, unknown })
+    let (class, has_limit) = (Class { table, keys, secret }, settings.has_limit);
+    let server = Server { class, progress, records, has_limit };
+    Ok(Started { server, socket, key_files, tail, unknown })
 }
 
 /// Where a class's secret is.
@@ -152,7 +158,8 @@ fn key_file(directory: &Path, name: String, table: &Table, fewest_bits: usize) -
         _ => None,
     };
     let group = table.find(stem).filter(|_| parse.is_some());
-    let key = content(&directory.join(&name)).and_then(|file| match (group, parse) {
+    let file = content(&directory.join(&name), MOST_BYTES).map_err(KeyFault::Read);
+    let key = file.and_then(|file| match (group, parse) {
         _ if keys::has_private_key(&file) => Err(KeyFault::Private),
         (Some(_), Some(parse)) => parse(&file, fewest_bits),
         _ => Err(KeyFault::Name),
@@ -160,12 +167,15 @@ fn key_file(directory: &Path, name: String, table: &Table, fewest_bits: usize) -
     KeyFile { name, group, key }
 }
 
-fn content(path: &Path) -> Result<Vec<u8>, KeyFault> {
-    let metadata = fs::metadata(path).map_err(KeyFault::Read)?;
-    if !metadata.is_file() || metadata.len() > keys::MOST_BYTES {
-        return Err(KeyFault::NotAKeyFile(metadata.len()));
+/// What is in a file of the class, if that is not too much. A FIFO or a device of its name would hold the
+/// start up.
+pub fn content(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    match metadata.len() {
+        _ if !metadata.is_file() => Err(io::Error::other("it is not a file")),
+        bytes if bytes > most_bytes => Err(io::Error::other(format!("it has {bytes} bytes, far too many"))),
+        _ => fs::read(path),
     }
-    fs::read(path).map_err(KeyFault::Read)
 }
 
 /// The groups' keys, in the table's order. Of two files for one group neither is used.

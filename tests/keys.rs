@@ -34,7 +34,8 @@ struct Setup {
 fn load(directory: &Path, allows_weak_keys: bool) -> Result<Setup, String> {
     let logs = Scratch::new();
     let (address, keys) = (([127, 0, 0, 1], 0).into(), directory.into());
-    let settings = Settings { address, keys, logs: logs.path().into(), allows_weak_keys, syncs: false };
+    let settings =
+        Settings { address, keys, logs: logs.path().into(), allows_weak_keys, syncs: false, has_limit: true };
     let table = load_table(directory)?;
     let started = start(&settings, table.clone()).map_err(|fault| failure(&fault, &settings, &table))?;
     let warnings = warnings(&started, &settings);

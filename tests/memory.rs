@@ -44,6 +44,7 @@ fn nothing_of_a_datagram_is_kept_in_memory_once_it_is_answered_or_dropped() {
         logs: directory.path().into(),
         allows_weak_keys: false,
         syncs: false,
+        has_limit: false,
     };
     let Started { mut server, socket, .. } = start(&settings, Table::compiled_in()).unwrap();
     let journal = Journal::new(directory.path(), false);

@@ -27,6 +27,13 @@ use udpsocket_jwt_server::server::MOST_TOGETHER;
 use udpsocket_jwt_server::time::{now, parse_rfc3339};
 
 const RECEIVED: &str = "received.jsonl";
+/// Most bytes after the last LF that are cut off.
+const LONGEST_TAIL: usize = 8_192;
+
+/// What the report says of a class.
+fn report_of(class: &Class) -> String {
+    String::from_utf8(run(PROGRAM, &["report", class.directory.path().to_str().unwrap()])).unwrap()
+}
 
 /// A record's line as the server writes it, with a token that nobody signed.
 fn record(group: &str, seq_number: u64, matricula: u64) -> String {
@@ -403,8 +410,8 @@ fn a_failed_record_is_cut_off_before_anything_else_is_written() {
     let table: [Attempt; 4] = [
         (&[FailsHalfway, Fails], Err("not_recorded"), &[Call::Append, cut]),
         (&[Succeeds, Fails], Err("not_recorded"), &[cut, Call::Sync]),
-        (&[Fails], Err("not_recorded"), &[cut]),
-        (&[], Ok(3), &[cut, Call::Sync, Call::Append, Call::Sync]),
+        (&[Fails], Err("not_recorded"), &[Call::Sync]),
+        (&[], Ok(3), &[Call::Sync, Call::Append, Call::Sync]),
     ];
     for (plan, outcome, calls) in table {
         lab.disk.set().calls.clear();
@@ -507,7 +514,10 @@ fn the_start_puts_the_file_in_order_before_it_returns() {
         assert_eq!(left, whole.as_bytes());
     }
     for (plan, said) in [
-        (&[Outcome::Fails][..], "cannot be cut to its whole lines: the disk fails; mend the disk"),
+        (
+            &[Outcome::Fails][..],
+            "its last line can be neither ended nor cut off: the disk fails; mend the disk",
+        ),
         (&[Outcome::Succeeds, Outcome::Fails], "cannot be synced: the disk fails; mend the disk"),
     ] {
         let error = started(torn.as_bytes(), true, plan).0.unwrap_err();
@@ -622,7 +632,8 @@ fn a_damaged_line_in_the_middle_stops_the_start_before_it_changes_anything() {
 #[test]
 fn whatever_follows_the_last_lf_is_cut_off_with_a_warning() {
     let mut lines = damaged_lines();
-    lines.push(("a whole record but for its LF", record("JAVALI", 2, 8).trim_end().into()));
+    lines.retain(|(_, line)| line.len() <= LONGEST_TAIL);
+    lines.push(("as much as is cut", vec![b'x'; LONGEST_TAIL]));
     let class = Class::new();
     let signer = Signer::new("JAVALI", 2048);
     for (kind, line) in lines {
@@ -636,6 +647,35 @@ fn whatever_follows_the_last_lf_is_cut_off_with_a_warning() {
         assert_eq!(server.client().next_number(&token), 2, "{kind}: the state is that of the whole lines");
         assert_eq!(class.directory.read(RECEIVED), whole, "{kind}: and a repeat says nothing new");
     }
+}
+
+#[test]
+fn more_after_the_last_lf_than_the_rest_of_a_record_stops_the_start() {
+    let class = Class::new();
+    let file = [record("JAVALI", 1, 7).as_bytes(), &[b'x'; LONGEST_TAIL + 1]].concat();
+    class.directory.write(RECEIVED, &file);
+    let error = failed(&mut class.command(&[]), 1);
+    assert!(error.contains("received.jsonl: 8193 bytes after its last newline are no record"), "{error}");
+    assert!(error.contains("move them to another file, and start again"), "{error}");
+    assert_eq!(fs::read(class.directory.file(RECEIVED)).unwrap(), file, "left as it is");
+}
+
+#[test]
+fn a_whole_record_at_the_end_is_kept_though_an_editor_took_its_lf_off() {
+    let class = Class::new();
+    let whole = record("JAVALI", 1, 7) + &record("JAVALI", 2, 8);
+    class.directory.write(RECEIVED, whole.trim_end());
+    let report = report_of(&class);
+    assert!(report.contains("2 of 3 in"), "{report}");
+    let server = Server::start(&class, &["--quiet"]);
+    assert!(server.errors().contains("its last record had no newline: it is kept, and ended"));
+    assert_eq!(class.directory.read(RECEIVED), whole);
+    let signer = Signer::new("JAVALI", 2048);
+    assert_eq!(
+        server.client().next_number(&signer.message("JAVALI", 3, 9)),
+        0,
+        "state 2 is the last record's"
+    );
 }
 
 #[test]
@@ -718,7 +758,10 @@ fn a_group_has_100_000_records_at_most_and_the_start_reads_them_in_little_memory
     for refused in &class.requests(4)[1..3] {
         assert_eq!(refused["outcome"], "not_recorded");
         let detail = refused["detail"].as_str().unwrap();
-        assert!(detail.contains("stop the server, set received.jsonl aside, and start again"), "{detail}");
+        assert!(
+            detail.contains("stop the server, move this group's lines of received.jsonl to another file"),
+            "{detail}"
+        );
     }
     let other = Signer::new("JAVALI", 2048).message("JAVALI", 2, 8);
     assert_eq!(client.next_number(&other), 3, "the other groups go on");
@@ -815,18 +858,14 @@ fn a_place_for_the_records_that_cannot_be_used_is_named_with_the_way_out() {
     let directory = &class.directory;
     directory.write("directory/received.jsonl/below", "");
     directory.write("file", "");
-    #[cfg_attr(not(target_os = "linux"), expect(unused_mut))] // where nothing is pushed
-    let mut table = vec![
+    directory.write("device/below", "");
+    std::os::unix::fs::symlink("/dev/null", directory.file("device/received.jsonl")).unwrap();
+    let table = [
         ("directory", "directory/received.jsonl: cannot be opened for writing", "move it elsewhere"),
         ("missing", "missing/received.jsonl: cannot be opened for writing", "make the directory"),
         ("file", "file/received.jsonl: cannot be opened for writing", "--logs DIR"),
+        ("device", "device/received.jsonl: cannot be opened for writing: it is not a file", "--logs DIR"),
     ];
-    #[cfg(target_os = "linux")]
-    {
-        directory.write("unsyncable/below", "");
-        std::os::unix::fs::symlink("/dev/null", directory.file("unsyncable/received.jsonl")).unwrap();
-        table.push(("unsyncable", "unsyncable/received.jsonl: cannot be synced", "mend the disk"));
-    }
     for (logs, named, way_out) in table {
         let errors = failed(&mut class.command(&["--logs", directory.file(logs).to_str().unwrap()]), 1);
         assert!(errors.contains(named) && errors.contains(way_out), "{errors}");

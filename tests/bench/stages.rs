@@ -114,6 +114,7 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         logs: directory.path().into(),
         allows_weak_keys: false,
         syncs: false,
+        has_limit: false,
     };
     let Started { mut server, socket, .. } = start(&settings, Table::compiled_in()).unwrap();
     let disk = File::open(directory.file("received.jsonl")).unwrap();
@@ -126,7 +127,7 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
 
     let mut watch = Stopwatch::new();
     for i in 0..REQUESTS {
-        let Server { class, progress, records } = &mut server;
+        let Server { class, progress, records, .. } = &mut server;
         let parts = jws::split(tokens[i % 4].as_bytes()).unwrap();
         watch.start();
         watch.lap("clock");
@@ -162,7 +163,7 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         watch.lap("record: its line");
         records.add(&line);
         records.commit().unwrap();
-        progress[group].record(request.seq_number, request.matricula);
+        progress[group].record(request.seq_number, request.matricula, now);
         watch.lap("record: the write");
         let payload = black_box(claims::reply(&id_request, next_number, otp));
         watch.lap("reply JSON");

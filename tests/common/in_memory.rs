@@ -53,6 +53,7 @@ pub fn plans(calls: u32) -> impl Iterator<Item = Vec<Outcome>> {
 /// What there is of a disk. It holds the server to point 5 of the protocol's section 5: after a
 /// failure nothing may be appended before a cut, and a sync of it, have succeeded.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)]
 pub struct Memory {
     pub bytes: Vec<u8>,
     read: usize,
@@ -65,6 +66,9 @@ pub struct Memory {
     pub plan: Vec<Outcome>,
     /// It takes nothing more.
     pub is_full: bool,
+    /// The file no longer has its name.
+    pub is_moved: bool,
+    fails_next: bool,
 }
 
 impl Memory {
@@ -119,17 +123,28 @@ impl Read for Disk {
 }
 
 impl received::Disk for Disk {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn length(&mut self) -> Option<u64> {
+        let memory = self.get();
+        (!memory.is_moved).then_some(memory.bytes.len() as u64)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let memory = &mut *self.set();
+        if std::mem::take(&mut memory.fails_next) {
+            return Err(io::Error::other("the disk fails"));
+        }
         assert!(!memory.is_torn(), "appended to a torn file: {:?}", memory.calls);
         let (outcome, result) = memory.call(Call::Append);
-        memory.owes_cut = result.is_err();
-        memory.bytes.extend_from_slice(match outcome {
-            Outcome::Succeeds => bytes,
-            Outcome::Fails => b"",
-            Outcome::FailsHalfway => &bytes[..bytes.len() / 2],
-        });
-        result
+        let written = match outcome {
+            Outcome::Succeeds => bytes.len(),
+            Outcome::Fails => 0,
+            Outcome::FailsHalfway => bytes.len() / 2,
+        };
+        memory.bytes.extend_from_slice(&bytes[..written]);
+        // A write that comes halfway says so; the next one says why.
+        (memory.owes_cut, memory.fails_next) =
+            (written > 0 && result.is_err(), written > 0 && result.is_err());
+        if written > 0 { Ok(written) } else { result.map(|()| 0) }
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
@@ -138,8 +153,6 @@ impl received::Disk for Disk {
         let (outcome, result) = memory.call(Call::Cut(length));
         if outcome != Outcome::Fails {
             memory.bytes.truncate(length);
-        }
-        if result.is_ok() {
             (memory.owes_cut, memory.owes_sync) = (false, true);
         }
         result
@@ -202,6 +215,7 @@ impl Lab {
             class: Class { table, keys, secret },
             progress: replayed.progress,
             records: replayed.records,
+            has_limit: false,
         };
         disk.set().calls.clear();
         Self { server, explains: false, disk }
@@ -271,7 +285,7 @@ pub fn started(
     let disk = Disk::of(bytes);
     disk.set().plan = plan.to_vec();
     let warnings = replay(Box::new(disk.clone()), &Table::compiled_in(), syncs)
-        .map(|replayed| about_records(replayed.cut, &replayed.unknown))
+        .map(|replayed| about_records(replayed.tail, &replayed.unknown))
         .map_err(|fault| about_received(&fault));
     let mut calls = disk.get().calls.clone();
     calls.dedup();

@@ -7,7 +7,7 @@
 
 use crate::fsm;
 use crate::groups::{Group, Table};
-use crate::received::{Record, whole_lines};
+use crate::received::{Record, each_line};
 use crate::time::{now, parse_rfc3339, rfc3339};
 use crate::tools::lab::log::MOST_BYTES;
 use crate::tools::lab::trial::Verdict;
@@ -163,7 +163,7 @@ impl Report {
             Err(error) => return Err(failed(&error)),
         };
         let mut damaged = 0;
-        whole_lines(&mut BufReader::with_capacity(1 << 16, file), |number, line| {
+        each_line(&mut BufReader::with_capacity(1 << 16, file), |number, line| {
             self.records += 1;
             match Record::parse(line) {
                 Some(record) => self.add(&record),

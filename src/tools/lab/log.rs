@@ -1,8 +1,8 @@
 //! A log that is kept as far as that is possible: its errors stop nobody, and its size is bounded.
 
-use crate::received::readable_by_owner_alone;
+use crate::received::{length_if_named, open_log};
 use crate::tools::terminal::say;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -31,10 +31,7 @@ impl Log {
     }
 
     fn reopen(&mut self) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        readable_by_owner_alone(&mut options);
-        let mut file = options.open(&self.path)?;
+        let mut file = open_log(&self.path)?;
         self.length = file.metadata()?.len();
         let mut last = [b'\n'];
         if self.length > 0 {
@@ -75,8 +72,11 @@ impl Log {
 
     fn turn_over(&mut self) {
         let full = self.file.take();
-        if fs::rename(&self.path, self.path.with_extension("1.jsonl")).is_err() {
-            _ = full.map(|file| file.set_len(0)); // the bound holds all the same
+        // Where it can't be renamed the bound holds all the same; where it was moved, it is not ours.
+        if fs::rename(&self.path, self.path.with_extension("1.jsonl")).is_err()
+            && let Some(file) = full.filter(|file| length_if_named(file, &self.path).is_some())
+        {
+            _ = file.set_len(0);
         }
         self.length = 0;
     }

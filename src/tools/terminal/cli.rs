@@ -29,6 +29,7 @@ token apart and says what is wrong with it.
   --trial            examine the clients: what do they believe? (see report)
   --explain          answer a signed request that is refused with the reason
   --no-sync          do not sync to the disk before each reply: for benchmarks
+  --no-limit         take any number of new messages a second from a group: too
   --allow-weak-keys  RSA keys from 1,024 bits, secrets from 1 byte
   -v, --verbose      a line for each datagram, as on a terminal; -q, --quiet
   -h, --help         this; -V, --version
@@ -78,6 +79,7 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
             arguments,
             &[
                 "--no-sync",
+                "--no-limit",
                 "--trial",
                 "--explain",
                 "--allow-weak-keys",
@@ -283,6 +285,7 @@ impl Options {
             logs: arguments.directory("--logs", &directory),
             allows_weak_keys: arguments.has("--allow-weak-keys"),
             syncs: !arguments.has("--no-sync"),
+            has_limit: !arguments.has("--no-limit"),
         };
         Ok(Self { settings, is_verbose, lose, arguments })
     }
@@ -310,6 +313,7 @@ fn announce(started: &Started, options: &Options, local: SocketAddr) {
         ("--trial", "clients are examined, and get no right reply before the sixth copy of a message"),
         ("--explain", "signed requests that are refused are answered with the reason"),
         ("--no-sync", "records are not synced: a crash of the machine may lose some"),
+        ("--no-limit", "who has captured two tokens of a group can use up its records"),
         ("--allow-weak-keys", "keys and secrets may be weaker than RFC 7518 allows"),
     ] {
         if options.arguments.has(option) {

@@ -14,6 +14,7 @@ use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
 use pem::PemError;
 use ring::{digest, rsa::PublicKeyComponents};
 use ssh_encoding::{Encode, Mpint};
+use std::io::ErrorKind;
 
 /// The key in a PEM file, or what to do.
 pub fn from_pem(file: &[u8], fewest_bits: usize) -> Result<PublicKey, String> {
@@ -79,13 +80,10 @@ fn is_private_der(file: &[u8]) -> bool {
 
 fn mend(fault: &KeyFault, file: &[u8], why_not: fn(&[u8]) -> String) -> String {
     match fault {
+        KeyFault::Read(error) if error.kind() == ErrorKind::Other => format!("{error}: move it elsewhere"),
         KeyFault::Read(error) => {
             format!("cannot be read: {error}; let the user that runs the server read it")
         }
-        KeyFault::NotAKeyFile(bytes) if *bytes > keys::MOST_BYTES => {
-            format!("it has {bytes} bytes, far more than a key: move it elsewhere")
-        }
-        KeyFault::NotAKeyFile(_) => "it is not a file: move it elsewhere".into(),
         KeyFault::Private => PRIVATE.into(),
         KeyFault::Name => "its name is that of no group in the table: rename it".into(),
         KeyFault::Form => other_form(file).unwrap_or_else(|| why_not(file)),

@@ -146,13 +146,7 @@ pub fn detail(refusal: &Refusal) -> String {
         Refusal::OutOfOrder(members, state, seq_number) => {
             format!("seq_number is {seq_number} in state {state}; {}", way_out((*members).into(), *state))
         }
-        Refusal::NotRecorded(NotRecorded::TooMany(group)) => format!(
-            "{group} has {MOST_RECORDS} records, the most that are kept: \
-             stop the server, set received.jsonl aside, and start again"
-        ),
-        Refusal::NotRecorded(NotRecorded::Disk(error)) => {
-            format!("received.jsonl can't be written: {error}; make room or mend the disk")
-        }
+        Refusal::NotRecorded(why) => why_not_recorded(why),
         Refusal::NotSent(error) => format!("the system refused to send the reply: {error}"),
     }
 }
@@ -196,6 +190,29 @@ fn why_no_object(found: &NotAnObject) -> String {
     match found {
         NotAnObject::Json(value) => format!("is {}, not a JSON object", describe(Some(value))),
         NotAnObject::Text(text, error) => format!("{} is not JSON: {error}", quote(text)),
+    }
+}
+
+fn why_not_recorded(why: &NotRecorded) -> String {
+    match why {
+        NotRecorded::TooMany(group) => format!(
+            "{group} has {MOST_RECORDS} records, the most that are kept: stop the server, move this group's \
+             lines of received.jsonl to another file, and start again"
+        ),
+        NotRecorded::TooFast(group) => format!(
+            "{group} has had 300 new messages at once, and now may have two a second: send again (does \
+             somebody send captured tokens?)"
+        ),
+        NotRecorded::Disk(error) => {
+            format!("received.jsonl can't be written: {error}; make room or mend the disk")
+        }
+        NotRecorded::Moved => "received.jsonl was moved, removed or replaced: a restart would not find what \
+                               is written; move it back"
+            .into(),
+        NotRecorded::Changed(found, left) => format!(
+            "received.jsonl has {found} bytes and not the {left} that the server has left: another program \
+             has changed it; restart the server, which reads it anew"
+        ),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{key_file, quote};
 use crate::groups::Table;
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
-use crate::received;
-use crate::start::{Fault, KeyFile, Settings, Started, public_keys, secret_file};
+use crate::received::{self, Tail};
+use crate::start::{Fault, KeyFile, Settings, Started, content, public_keys, secret_file};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
@@ -14,9 +14,11 @@ use std::path::Path;
 /// The table of `groups.json`, or the one compiled in where there is no such file.
 pub fn load_table(directory: &Path) -> Result<Table, String> {
     let path = directory.join("groups.json");
-    match fs::read(&path) {
+    if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(Table::compiled_in());
+    }
+    match content(&path, u64::MAX) {
         Ok(text) => Table::from_json(&text).map_err(|error| format!("{}: {error}", path.display())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Table::compiled_in()),
         Err(error) => {
             let is_forbidden = error.kind() == ErrorKind::PermissionDenied;
             let way_out = if is_forbidden { "run this as a user that may" } else { "mend or remove it" };
@@ -63,7 +65,7 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
     warnings.extend(about_keys(&started.key_files, table, &settings.keys));
     let received = settings.logs.join("received.jsonl");
     let received = received.display();
-    let found = about_records(started.cut, &started.unknown);
+    let found = about_records(started.tail, &started.unknown);
     warnings.extend(found.into_iter().map(|found| format!("{received}: {found}")));
     for (group, progress) in table.iter().zip(&started.server.progress) {
         if progress.state > group.members.into() {
@@ -77,14 +79,19 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
 
 /// What the record held beside whole records of the table's groups: bytes that were cut off, and groups.
 #[must_use]
-pub fn about_records(cut: u64, unknown: &BTreeSet<String>) -> Vec<String> {
-    let what = "bytes after its last whole line are cut off: a record that was never acknowledged";
-    let cut = (cut > 0).then(|| format!("{cut} {what}"));
+pub fn about_records(tail: Tail, unknown: &BTreeSet<String>) -> Vec<String> {
+    let tail = match tail {
+        Tail::Nothing => None,
+        Tail::Record => Some("its last record had no newline: it is kept, and ended".into()),
+        Tail::Torn(bytes) => Some(format!(
+            "{bytes} bytes after its last whole line are cut off: a record that was never acknowledged"
+        )),
+    };
     let passed_over = |group: &String| {
         let group = group.escape_default();
         format!("has records of {group}, which is not in the table: passed over")
     };
-    cut.into_iter().chain(unknown.iter().map(passed_over)).collect()
+    tail.into_iter().chain(unknown.iter().map(passed_over)).collect()
 }
 
 #[cfg(unix)]
@@ -116,7 +123,7 @@ fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String>
             several.push(format!("{shown}: {names} are both for {group}, so neither is used: keep one"));
         }
         if let Err(fault) = key {
-            let file = fs::read(directory.join(name)).unwrap_or_default();
+            let file = content(&directory.join(name), 1 << 16).unwrap_or_default();
             let why = key_file::why(fault, name, &file);
             warnings.push(format!("{shown}/{}: {why}", name.escape_debug()));
         }
@@ -216,7 +223,7 @@ pub fn no_key(files: &[KeyFile], table: &Table, directory: &Path) -> String {
 /// Why `received.jsonl` can't be used. `report` says the same of what it can't read.
 #[must_use]
 pub fn about_received(fault: &received::Fault) -> String {
-    use received::Fault::{Cut, InUse, Line, Lock, Open, Read, Sync};
+    use received::Fault::{InUse, Line, Lock, Mend, Open, Read, Sync, Tail};
     match fault {
         Open(error) => {
             let way_out = match error.kind() {
@@ -240,7 +247,11 @@ pub fn about_received(fault: &received::Fault) -> String {
              look at it, mend it or move it to another file, and start again",
             quote(line)
         ),
-        Cut(error) => format!("cannot be cut to its whole lines: {error}; mend the disk"),
+        Tail(bytes) => format!(
+            "{bytes} bytes after its last newline are no record, and more than the server leaves there: \
+             look at them, mend them or move them to another file, and start again"
+        ),
+        Mend(error) => format!("its last line can be neither ended nor cut off: {error}; mend the disk"),
         Sync(error) => {
             format!("cannot be synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR")
         }
