@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 set -euo pipefail
-# Holds the server and the scripts to the protocol, with nothing of the server's own: openssl signs,
-# verifies and hashes. One line for each promise, as TAP (https://testanything.org).
+# Holds the scripts to what they promise, and the server to them, with nothing of the server's own:
+# openssl signs, verifies and hashes. One line for each promise, as TAP (https://testanything.org).
+# What the server owes to any client is tests/conformance.sh.
 
 usage() {
     cat <<'EOF'
@@ -276,75 +277,16 @@ records_everyone() {
 }
 check 'everyone acknowledged is in received.jsonl' records_everyone
 
-reply_is_exact() {
-    local pattern request before jws=''
-    request=$(payload NONAME 0)
-    jws=$("$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" "$request") || return 1
-    before=$(date +%s)
-    answered "$jws" || return 1
-    same 'the first part' "${reply%%.*}" "$(printf '%s' '{"alg":"HS256","typ":"JWT"}' | base64url)" || return 1
-    pattern='^\{"id_request":"([0-9a-f]{64})","next_number":1,"otp_number":(0|[1-9][0-9]{0,4}),"otp_timestamp":([0-9]{10})\}$'
-    [[ $claims =~ $pattern ]] || { printf 'not what section 4 says: %s\n' "$claims"; return 1; }
-    local id_request=${BASH_REMATCH[1]} number=${BASH_REMATCH[2]} time=${BASH_REMATCH[3]} middle=${reply#*.}
-    same 'id_request' "$id_request" "$(printf '%s' "$request" | sha256)" || return 1
-    ((number <= 20000)) || { echo "otp_number is $number, above 20000"; return 1; }
-    ((time >= before - 1 && time <= before + 5)) || { echo "otp_timestamp is $time, but the time is $before"; return 1; }
-    same 'the second part' "${middle%.*}" "$(printf '%s' "$claims" | base64url)"
-}
-check 'the reply has the header and the claims of section 4, in their order, and id_request is the SHA-256 of the payload' reply_is_exact
-
-repeat_is_the_same() {
-    local jws first
-    jws=$(token NONAME 1)
-    answered "$jws" && first=${claims%,\"otp_number\"*} && next_is 2 \
-        && answered "$jws" && same 'the second reply' "${claims%,\"otp_number\"*}" "$first"
-}
-check 'a repeat is answered as the first was, but for the otp' repeat_is_the_same
-
-out_of_order() { unanswered "$(token NONAME 3)" && unanswered "$(token NONAME 5)" && answered "$(token NONAME 2)" && next_is 3; }
-check 'a message out of order is not answered, and changes nothing' out_of_order
-
-forged() {
-    local jws other
-    jws=$(token NONAME 3) other=$(token NONAME 3)
-    # One by another group's key, and one whose payload was exchanged after signing.
-    unanswered "$(token NONAME 3 JAVALI)" && unanswered "${other%.*}.${jws##*.}" && answered "$jws" && next_is 4
-}
-check 'a forged signature is not answered, and changes nothing' forged
-
-newlines() {
-    local jws
-    jws=$(token NONAME 3)
-    answered "$jws"$'\n' && next_is 4 && answered "$jws"$'\r\n' && next_is 4 \
-        && unanswered "$jws"$'\n\n' && unanswered "$jws "
-}
-check 'one newline at the end, LF or CRLF, does not matter; two do, and so does a space' newlines
-
-by_redirection() {
-    "$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" "$(payload NONAME 4)" >"/dev/udp/127.0.0.1/$port" \
-        && sleep 0.1 && answered "$(token NONAME 4)" && next_is 0
+by_redirection() { # only a group that has started over takes 1 again
+    "$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" "$(payload NONAME 0)" >"/dev/udp/127.0.0.1/$port" \
+        && sleep 0.1 && answered "$(token NONAME 1)" && next_is 2
 }
 check 'sign.sh straight into /dev/udp is one datagram' by_redirection
-
-lower_case() {
-    local jws
-    jws=$("$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" "$(payload noname 4)")
-    answered "$jws" && next_is 0
-}
-check "a group's name in lower case is the same group" lower_case
-
-expired() {
-    local now jws
-    now=$(date +%s)
-    jws=$("$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" '{"group":"NONAME","seq_number":0,"matricula":0,"exp":'"$now"'}')
-    unanswered "$jws"
-}
-check 'an expired token is not answered' expired
 
 keeps_its_promises() {
     kill_server && start 127.0.0.1 "$port" "$class" \
         && answered "$(token JAVALI 3)" && next_is 0 && unanswered "$(token JAVALI 2)" \
-        && answered "$(token NONAME 4)" && next_is 0
+        && answered "$(token NONAME 1)" && next_is 2
 }
 check 'killed and started again, the server knows where each group is' keeps_its_promises
 
