@@ -1,14 +1,12 @@
 //! The group table: who may speak, and how many members each group has.
 //!
-//! The number of members is the table's, never the client's: `seq_max` is what a client believes. The
-//! page's table is compiled in,
+//! The number of members is the table's, never the client's (`seq_max`). The page's is compiled in,
 //!
 //! ```text,page
 //! static GROUPS: [(&str, u64); 6] =
 //! ```
 //!
-//! and so is this one; but for a class of one's own `groups.json` replaces it ([`Table::from_json`]),
-//! and no compiler is needed.
+//! and so is this one; but `groups.json` replaces it ([`Table::from_json`]), and no compiler is needed.
 //!
 //! ```
 //! use udpsocket_jwt_server::groups::Table;

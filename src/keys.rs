@@ -8,9 +8,8 @@
 //! let key = file.contents().get(24..)?;
 //! ```
 //!
-//! hopes that what stands behind 24 bytes is a key. A key that ring can't use looks, later, like a
-//! signature that does not verify, and its group looks for the mistake in its client for a week. So
-//! everything is checked here, once, and a fault says what was found.
+//! hopes that behind 24 bytes there is a key. One that ring can't use looks, later, like a signature
+//! that does not verify. So everything is checked here, once, and a fault says what was found.
 //!
 //! ```
 //! use udpsocket_jwt_server::keys::{KeyFault, PublicKey};
@@ -55,7 +54,7 @@ pub enum KeyFault {
     Name,
     /// It is not, whole, in the form that its name promises: what it is instead is a question for people.
     Form,
-    /// Its modulus has so many bits, fewer or more than this bound.
+    /// Its modulus has so many bits, fewer than these or more than 4,096.
     Bits(usize, usize),
     /// Its modulus is even, so it is no product of two large primes.
     EvenModulus,
@@ -69,11 +68,8 @@ impl PublicKey {
     pub fn new(n: Vec<u8>, e: Vec<u8>, fewest_bits: usize) -> Result<Self, KeyFault> {
         let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
         let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
-        if bits < fewest_bits {
+        if !(fewest_bits..=MOST_BITS).contains(&bits) {
             return Err(KeyFault::Bits(bits, fewest_bits));
-        }
-        if bits > MOST_BITS {
-            return Err(KeyFault::Bits(bits, MOST_BITS));
         }
         let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
         if !is_odd(&n) {
@@ -129,11 +125,10 @@ impl PublicKey {
 /// The HMAC key of a secret file: its bytes without one final newline, as they stand; or how many
 /// they are, too few.
 pub fn secret(file: &[u8], fewest_bytes: usize) -> Result<hmac::Key, usize> {
-    let secret = without_newline(file);
-    if secret.len() < fewest_bytes {
-        return Err(secret.len());
+    match without_newline(file) {
+        secret if secret.len() < fewest_bytes => Err(secret.len()),
+        secret => Ok(hmac::Key::new(hmac::HMAC_SHA256, secret)),
     }
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, secret))
 }
 
 /// Text without one newline (LF or CRLF) at its end.
@@ -202,17 +197,12 @@ fn only_element(tag: u8, mut der: &[u8]) -> Option<&[u8]> {
 
 /// A positive DER INTEGER in its shortest form: the first bit is the sign.
 fn positive(integer: &[u8]) -> Option<Vec<u8>> {
-    match integer {
-        [0, second, ..] if *second < 0x80 => None,
-        [first, ..] if *first < 0x80 => Some(integer.into()),
-        _ => None,
-    }
+    let is_shortest = !matches!(integer, [0, second, ..] if *second < 0x80);
+    (*integer.first()? < 0x80 && is_shortest).then(|| integer.into())
 }
 
-fn without_leading_zeros(mut number: Vec<u8>) -> Vec<u8> {
-    let zeros = number.iter().take_while(|&&byte| byte == 0).count();
-    number.drain(..zeros);
-    number
+fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
+    number.into_iter().skip_while(|&byte| byte == 0).collect()
 }
 
 /// Whether a private key is in a file, perhaps beside the public one. Whatever became of the dashes, or

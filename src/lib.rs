@@ -2,8 +2,7 @@
 //!
 //! Each group of students sends one datagram for each of its members: a JWT, signed with the group's
 //! RSA key. The server takes the members in order and answers with a JWT of its own that says which
-//! number comes next. What it can't accept it leaves unanswered. This page is the way into the book:
-//! first one token, then the whole server on one page, then the chapters.
+//! number comes next. What it can't accept it leaves unanswered.
 //!
 //! # One token
 //!
@@ -28,12 +27,11 @@
 //!
 #![doc = concat!("```no_run\n", include_str!("page.rs"), "```")]
 //!
-//! What it leaves out, each the opening of a chapter: what an unsigned claim could do to a change of the
-//! code ([`jws`]); `exp`, `nbf`, `aud`, `crit`, the `matricula` and an even `otp_number` ([`claims`]);
-//! the reason why nothing came back ([`refusal`]); a state machine that can be tested ([`fsm`]); the
-//! record, without which a restart loses everyone ([`received`]); a class in another directory than this,
-//! another table, datagrams cut by the buffer, a crowd ([`server`], [`groups`]); keys of other lengths
-//! and kinds of file, and what is wrong with one ([`keys`], [`start`]).
+//! What it leaves out, each the opening of a chapter: a proof that can't open another token ([`jws`]);
+//! `exp`, `nbf`, `aud`, `crit`, the `matricula`, an even `otp_number` ([`claims`]); why nothing came back
+//! ([`refusal`]); a state machine that can be tried by itself ([`fsm`]); the record, without which a
+//! restart forgets everyone ([`received`]); datagrams that the buffer cuts, and a crowd ([`server`]);
+//! other tables ([`groups`]); other keys and files, and what is wrong with one ([`keys`], [`start`]).
 //!
 //! # The book
 //!
@@ -60,9 +58,10 @@
 //! 6. [`start`] and [`keys`]: a socket, a class, a record. *What is in an RSA key, and why 65,537?*
 //!
 //! Beside the way: [`refusal`], every reason for silence; [`groups`], who may speak; [`time`], how a
-//! log writes it. [`protocol`] is the contract that the server and every client keep; the chapters name
-//! its sections. [`rules`] says what each of the client's rules is for, and how that is known. [`tools`] is the rest: every sentence that a person reads, the command line, the report,
-//! `check`, the examiner. The book does not need them; they look on through [`server::Lab`].
+//! log writes it. The chapters name the sections of [`protocol`], the contract of server and clients;
+//! [`rules`] says what each of the client's rules is for. [`tools`] is the rest: every sentence that a
+//! person reads, the command line, the report, `check`, the examiner. The book does not need them; they
+//! look on through [`server::Lab`].
 
 #![forbid(unsafe_code)]
 
