@@ -100,7 +100,7 @@ fn without_a_file_or_with_an_empty_one_every_group_is_shown_as_not_started() {
         if is_empty {
             directory.write(RECEIVED, "");
         }
-        let shown = text(directory.path());
+        let shown = report(directory.path(), &[]).text;
         assert!(shown.contains("6 groups: 0 done, 0 under way, 6 not started; 0 records"), "{shown}");
         for group in ["JAVALI", "PINHAO", "BISSAU", "NONAME", "SOQUETINHO", "HEARTBEAT"] {
             shows(&shown, group, &["not started"]);
@@ -110,6 +110,22 @@ fn without_a_file_or_with_an_empty_one_every_group_is_shown_as_not_started() {
         assert!(csv.lines().skip(1).all(|row| row.ends_with(",,,not started,")), "{csv}");
     }
     assert!(!directory.file(REQUESTS).exists(), "a report writes nothing");
+}
+
+#[test]
+fn a_received_jsonl_that_is_not_there_is_named_and_no_csv_without_it_succeeds() {
+    let directory = Scratch::new();
+    for (options, expected) in [(&[][..], 0), (&["--csv"], 1)] {
+        let Shown { errors, status, .. } = report(directory.path(), options);
+        assert_eq!(status, expected, "{options:?}");
+        let named = format!("{}: there is no such file", directory.file(RECEIVED).display());
+        assert!(errors.contains(&named) && errors.contains("--logs DIR"), "{errors}");
+    }
+    directory.write(RECEIVED, "");
+    for options in [&[][..], &["--csv"]] {
+        let Shown { errors, status, .. } = report(directory.path(), options);
+        assert_eq!((errors.as_str(), status), ("", 0), "an empty one is a class that has not begun");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The command line: what the professor types, and what is said to a mistake in it.
 
-use super::{Colours, say, startup};
+use super::{Colours, notify, say, startup};
 use crate::start::{Settings, Started, start};
 use crate::tools::commands::{check, report};
 use crate::tools::lab::{Lab, journal::Journal, trial::Trial};
@@ -191,15 +191,23 @@ fn report(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         return Ok(print(HELP));
     }
     let directory = arguments.last_directory()?;
-    let report =
-        report::read(&arguments.directory("--keys", &directory), &arguments.directory("--logs", &directory))?;
-    let text =
-        if arguments.has("--csv") { report.to_csv() } else { report.to_text(Colours::of(&io::stdout())) };
+    let logs = arguments.directory("--logs", &directory);
+    let report = report::read(&arguments.directory("--keys", &directory), &logs)?;
+    let is_csv = arguments.has("--csv");
+    let text = if is_csv { report.to_csv() } else { report.to_text(Colours::of(&io::stdout())) };
     print(&text);
     for warning in &report.warnings {
         say(&format!("warning: {warning}"));
     }
-    Ok(if report.warnings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let received = logs.join("received.jsonl");
+    let is_missing = !received.exists();
+    if is_missing {
+        let way_out = "--logs DIR names the directory where the server writes";
+        say(&format!("warning: {}: there is no such file, so no records; {way_out}", received.display()));
+    }
+    // Grades are not made of records that are elsewhere.
+    let is_wrong = !report.warnings.is_empty() || is_csv && is_missing;
+    Ok(if is_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn check(mut arguments: Arguments) -> Result<ExitCode, Failure> {
@@ -242,6 +250,7 @@ fn serve(arguments: Arguments) -> Result<ExitCode, Failure> {
     announce(&started, &options, local);
     let mut lab = options.lab(table.len());
     print(&format!("listening on {local}\n"));
+    notify::ready();
     let error = started.server.run(&started.socket, &mut lab);
     Err(Failure::Start(format!("{local}: the socket fails: {error}; start the server again")))
 }

@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod groups_json;
 pub mod key_file;
+pub mod notify;
 pub mod refusals;
 pub mod startup;
 
