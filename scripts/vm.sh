@@ -226,7 +226,7 @@ quote() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
 on_vm() { # FUNCTION ARGUMENTS
     local script command argument
     script="set -euo pipefail; umask 022; export LC_ALL=C
-$(declare -f there_names "${there[@]}")
+$(declare -f "${there[@]}")
 there_names; \"\$@\""
     command="$sudo bash -c $(quote "$script") vm.sh"
     for argument; do command+=" $(quote "$argument")"; done
@@ -240,6 +240,7 @@ has_private_key() { LC_ALL=C grep -aq 'PRIVATE KEY' "$1"; }
 
 case ${1:-} in -h | --help) usage; exit 0 ;; esac
 [[ $# -ge 2 ]] || { usage >&2; exit 2; }
+((BASH_VERSINFO[0] >= 4)) || die "needs bash 4 or later: brew install bash"
 host=$1 act=$2
 shift 2
 [[ $host != -* ]] || die "HOST comes first (-h shows the usage)" 2
@@ -298,7 +299,8 @@ esac
 
 # Who are we there, on which kind of machine, and does sudo want a password?
 password='' sudo=''
-facts=$("${ssh[@]}" "$host" 'id -u; uname -sm; ls -d /run/systemd/system 2>&1; sudo -kn true 2>&1 && echo free' </dev/null) || true
+facts=$("${ssh[@]}" "$host" 'id -u; uname -sm; ls -d /run/systemd/system 2>&1; 
+    sudo -kn true 2>/dev/null && echo free || sudo -kn true 2>&1 | tail -n 1' </dev/null) || true
 mapfile -t facts <<<"$facts"
 [[ ${#facts[@]} -ge 3 ]] || die "ssh $host: no answer; mend that first: ${ssh[*]} $host uname -sm"
 [[ ${facts[2]} == /run/systemd/system ]] || die "$host: it does not run systemd, which the unit is for"
