@@ -93,7 +93,7 @@ there_restart() {
     there_mark
     if there_start; then
         systemctl -q enable "$unit" 2>/dev/null
-        said=$(there_said | grep -v '^St[oa][a-z]* udpsocket-jwt-server' | sed '/^listening on /q')
+        said=$(there_said | grep -v '^St[oa][a-z]* udpsocket-jwt-server' | sed -n '0,/^listening on /p')
         printf '%s\n' "$said"
         return
     fi
