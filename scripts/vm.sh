@@ -34,6 +34,7 @@ there_names() {
     records=/var/lib/$unit
     unit_file=/etc/systemd/system/$unit.service
     replaced=()
+    due=/run/$unit.restart # there from the first replacement until the server is up with it
 }
 
 there_fail() { printf 'vm.sh: %s\n' "$1" >&2; exit 1; }
@@ -45,6 +46,7 @@ there_replace() { # NEW OLD WHAT
         rm -rf "$1"
         return
     fi
+    touch "$due"
     if [[ -e $2 ]]; then
         rm -rf "$2.before"
         mv "$2" "$2.before"
@@ -84,7 +86,7 @@ there_start() {
 # Starts the server with what was replaced. If it does not come up, what was there before is put back.
 there_restart() {
     local path back=''
-    if ((${#replaced[@]} == 0)) && systemctl -q is-active "$unit"; then
+    if [[ ! -e $due ]] && systemctl -q is-active "$unit"; then
         echo 'nothing has changed: the server is left running'
         return
     fi
@@ -92,6 +94,7 @@ there_restart() {
         || there_fail "there is no class on this machine yet: up CLASS"
     there_mark
     if there_start; then
+        rm -f "$due"
         systemctl -q enable "$unit" 2>/dev/null
         said=$(there_said | grep -v '^St[oa][a-z]* udpsocket-jwt-server' | sed -n '0,/^listening on /p')
         printf '%s\n' "$said"
@@ -106,6 +109,7 @@ there_restart() {
     done
     [[ -n $back ]] || there_fail 'the server does not come up: the journal says why, above'
     if there_start; then
+        rm -f "$due"
         there_fail "the server did not come up: the journal says why, above. Put back, and up:$back"
     fi
     there_fail "the server does not come up: the journal says why, above; nor does it with what was before:$back"
@@ -211,8 +215,8 @@ there_status() {
     echo "$unit: $state; $("$program" --version 2>&1)"
     [[ -e $settings ]] || there_fail "there is no class on this machine yet: up CLASS"
     grep -v '^#' "$settings"
-    (cd "$records" && wc -l ./*/received.jsonl | sed 's|/received.jsonl||; s|\./|records of run |')
-    df -h "$records" | tail -n 1
+    (cd "$records" && wc -l ./*/received.jsonl 2>/dev/null | sed 's|/received.jsonl||; s|\./|records of run |') || true
+    df -h "$records" 2>/dev/null | tail -n 1 || true
     echo 'last in the journal:'
     journalctl -q -o cat -u "$unit" -n 10
     [[ $state == active ]] || there_fail 'the server is not up: the journal says why, above'
@@ -308,7 +312,8 @@ if [[ ${facts[0]} != 0 ]]; then
     sudo='sudo -n'
     if [[ ${facts[3]:-} != free ]]; then
         [[ ${facts[3]:-} == *password* ]] || die "$host: neither root nor a user with sudo: ${facts[3]:-}"
-        IFS= read -rsp "sudo's password on $host: " password </dev/tty || die "sudo on $host wants a password: use a terminal, or root@"
+        printf '%s' "sudo's password on $host: " >&2
+        { IFS= read -rs password </dev/tty; } 2>/dev/null || die "sudo there wants a password: use a terminal, or root@"
         echo >&2
         sudo="sudo -kS -p ''"
     fi
