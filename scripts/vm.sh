@@ -96,7 +96,7 @@ there_restart() {
     if there_start; then
         rm -f "$due"
         systemctl -q enable "$unit" 2>/dev/null
-        said=$(there_said | grep -v '^St[oa][a-z]* udpsocket-jwt-server' | sed -n '0,/^listening on /p')
+        said=$(there_said | sed -n '/^GROUP  /,/^listening on /p')
         printf '%s\n' "$said"
         return
     fi
