@@ -313,8 +313,9 @@ if [[ ${facts[0]} != 0 ]]; then
     if [[ ${facts[3]:-} != free ]]; then
         [[ ${facts[3]:-} == *password* ]] || die "$host: neither root nor a user with sudo: ${facts[3]:-}"
         printf '%s' "sudo's password on $host: " >&2
-        { IFS= read -rs password </dev/tty; } 2>/dev/null || die "sudo there wants a password: use a terminal, or root@"
+        { IFS= read -rs password </dev/tty; } 2>/dev/null || status=1
         echo >&2
+        ((${status:-0} == 0)) || die "sudo there wants a password: use a terminal, or root@"
         sudo="sudo -kS -p ''"
     fi
 fi
