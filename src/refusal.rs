@@ -30,8 +30,8 @@ use std::io;
 /// Which check failed, and what it found: the first that fails ends the way.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
-    /// The lab discarded the request or its reply (`--lose`, `--trial`), and says how.
-    LostOnPurpose(Loss, String),
+    /// The lab (`--lose`, `--trial`) has lost this on purpose: a word for the log, and how.
+    LostOnPurpose(&'static str, String),
     /// More than 4,096 bytes, the final newline included: how many.
     TooLarge(usize),
     /// Not three parts with dots between them (RFC 7515 section 3.1), but so many.
@@ -68,17 +68,6 @@ pub enum Refusal {
     NotRecorded(NotRecorded),
     /// It was recorded, but the system refused to send the reply, with this error.
     NotSent(String),
-}
-
-/// What got lost on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// The request, before it was handled.
-    Request,
-    /// The reply.
-    Reply,
-    /// The reply, and another was sent in its place.
-    Replaced,
 }
 
 /// What stands where a JSON object should.

@@ -6,7 +6,7 @@ pub mod log;
 pub mod trial;
 
 use crate::claims::random_number;
-use crate::refusal::{Loss, Refusal};
+use crate::refusal::Refusal;
 use crate::server::{self, Class, Event, MOST_TOGETHER};
 use journal::Journal;
 use std::io;
@@ -35,7 +35,7 @@ impl server::Lab for Lab {
 
     fn arrives(&mut self, class: &Class, event: &mut Event) {
         if self.loses() {
-            event.outcome = Some(lost(Loss::Request, "the request was discarded: send it again"));
+            event.outcome = Some(lost("request", "the request was discarded: send it again"));
         } else if let Some(trial) = &mut self.trial {
             trial.arrives(class, event);
         }
@@ -51,7 +51,7 @@ impl server::Lab for Lab {
         if self.loses() {
             event.reply = None;
             if matches!(event.outcome, Some(Ok(_))) {
-                event.outcome = Some(lost(Loss::Reply, "its reply was discarded: send it again"));
+                event.outcome = Some(lost("reply", "its reply was discarded: send it again"));
             }
         } else if let Some(trial) = &mut self.trial {
             trial.leaves(class, event);
@@ -76,6 +76,6 @@ impl Lab {
 }
 
 /// The outcome of a datagram that the lab has lost, and how.
-pub(crate) fn lost(loss: Loss, how: impl Into<String>) -> Result<u64, Refusal> {
-    Err(Refusal::LostOnPurpose(loss, how.into()))
+pub(crate) fn lost(what: &'static str, how: impl Into<String>) -> Result<u64, Refusal> {
+    Err(Refusal::LostOnPurpose(what, how.into()))
 }

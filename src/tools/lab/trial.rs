@@ -11,7 +11,6 @@ use super::log::Log;
 use super::lost;
 use crate::claims::{self, Request};
 use crate::jws;
-use crate::refusal::Loss;
 use crate::server::{Class, Event, read};
 use crate::time::rfc3339;
 use crate::tools::terminal::{json_string, say_soon};
@@ -255,7 +254,7 @@ impl Trial {
             self.write(class, group, event.time, number, copies_now, standing);
         }
         if copies_now == 1 {
-            event.outcome = Some(lost(Loss::Request, "trial, copy 1 of 6: discarded"));
+            event.outcome = Some(lost("request", "trial, copy 1 of 6: discarded"));
         }
     }
 
@@ -291,7 +290,7 @@ impl Trial {
                 return;
             }
         };
-        let loss = if sent.is_some() { Loss::Replaced } else { Loss::Reply };
+        let loss = if sent.is_some() { "reply_replaced" } else { "reply" };
         event.outcome = Some(lost(loss, format!("trial, copy {} of {LAST_COPY}: {what}", exam.copies)));
         event.reply = sent;
     }
