@@ -330,7 +330,8 @@ fn options_of_the_help() -> Vec<(String, bool)> {
         .split([' ', '\n', '[', ']', ',', ';', ':', '(', ')', '.', '?'])
         .filter(|word| !word.is_empty())
         .collect();
-    let is_value = |word: Option<&&str>| word.is_some_and(|word| ["DIR", "FILE", "PERCENT"].contains(word));
+    let is_value =
+        |word: Option<&&str>| word.is_some_and(|word| ["DIR", "FILE", "NAME", "PERCENT"].contains(word));
     let options = words.iter().enumerate().filter(|(_, word)| word.starts_with('-'));
     let options = options.map(|(at, word)| (word.to_string(), is_value(words.get(at + 1))));
     options.collect::<BTreeSet<_>>().into_iter().collect()

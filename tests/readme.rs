@@ -120,6 +120,30 @@ fn check_says_to_the_commonest_mistakes_what_the_readme_prints() {
     }
 }
 
+/// What `report` prints of a group, from the log of a real exchange.
+fn report_of(exchange: &str, options: &[&str]) -> String {
+    let directory = Scratch::new();
+    directory.write("groups.json", r#"{"ALFA": 3, "BETA": 3}"#);
+    let log = std::fs::read(format!("tests/vectors/{exchange}/requests.jsonl")).unwrap();
+    directory.write("requests.jsonl", log);
+    let path = directory.path().to_str().unwrap();
+    String::from_utf8(common::run(PROGRAM, &[&["report"], options, &[path]].concat())).unwrap()
+}
+
+#[test]
+fn the_time_line_is_what_the_program_prints() {
+    let printed = blocks("console").into_iter().find(|block| block.contains("--group ALFA")).unwrap();
+    let (_, time_line) = printed.split_once("\n...\n").unwrap();
+    let report = report_of("other_socket", &["--group", "alfa"]);
+    assert!(report.ends_with(&format!("\n{time_line}\n")), "{report}");
+}
+
+#[test]
+fn the_diagram_is_what_the_program_prints() {
+    let diagram = report_of("lossy", &["--group", "BETA", "--mermaid"]);
+    assert_eq!(blocks("mermaid").last(), Some(&diagram.trim_end()), "{diagram}");
+}
+
 #[test]
 fn every_file_that_the_readme_names_is_there() {
     let links = README.split("](").skip(1).filter_map(|rest| rest.split(')').next());

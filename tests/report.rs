@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+use udpsocket_jwt_server::claims::id_request;
+use udpsocket_jwt_server::jws::to_base64url;
 use udpsocket_jwt_server::time::{now, rfc3339};
 
 const RECEIVED: &str = "received.jsonl";
@@ -453,4 +455,285 @@ fn colour_is_for_terminals_and_not_under_no_color() {
     assert!(coloured.contains("\x1b[32mALFA"), "{coloured:?}");
     assert!(on_a_terminal(Some("")).unwrap().contains("\x1b[32m"), "an empty NO_COLOR counts as none");
     assert!(!on_a_terminal(Some("1")).unwrap().contains('\x1b'));
+}
+
+/// A line of `requests.jsonl` about ALFA, so many milliseconds after 22:00.
+fn request(millisecond: u64, outcome: &str, members: &str) -> String {
+    let time = rfc3339(Duration::from_millis(1_699_999_200_000 + millisecond));
+    format!(
+        "{{\"time\":\"{time}\",\"peer\":\"192.0.2.7:50000\",\"outcome\":\"{outcome}\",\"group\":\"ALFA\"{members}}}\n"
+    )
+}
+
+/// What is logged of an acknowledged message.
+fn answered(number: u64, id: &str) -> String {
+    format!(
+        ",\"seq_number\":{number},\"id_request\":\"{}\",\"next_number\":{},\"otp_number\":17,\"otp_timestamp\":1",
+        id_request(id.as_bytes()),
+        (number + 1) % 4
+    )
+}
+
+/// A token, as far as its payload tells it from others.
+fn token(id: &str) -> String {
+    format!("eyJ.{}.c2ln", to_base64url(id.as_bytes()))
+}
+
+/// What is logged of a message that was lost on purpose, or its reply.
+fn lost(number: u64, id: &str, lost: &str) -> String {
+    format!(",\"detail\":\"\",\"seq_number\":{number},\"lost\":\"{lost}\",\"datagram\":\"{}\"", token(id))
+}
+
+/// The report on ALFA, which has 3 members, and its diagram.
+fn pictures(requests: &str) -> [String; 2] {
+    let directory = class(r#"{"ALFA": 3, "BETA": 1}"#, "");
+    directory.write(REQUESTS, requests);
+    [&["--group", "alfa"][..], &["--group", "ALFA", "--mermaid"]].map(|options| {
+        let Shown { text, errors, status } = report(directory.path(), options);
+        assert_eq!((errors.as_str(), status), ("", 0), "{text}");
+        assert_fits_whole(&text, options.len() == 3);
+        text
+    })
+}
+
+/// A diagram is as wide as it is; neither can drive a terminal.
+fn assert_fits_whole(text: &str, is_diagram: bool) {
+    if !is_diagram {
+        assert_fits(text);
+    }
+    assert!(text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{text:?}");
+}
+
+/// The sentences under a time line, each on one line.
+fn remarks(requests: &str) -> Vec<String> {
+    let [text, _] = pictures(requests);
+    let Some((_, remarks)) = text.split_once("\nwhat this shows\n- ") else { return Vec::new() };
+    remarks.split("\n- ").map(|remark| remark.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn a_time_line_tells_of_each_datagram_when_from_where_what_was_sent_and_what_came_back() {
+    let requests = request(0, "lost_on_purpose", &lost(1, "a", "request"))
+        + &request(1_001, "lost_on_purpose", &lost(1, "a", "reply"))
+        + &request(2_002, "lost_on_purpose", &lost(1, "a", "reply_damaged"))
+        + &request(3_003, "lost_on_purpose", &lost(1, "a", "reply_other_id_request"))
+        + &request(4_004, "lost_on_purpose", &lost(1, "a", "reply_previous"))
+        + &request(5_005, "answered", &answered(1, "a")).replace(":50000", ":50001")
+        + &request(5_010, "bad_signature", r#","detail":"for a reason","datagram":"eyJ""#)
+        + &request(900_000, "bad_claim", r#","detail":"what it is","datagram":"eyK""#)
+        + "{\"time\":\"2023-11-14T22:00:00.000Z\",\"group\":\"BETA\"}\nhalf a line";
+    let [text, diagram] = pictures(&requests);
+    let (_, rows) = text.split_once("\n\nits last datagrams, 8 of 8 (UTC)\n").unwrap();
+    assert_eq!(
+        rows,
+        "2023-11-14
+22:00:00.000  192.0.2.7:50000  1                     --x      lost on purpose
+22:00:01.001                   1   copy 2  +1.001 s  --> x--  its reply lost on purpose
+22:00:02.002                   1   copy 3  +1.001 s  --> <--  trial: damaged HMAC
+22:00:03.003                   1   copy 4  +1.001 s  --> <--  trial: another id_request
+22:00:04.004                   1   copy 5  +1.001 s  --> <--  trial: the previous reply
+22:00:05.005  192.0.2.7:50001  1   copy 6  +1.001 s  --> <--  next_number 2, otp_number 17
+22:00:05.010  192.0.2.7:50000  ?                     -->      bad_signature (unverified):
+              for a reason
+22:15:00.000                   ?                     -->      bad_claim:
+              what it is
+"
+    );
+    assert_eq!(
+        diagram,
+        "sequenceDiagram
+    participant C as client of ALFA
+    participant S as server
+    C-xS: 22:00:00.000 seq_number 1 from 192.0.2.7:50000
+    C->>S: 22:00:01.001 seq_number 1 copy 2 +1.001 s
+    S--xC: lost on purpose
+    C->>S: 22:00:02.002 seq_number 1 copy 3 +1.001 s
+    S-->>C: trial: damaged HMAC
+    C->>S: 22:00:03.003 seq_number 1 copy 4 +1.001 s
+    S-->>C: trial: another id_request
+    C->>S: 22:00:04.004 seq_number 1 copy 5 +1.001 s
+    S-->>C: trial: the previous reply
+    C->>S: 22:00:05.005 seq_number 1 copy 6 +1.001 s from 192.0.2.7:50001
+    S-->>C: next_number 2, otp_number 17
+    C->>S: 22:00:05.010 seq_number ? from 192.0.2.7:50000
+    Note over C,S: bad_signature (unverified): for a reason
+    C->>S: 22:15:00.000 seq_number ?
+    Note over C,S: bad_claim: what it is
+"
+    );
+}
+
+#[test]
+fn what_a_time_line_shows_is_said_in_words_and_nothing_else() {
+    let many = |count: u64, pause: u64, outcome: &str, members: &dyn Fn(u64) -> String| -> String {
+        (0..count).map(|at| request(at * pause, outcome, &members(at))).collect()
+    };
+    let one = |_: u64| answered(1, "a");
+    let ports = many(4, 1_000, "answered", &one)
+        .lines()
+        .zip(1..)
+        .fold(String::new(), |text, (line, port)| text + &line.replace(":50000", &format!(":{port}")) + "\n");
+    let next = |at: u64| answered(at + 1, &at.to_string());
+    let anew = |at: u64| answered(1, &at.to_string());
+    let refused =
+        |_: u64| r#","detail":"seq_number is 2 in state 0","seq_number":2,"datagram":"eyJ""#.to_string();
+    let expired = |at: u64| format!(r#","detail":"exp","seq_number":1,"datagram":"{at}""#);
+    let forged = |at: u64| format!(r#","detail":"does not verify","datagram":"{at}""#);
+    let goes_on = request(0, "lost_on_purpose", &lost(1, "a", "reply"))
+        + &request(2, "lost_on_purpose", &lost(2, "b", "request"));
+    let cases = [
+        (
+            many(8, 1_000, "answered", &one),
+            vec!["8 copies of 1 were acknowledged, and none of the replies was"],
+        ),
+        (ports, vec!["Each copy of 1 comes from another port.", "4 copies of 1 were acknowledged"]),
+        (
+            many(3, 1_000, "answered", &next),
+            vec!["The next number always comes 1.0 s after the acknowledgment"],
+        ),
+        (many(3, 0, "answered", &next), vec!["1, 2 and 3 came within a millisecond"]),
+        (goes_on, vec!["2 came 0.002 s after 1, though 1 had got no reply", "2 was sent once"]),
+        (many(8, 20, "answered", &one), vec!["A copy of 1 comes every 20 ms"]),
+        (many(3, 1_000, "answered", &anew), vec!["3 different messages with number 1 came"]),
+        (many(8, 1_000, "out_of_order", &refused), vec!["2 was out of order 8 times: start over with 0."]),
+        (many(2, 1_000, "expired", &expired), vec!["No message was valid when it came"]),
+        (many(2, 1_000, "bad_signature", &forged), vec!["No signature has verified so far"]),
+        (request(0, "lost_on_purpose", &lost(1, "a", "request")), vec!["1 was sent once, got no reply"]),
+        // Nothing is said of a sound client, on a good network and on a bad one.
+        (many(3, 4, "answered", &next), vec![]),
+        (
+            request(0, "lost_on_purpose", &lost(1, "a", "request"))
+                + &request(1_000, "lost_on_purpose", &lost(1, "a", "reply"))
+                + &request(2_000, "answered", &answered(1, "a"))
+                + &request(2_004, "answered", &answered(2, "b"))
+                + &request(3_004, "answered", &answered(2, "b"))
+                + &request(3_010, "answered", &answered(3, "c")),
+            vec![],
+        ),
+    ];
+    for (requests, expected) in cases {
+        let said = remarks(&requests);
+        assert_eq!(said.len(), expected.len(), "{said:?}");
+        for (said, expected) in said.iter().zip(expected) {
+            assert!(said.starts_with(expected), "{said}");
+        }
+    }
+}
+
+#[test]
+fn neither_picture_shows_a_matricula_and_no_detail_can_break_out_of_the_diagram() {
+    let hostile = r#"claim seq_number is the string \"20240001\" 20150466;end\u001b[2J\r\n    S->>C: x #35; <img src=x> %%{init}%% ``` \u202e"#;
+    let requests = request(0, "bad_claim", &format!(r#","detail":"{hostile}","datagram":"eyJ""#))
+        + &request(
+            1,
+            "out_of_order",
+            r#","detail":"seq_number is 20150466","seq_number":20150466,"datagram":"eyK""#,
+        )
+        + &request(2, "answered", &answered(1, "a")).replace("192.0.2.7:50000", "\\nS->>C: x")
+        + &request(3, "lost_on_purpose", &lost(1, "a", "\\nS->>C: x"));
+    for picture in pictures(&requests) {
+        assert!(
+            !picture.contains("2024") && !picture.contains("2015") && picture.contains("..."),
+            "{picture}"
+        );
+    }
+    let [text, diagram] = pictures(&requests);
+    assert!(text.contains("2 of 2"), "what the server never writes is no row: {text}");
+    for line in diagram.lines() {
+        let is_own = ["sequenceDiagram", "    participant ", "    C->>S: ", "    Note over C,S: "];
+        assert!(is_own.iter().any(|start| line.starts_with(start)), "{line}");
+        let text = line.split_once(": ").map_or("", |(_, text)| text).replace("<br/>", " ");
+        assert!(!text.contains(['<', '>', '#', ';', '%', '`', '{']), "{line}");
+    }
+}
+
+#[test]
+fn a_diagram_has_60_messages_at_most_a_time_line_40_lines_and_the_rest_is_counted() {
+    let requests: String = (0..100)
+        .map(|at| request(at * 1_000, "answered", &answered(1, &at.to_string())))
+        .chain((0..500).map(|at| request(at, "bad_signature", r#","detail":"no","datagram":"eyJ""#)))
+        .collect();
+    let [text, diagram] = pictures(&requests);
+    assert!(text.contains("its last datagrams, 40 of 600 (UTC)"), "{text}");
+    assert_eq!(text.matches("bad_signature").count(), 12, "a stranger drives out nobody: {text}");
+    let messages = diagram.lines().filter(|line| line.contains(">>") || line.contains('x')).count();
+    assert_eq!(messages, 60, "{diagram}");
+    assert!(diagram.contains("Note over C,S: 564 earlier datagrams, not shown"), "{diagram}");
+}
+
+#[test]
+fn a_group_that_is_not_there_and_options_that_do_not_go_together_are_named() {
+    let directory = class(r#"{"ALFA": 3, "BETA": 1}"#, "");
+    let cases = [
+        (&["--group", "GAMA"][..], 1, "--group \"GAMA\": the table has no such group, but ALFA, BETA"),
+        (&["--csv", "--group", "ALFA"], 2, "--csv and --group: choose one"),
+        (&["--mermaid"], 2, "--mermaid draws one group: add --group NAME"),
+    ];
+    for (options, expected, error) in cases {
+        let Shown { text, errors, status } = report(directory.path(), options);
+        assert_eq!((text.as_str(), status), ("", expected));
+        assert!(errors.contains(error), "{errors}");
+    }
+    let [text, diagram] = pictures("");
+    assert!(text.ends_with("\nno datagram of it in the logs\n"), "{text}");
+    assert_eq!(diagram.lines().count(), 3, "{diagram}");
+}
+
+#[test]
+fn a_group_s_own_report_shows_the_number_that_proves_its_pass_and_the_board_does_not() {
+    let directory = class(r#"{"ALFA": 3}"#, &records("ALFA", &[(1, 20_240_001), (2, 20_240_002)]));
+    directory.write(
+        "trial.jsonl",
+        "{\"time\":\"2023-11-14T22:13:20.000Z\",\"group\":\"ALFA\",\"seq_number\":3,\"copies\":7,\
+         \"verdict\":\"passed\",\"otp_number\":12345,\"detail\":\"\"}\n",
+    );
+    let board = text(directory.path());
+    shows(&board, "ALFA", &["trial: passed at 2023-11-14 22:13:20 UTC; the student can name the otp_number"]);
+    assert!(!board.contains("12345") && board.contains("20240001"), "{board}");
+    let Shown { text, .. } = report(directory.path(), &["--group", "ALFA"]);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("the otp_number of the last reply: 12345"), "{text}");
+    assert!(words.contains("2 of 3 in state 2") && !text.contains("2024"), "{text}");
+}
+
+#[test]
+fn a_copy_of_what_was_acknowledged_is_told_from_the_first_in_the_log_and_on_the_terminal() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--verbose", "--no-sync"]);
+    let signer = Signer::new("JAVALI", 2048);
+    let (client, message) = (server.client(), signer.message("JAVALI", 1, 7));
+    for _ in 0..3 {
+        client.ask(&message);
+    }
+    client.ask(&signer.message("JAVALI", 2, 8));
+    let message = signer.message("JAVALI", 3, 9);
+    for _ in 0..3 {
+        server.client().ask(&message);
+    }
+    let details: Vec<_> = class.requests(7).iter().map(|line| line["detail"].clone()).collect();
+    let told = |copy: u32| {
+        serde_json::Value::from(format!("copy {copy}: did its reply not arrive, or was it not taken?"))
+    };
+    let nothing = serde_json::Value::Null;
+    assert_eq!(details[..6], [nothing.clone(), told(2), told(3), nothing.clone(), nothing, told(2)]);
+    let ports =
+        "copy 3: each from another port: a reply goes to the port that sent: receive on the same socket";
+    assert_eq!(details[6], ports);
+    common::wait_until("the terminal's line", || server.errors().contains(ports));
+    let again = "JAVALI     1 acknowledged again, copy 2: did its reply not arrive, or was it not taken?";
+    assert!(server.errors().contains(again), "{}", server.errors());
+}
+
+#[test]
+fn what_lose_has_lost_is_in_the_time_line_of_its_group_and_what_nobody_signed_in_none() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", "100"]);
+    let client = server.client();
+    client.send(Signer::new("JAVALI", 2048).message("JAVALI", 1, 7));
+    client.send(Signer::new("NONAME", 2048).message("JAVALI", 1, 7));
+    let lines = class.requests(2);
+    assert!(lines.iter().all(|line| line["lost"] == "request" && line["outcome"] == "lost_on_purpose"));
+    assert_eq!([&lines[0]["group"], &lines[1]["group"]], [&"JAVALI".into(), &serde_json::Value::Null]);
+    let Shown { text, .. } = report(class.directory.path(), &["--group", "JAVALI"]);
+    assert!(text.contains("1 of 1 (UTC)") && text.contains("--x      lost on purpose"), "{text}");
 }

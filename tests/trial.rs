@@ -5,20 +5,23 @@
 
 mod common;
 
-use common::{Class, Client, PROGRAM, RS256, SECRET, Server, Signer, claims, private_key, run};
+use common::{Class, Client, PROGRAM, RS256, SECRET, Scratch, Server, Signer, claims, private_key, run};
 use ring::hmac;
 use serde_json::Value;
 use std::cell::Cell;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::id_request;
 use udpsocket_jwt_server::jws::base64url;
-use udpsocket_jwt_server::time::now;
+use udpsocket_jwt_server::time::{now, rfc3339};
+use udpsocket_jwt_server::tools::lab::verdict::Verdict;
 
-/// Copies of a message until its right reply comes.
-const COPIES: usize = 6;
+/// Copies of a message until its right reply has come for certain.
+const COPIES: usize = 8;
 
 /// Each group's signer: a message is signed many times here.
 static SIGNERS: LazyLock<[(&str, Signer); 3]> =
@@ -70,12 +73,16 @@ impl Trial {
             .into_iter()
             .map(|number| {
                 let message = Message::new(group, number, "");
-                let answers = self.answers(client, &message, if number == 0 { 1 } else { COPIES });
-                let last = answers.last().unwrap().as_deref();
-                assert!(last.is_some_and(|reply| message.is_answered_by(reply)), "{group} {number}");
+                self.until_right(client, &message).unwrap_or_else(|| panic!("{group} {number}"));
                 message
             })
             .collect()
+    }
+
+    /// Sends copies of a message until the right reply comes, at most eight: that reply.
+    fn until_right(&self, client: &Client, message: &Message) -> Option<String> {
+        (0..COPIES)
+            .find_map(|_| self.answer(client, &message.token).filter(|reply| message.is_answered_by(reply)))
     }
 
     /// The lines of `trial.jsonl` about a group: verdict and number.
@@ -90,10 +97,14 @@ impl Trial {
             .collect()
     }
 
-    /// The verdicts that stand: those that don't are no fault.
+    /// Faults and passes, without how far an exam has come.
     fn final_verdicts(&self, group: &str) -> Vec<(String, u64)> {
         let mut verdicts = self.verdicts(group);
-        verdicts.retain(|(name, _)| !["sent_once", "unfinished", "disbelieved"].contains(&name.as_str()));
+        verdicts.retain(|(name, _)| {
+            Verdict::ALL
+                .iter()
+                .any(|verdict| verdict.name() == name && (verdict.is_fault() || *verdict == Verdict::Passed))
+        });
         verdicts
     }
 
@@ -103,7 +114,8 @@ impl Trial {
         let output = String::from_utf8(output).unwrap();
         let of_group = output.split("\n\n").find(|text| text.starts_with(&format!("{group} "))).unwrap();
         let joined = of_group.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-        joined.split(" trial: ").skip(1).map(|text| format!("trial: {text}")).collect()
+        let lines = joined.split(" trial: ").skip(1).map(|text| format!("trial: {text}"));
+        lines.filter(|line| !line.contains("short_timer")).collect() // clients here wait for no time
     }
 
     fn matriculas(&self, group: &str) -> Vec<(u64, u64)> {
@@ -185,10 +197,16 @@ const SOUND: Manners = Manners {
 };
 
 /// Clients with one fault, the verdict on each and the number that shows it.
-const FAULTY: [(&str, Manners, &str, u64); 12] = [
+const FAULTY: [(&str, Manners, &str, u64); 13] = [
     ("never retransmits", Manners { tries: 1, then: Then::Ends, ..SOUND }, "sent_once", 1),
     ("retransmits only once", Manners { tries: 2, then: Then::Ends, ..SOUND }, "unfinished", 1),
-    ("ends after five tries", Manners { tries: 5, then: Then::Ends, ..SOUND }, "unfinished", 1),
+    ("ends after three tries", Manners { tries: 3, then: Then::Ends, ..SOUND }, "stopped_at_damaged_hmac", 1),
+    (
+        "ends after five tries",
+        Manners { tries: 5, then: Then::Ends, ..SOUND },
+        "stopped_at_other_id_request",
+        1,
+    ),
     ("goes on at once", Manners { tries: 1, then: Then::GoesOn, ..SOUND }, "no_reply", 1),
     ("goes on after two tries", Manners { tries: 2, then: Then::GoesOn, ..SOUND }, "no_reply", 1),
     ("ignores the HMAC", Manners { checks_hmac: false, ..SOUND }, "damaged_hmac", 1),
@@ -198,7 +216,7 @@ const FAULTY: [(&str, Manners, &str, u64); 12] = [
     ("signs anew each time", Manners { sends_the_same_bytes: false, ..SOUND }, "changed_message", 1),
     (
         "takes no reply for right",
-        Manners { id_request: Id::None, then: Then::Ends, ..SOUND },
+        Manners { id_request: Id::None, tries: 60, then: Then::Ends, ..SOUND },
         "disbelieved",
         1,
     ),
@@ -265,15 +283,15 @@ fn kind(reply: Option<&str>, message: &Message, previous: Option<&str>, next_num
     }
 }
 
-/// Takes a group's exam with seven copies of each message; what came back for each copy.
-fn seven_copies_of_each(trial: &Trial, group: &str, members: u64) -> Vec<Vec<&'static str>> {
+/// Takes a group's exam with eight copies of each message; what came back for each copy.
+fn eight_copies_of_each(trial: &Trial, group: &str, members: u64) -> Vec<Vec<&'static str>> {
     let client = trial.server.client();
     let mut previous: Option<String> = None;
     (1..=members)
         .map(|number| {
             let message = Message::new(group, number, "");
             let next_number = (number + 1) % (members + 1);
-            let answers = trial.answers(&client, &message, COPIES + 1);
+            let answers = trial.answers(&client, &message, COPIES);
             let kinds = answers
                 .iter()
                 .map(|reply| kind(reply.as_deref(), &message, previous.as_deref(), next_number))
@@ -284,9 +302,14 @@ fn seven_copies_of_each(trial: &Trial, group: &str, members: u64) -> Vec<Vec<&'s
         .collect()
 }
 
-fn sequence(fifth: &'static str) -> Vec<&'static str> {
-    let right = "the right reply";
-    vec!["nothing", "nothing", "a damaged HMAC", "another id_request", fifth, right, right]
+/// Whether that is the exam: the right reply comes at the sixth, seventh or eighth copy.
+fn is_sequence(kinds: &[&str], fifth: &str) -> bool {
+    let traps = ["nothing", "nothing", "a damaged HMAC", "another id_request", fifth];
+    let rest = &kinds[traps.len()..];
+    let right = rest.iter().skip_while(|kind| **kind == "nothing");
+    kinds.starts_with(&traps)
+        && right.clone().count() > 0
+        && right.into_iter().all(|kind| *kind == "the right reply")
 }
 
 fn standing(name: &str, number: u64) -> (String, u64) {
@@ -300,7 +323,7 @@ fn the_sound_client_passes_for_groups_of_one_three_and_four() {
         assert!(SOUND.gets_through(&trial, group, members), "{group}");
         assert_eq!(trial.final_verdicts(group), [standing("passed", members)]);
         let report = trial.report(group);
-        assert!(report.len() == 1 && report[0].starts_with("trial: passed at "), "{report:?}");
+        assert!(report.len() == 1 && report[0].starts_with("trial: so far: "), "{report:?}");
         let expected: Vec<_> = (1..=members).map(|number| (number, 100 + number)).collect();
         assert_eq!(trial.matriculas(group), expected, "{group}");
     }
@@ -314,7 +337,8 @@ fn each_faulty_client_is_told_its_fault_and_passes_once_it_is_mended() {
         let verdicts = trial.verdicts("JAVALI");
         let shown = standing(verdict, number);
         assert!(verdicts.contains(&shown), "{fault}: {verdicts:?}");
-        assert!(verdicts.iter().all(|(name, _)| name != "passed"), "{fault}: {verdicts:?}");
+        let report = trial.report("JAVALI");
+        assert!(!report.iter().any(|line| line.starts_with("trial: so far")), "{fault}: {report:?}");
         assert!(
             trial.final_verdicts("JAVALI").iter().all(|verdict| *verdict == shown),
             "{fault} is told another fault: {verdicts:?}"
@@ -326,22 +350,33 @@ fn each_faulty_client_is_told_its_fault_and_passes_once_it_is_mended() {
         assert!(SOUND.gets_through(&trial, "JAVALI", 3), "{fault}");
         assert_eq!(trial.final_verdicts("JAVALI").last(), Some(&standing("passed", 3)), "{fault}");
         let report = trial.report("JAVALI");
-        assert!(report.len() == 1 && report[0].starts_with("trial: passed at "), "{fault}: {report:?}");
+        assert!(report.len() == 1 && report[0].starts_with("trial: so far: "), "{fault}: {report:?}");
     }
 }
 
 #[test]
 fn each_copy_is_treated_as_the_exam_says_and_only_the_first_is_not_recorded() {
     let trial = Trial::new();
-    let kinds = seven_copies_of_each(&trial, "JAVALI", 3);
-    let [first, later] = ["another id_request", "the previous reply"].map(sequence);
-    assert_eq!(kinds, [first, later.clone(), later]);
+    let kinds = eight_copies_of_each(&trial, "JAVALI", 3);
+    let [first, second, third] = &kinds[..] else { panic!("three members") };
+    assert!(is_sequence(first, "another id_request"), "{first:?}");
+    assert!(is_sequence(second, "the previous reply"), "{second:?}");
+    assert!(is_sequence(third, "the previous reply"), "{third:?}");
 
-    let outcomes: Vec<_> =
-        trial.class.requests(21).iter().map(|line| line["outcome"].as_str().unwrap().to_string()).collect();
-    for (copy, outcome) in outcomes.iter().enumerate() {
-        let is_examined = copy % (COPIES + 1) < COPIES - 1;
-        assert_eq!(outcome, if is_examined { "lost_on_purpose" } else { "answered" }, "copy {}", copy + 1);
+    // requests.jsonl tells each from what did come back, in a member of its own.
+    for (line, kind) in trial.class.requests(3 * COPIES).iter().zip(kinds.concat()) {
+        let lost = match kind {
+            "nothing" if line["detail"] == "trial, copy 1: the request was discarded" => "request",
+            "nothing" => "reply",
+            "a damaged HMAC" => "reply_damaged",
+            "another id_request" => "reply_other_id_request",
+            "the previous reply" => "reply_previous",
+            _ => {
+                assert_eq!((&line["outcome"], &line["lost"]), (&"answered".into(), &Value::Null));
+                continue;
+            }
+        };
+        assert_eq!((&line["outcome"], &line["lost"]), (&"lost_on_purpose".into(), &lost.into()));
     }
 
     let trial = Trial::new();
@@ -359,12 +394,13 @@ fn copies_that_wait_together_are_examined_one_after_the_other() {
     for round in 0..20 {
         let client = trial.server.client(); // another client each time, whose 1 begins another exam
         let message = Message::new("HEARTBEAT", 1, "");
-        for _ in 0..=COPIES {
+        for _ in 0..COPIES {
             client.send(&message.token);
         }
         let replies = || client.receive(Duration::from_secs(5)).expect("a reply");
-        let kinds: Vec<_> = (2..=COPIES).map(|_| kind(Some(&replies()), &message, None, 0)).collect();
-        assert_eq!(kinds, sequence("another id_request")[2..], "round {round}");
+        let kinds: Vec<_> = (0..4).map(|_| kind(Some(&replies()), &message, None, 0)).collect();
+        let right = "the right reply";
+        assert_eq!(kinds, ["a damaged HMAC", "another id_request", "another id_request", right], "{round}");
     }
 }
 
@@ -372,25 +408,38 @@ fn copies_that_wait_together_are_examined_one_after_the_other() {
 fn a_client_is_told_the_copy_of_each_datagram_in_requests_jsonl() {
     let trial = Trial::new();
     let client = trial.server.client();
-    trial.answers(&client, &Message::new("HEARTBEAT", 1, ""), COPIES);
-    for (copy, line) in trial.class.requests(COPIES).iter().take(COPIES - 1).enumerate() {
+    trial.answers(&client, &Message::new("HEARTBEAT", 1, ""), 5);
+    for (copy, line) in trial.class.requests(5).iter().enumerate() {
         let detail = line["detail"].as_str().unwrap();
-        assert!(detail.starts_with(&format!("trial, copy {} of 6: ", copy + 1)), "{detail}");
+        assert!(detail.starts_with(&format!("trial, copy {}: ", copy + 1)), "{detail}");
         assert_eq!((&line["group"], &line["seq_number"]), (&"HEARTBEAT".into(), &1.into()));
     }
 }
 
 #[test]
-fn the_exam_is_the_same_each_time_and_for_every_group() {
-    let [first, second] = [(); 2].map(|()| {
-        let trial = Trial::new();
-        let kinds = [("JAVALI", 3), ("NONAME", 4), ("HEARTBEAT", 1)]
-            .map(|(group, members)| (seven_copies_of_each(&trial, group, members), trial.verdicts(group)));
-        kinds.to_vec()
-    });
-    assert_eq!(first, second);
-    assert_eq!(first[0].0, first[1].0[..3]);
-    assert_eq!(first[0].0[..1], first[2].0);
+fn the_exam_is_the_same_for_every_group() {
+    let trial = Trial::new();
+    for (group, members) in [("JAVALI", 3), ("NONAME", 4), ("HEARTBEAT", 1)] {
+        for (number, kinds) in (1..).zip(eight_copies_of_each(&trial, group, members)) {
+            let fifth = if number == 1 { "another id_request" } else { "the previous reply" };
+            assert!(is_sequence(&kinds, fifth), "{group} {number}: {kinds:?}");
+        }
+    }
+}
+
+#[test]
+fn which_copy_gets_the_right_reply_differs_from_message_to_message() {
+    let trial = Trial::new();
+    let client = trial.server.client();
+    let sent = Cell::new(0);
+    let right_copy = |message: &Message| {
+        trial.until_right(&client, message).unwrap();
+        let copies = trial.sent.get() - sent.get();
+        sent.set(trial.sent.get());
+        copies
+    };
+    let copies: Vec<_> = (0..40).map(|_| right_copy(&Message::new("HEARTBEAT", 1, ""))).collect();
+    assert!((6..=8).all(|copy| copies.contains(&copy)), "one in 4 million runs ends here: {copies:?}");
 }
 
 #[test]
@@ -398,7 +447,7 @@ fn a_line_of_trial_jsonl_says_who_when_and_what_to_mend() {
     let trial = Trial::new();
     Manners { checks_hmac: false, ..SOUND }.gets_through(&trial, "JAVALI", 3);
     let text = trial.class.directory.read("trial.jsonl");
-    let line = text.lines().find(|line| line.contains("damaged_hmac")).unwrap();
+    let line = text.lines().find(|line| line.contains(r#""damaged_hmac""#)).unwrap();
     let (time, rest) = line.split_at(r#"{"time":"2024-01-01T00:00:00.000Z""#.len());
     assert!(time.starts_with(r#"{"time":"20"#) && time.ends_with(r#"Z""#), "{line}");
     assert!(
@@ -415,13 +464,17 @@ fn groups_are_examined_independently() {
     let clients = [("JAVALI", trial.server.client()), ("NONAME", trial.server.client())];
     for number in 1..=3 {
         let messages = clients.each_ref().map(|(group, _)| Message::new(group, number, ""));
+        let mut is_done = [false; 2];
         for copy in 1..=COPIES {
-            for ((group, client), message) in clients.iter().zip(&messages) {
-                let reply = trial.answer(client, &message.token);
-                let is_right = reply.is_some_and(|reply| message.is_answered_by(&reply));
-                assert_eq!(is_right, copy == COPIES, "{group} {number}, copy {copy}");
+            for (((group, client), message), is_done) in clients.iter().zip(&messages).zip(&mut is_done) {
+                if !*is_done {
+                    let reply = trial.answer(client, &message.token);
+                    *is_done = reply.is_some_and(|reply| message.is_answered_by(&reply));
+                    assert!(!*is_done || copy >= 6, "{group} {number}, copy {copy}");
+                }
             }
         }
+        assert_eq!(is_done, [true; 2]);
     }
     assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
     assert_eq!(trial.final_verdicts("NONAME"), []);
@@ -437,7 +490,7 @@ fn nobody_without_the_key_can_do_anything_to_an_exam() {
     let another_group = Signer::new("NONAME", 2048);
     for number in 1..=3 {
         let message = Message::new("JAVALI", number, "");
-        for copy in 1..=COPIES {
+        let is_right = |_| {
             for forged in (0..=3).map(|number| claims("JAVALI", number, 666)) {
                 for signer in [&attacker, &another_group] {
                     assert_eq!(trial.answer(&outsider, &signer.sign(RS256, &forged)), None);
@@ -445,8 +498,9 @@ fn nobody_without_the_key_can_do_anything_to_an_exam() {
             }
             assert_eq!(trial.answer(&outsider, "JAVALI"), None);
             let reply = trial.answer(&client, &message.token);
-            assert_eq!(reply.is_some_and(|reply| message.is_answered_by(&reply)), copy == COPIES);
-        }
+            reply.is_some_and(|reply| message.is_answered_by(&reply))
+        };
+        assert!((1..=COPIES).position(is_right).is_some_and(|copies_before| copies_before >= 5));
     }
     assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
 }
@@ -454,20 +508,42 @@ fn nobody_without_the_key_can_do_anything_to_an_exam() {
 /// As in the protocol itself, a captured token is of use until it expires: it can spoil a run, and
 /// the client that starts over is examined anew.
 #[test]
-fn who_replays_an_old_0_or_1_can_spoil_a_run_but_not_the_next() {
+fn who_replays_an_old_message_can_spoil_a_run_but_not_the_next_and_makes_it_no_fault() {
     let trial = Trial::new();
     let (client, outsider) = (trial.server.client(), trial.server.client());
     let old = trial.goes_through(&client, "JAVALI", [0, 1]);
-    for (replayed, spoilt) in old.iter().zip([&["gave_up"][..], &[]]) {
-        trial.goes_through(&client, "JAVALI", [0]);
-        let shown = trial.final_verdicts("JAVALI").len();
-        trial.answers(&client, &Message::new("JAVALI", 1, ""), 3);
+    for replayed in &old {
+        trial.goes_through(&client, "JAVALI", [0, 1]);
+        let message = Message::new("JAVALI", 2, "");
+        trial.answers(&client, &message, 3);
         trial.answers(&outsider, replayed, 2);
-        let verdicts = trial.final_verdicts("JAVALI");
-        assert_eq!(verdicts[shown..].iter().map(|(name, _)| name).collect::<Vec<_>>(), spoilt);
-        trial.goes_through(&client, "JAVALI", 0..=3);
-        assert_eq!(trial.final_verdicts("JAVALI").last(), Some(&standing("passed", 3)));
+        trial.until_right(&client, &message);
+        assert_eq!(trial.final_verdicts("JAVALI"), []);
     }
+    assert!(trial.verdicts("JAVALI").contains(&standing("disturbed", 0)));
+    trial.goes_through(&client, "JAVALI", 0..=3);
+    assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
+}
+
+#[test]
+fn what_was_recorded_before_the_start_is_old_too() {
+    let mut trial = Trial::new();
+    let client = trial.server.client();
+    let [one, zero] = [1, 0].map(|number| Message::new("JAVALI", number, ""));
+    trial.until_right(&client, &one).unwrap();
+    trial.answer(&client, &zero.token);
+    trial.server.kill();
+    trial.server = Server::start(&trial.class, &["--trial", "--no-sync", "--quiet"]);
+
+    let (client, outsider) = (trial.server.client(), trial.server.client());
+    let message = Message::new("JAVALI", 1, "");
+    trial.answers(&client, &message, 2);
+    let reply = trial.answer(&outsider, &one.token).unwrap();
+    assert!(one.is_answered_by(&reply), "an old message is no part of the exam");
+    let kinds = trial.answers(&client, &message, 3);
+    assert_eq!(kind(kinds[0].as_deref(), &message, None, 2), "a damaged HMAC", "nor has it changed it");
+    trial.answer(&outsider, &zero.token);
+    assert_eq!(trial.final_verdicts("JAVALI"), []);
 }
 
 #[test]
@@ -475,22 +551,22 @@ fn late_copies_of_earlier_messages_of_the_run_show_nothing_whoever_sends_them() 
     let trial = Trial::new();
     let (client, outsider) = (trial.server.client(), trial.server.client());
     let mut sent = trial.goes_through(&client, "JAVALI", [0]);
-    // A late 0 takes the group back, and the exam with it; but the client has not given up.
+    // A late 0 takes the group back, but number 1 is in order all the same.
     let first = Message::new("JAVALI", 1, "");
     trial.answers(&client, &first, 2);
     trial.answers(&outsider, &sent[0], 2);
-    trial.answers(&client, &first, COPIES);
+    assert!(trial.until_right(&client, &first).is_some());
     sent = vec![first];
     for number in 2..=3 {
         let message = Message::new("JAVALI", number, "");
-        for copy in 1..=COPIES {
+        let is_right = |copy: &usize| {
             for old in &sent {
-                trial.answers(if copy % 2 == 0 { &client } else { &outsider }, old, 2);
+                trial.answers(if copy.is_multiple_of(2) { &client } else { &outsider }, old, 2);
             }
             let reply = trial.answer(&client, &message.token);
-            let is_right = reply.is_some_and(|reply| message.is_answered_by(&reply));
-            assert_eq!(is_right, copy == COPIES, "number {number}, copy {copy}");
-        }
+            reply.is_some_and(|reply| message.is_answered_by(&reply))
+        };
+        assert!((1..=COPIES).find(is_right).is_some_and(|copies| copies >= 6), "number {number}");
         sent.push(message);
     }
     assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
@@ -501,27 +577,25 @@ fn starting_over_with_0_begins_a_new_exam() {
     let trial = Trial::new();
     let client = trial.server.client();
     trial.goes_through(&client, "JAVALI", [1, 2, 0]);
-    let kinds = seven_copies_of_each(&trial, "JAVALI", 3);
-    assert_eq!(kinds[0], sequence("another id_request"), "no reply to an earlier run is used");
-    assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)], "nothing was given up");
+    let kinds = eight_copies_of_each(&trial, "JAVALI", 3);
+    assert!(is_sequence(&kinds[0], "another id_request"), "no reply to an earlier run is used: {kinds:?}");
+    let names: Vec<_> = trial.final_verdicts("JAVALI").into_iter().map(|(name, _)| name).collect();
+    assert!(!names.contains(&"gave_up".into()), "nothing was given up: {names:?}");
 }
 
 #[test]
-fn a_client_whose_messages_are_the_same_in_each_run_is_examined_in_each() {
+fn a_client_whose_messages_are_the_same_in_each_run_is_told_that_they_are_old() {
     let trial = Trial::new();
     let client = trial.server.client();
-    let [zero, one, two, three] = [0, 1, 2, 3].map(|number| Message::new("JAVALI", number, ""));
-    for (message, copies) in [(&one, 3), (&zero, 1), (&one, 3), (&zero, 1), (&one, 3), (&zero, 1)] {
-        let answers = trial.answers(&client, message, copies);
-        let is_right =
-            |reply: &Option<String>| reply.as_ref().is_some_and(|reply| message.is_answered_by(reply));
-        assert_eq!(answers.iter().any(is_right), copies == 1);
+    let [zero, one] = [0, 1].map(|number| Message::new("JAVALI", number, ""));
+    trial.answers(&client, &one, 3);
+    for _ in 0..2 {
+        trial.answer(&client, &zero.token);
+        trial.answers(&client, &one, 3);
     }
-    for message in [&one, &two, &three] {
-        let right = trial.answers(&client, message, COPIES).pop().unwrap().unwrap();
-        assert!(message.is_answered_by(&right));
-    }
-    assert_eq!(trial.final_verdicts("JAVALI"), [standing("gave_up", 1), standing("passed", 3)]);
+    let report = trial.report("JAVALI");
+    let told = "trial: disturbed at number 1, ";
+    assert!(report.iter().any(|line| line.starts_with(told) && line.contains("a fresh jti")), "{report:?}");
 }
 
 #[test]
@@ -529,7 +603,8 @@ fn a_fault_is_not_made_good_by_the_rest_of_the_run_but_by_the_next() {
     let trial = Trial::new();
     let client = trial.server.client();
     trial.answers(&client, &Message::new("JAVALI", 1, ""), 3);
-    trial.goes_through(&client, "JAVALI", [2, 3]);
+    trial.answers(&client, &Message::new("JAVALI", 2, ""), COPIES);
+    trial.goes_through(&client, "JAVALI", [3]);
     assert_eq!(trial.final_verdicts("JAVALI"), [standing("damaged_hmac", 1)]);
     trial.goes_through(&client, "JAVALI", [0, 1, 2, 3]);
     assert_eq!(trial.final_verdicts("JAVALI"), [standing("damaged_hmac", 1), standing("passed", 3)]);
@@ -540,12 +615,13 @@ fn who_has_passed_has_passed_whatever_is_tried_later() {
     let trial = Trial::new();
     assert!(SOUND.gets_through(&trial, "HEARTBEAT", 1));
     let report = trial.report("HEARTBEAT");
+    std::thread::sleep(Duration::from_millis(100)); // longer than the client's timer: it has ended
     let client = trial.server.client();
     trial.goes_through(&client, "HEARTBEAT", [0]);
-    for (_, manners, ..) in &FAULTY[8..] {
+    for (_, manners, ..) in &FAULTY[9..11] {
         manners.gets_through(&trial, "HEARTBEAT", 1);
     }
-    assert!(trial.final_verdicts("HEARTBEAT").len() > 2);
+    assert!(trial.verdicts("HEARTBEAT").len() > 10);
     assert_eq!(trial.report("HEARTBEAT"), report);
 }
 
@@ -568,10 +644,10 @@ fn the_report_shows_the_last_fault_and_how_far_the_exam_after_it_has_come() {
     sends(2, 2);
     shows(&["no_reply at number 1"]);
     sends(0, 1);
-    sends(1, COPIES);
-    shows(&["no_reply at number 1", "unfinished at number 1"]);
-    sends(2, 1);
-    shows(&["no_reply at number 1", "sent_once at number 2"]);
+    trial.goes_through(&client, "JAVALI", [1]);
+    shows(&["no_reply at number 1", "stopped_at_right_reply at number 1"]);
+    sends(2, 4);
+    shows(&["no_reply at number 1", "stopped_at_other_id_request at number 2"]);
 }
 
 #[test]
@@ -586,8 +662,9 @@ fn a_message_that_has_expired_may_be_signed_anew() {
     assert_eq!(trial.answer(&client, &expiring.token), None, "a late copy of it shows nothing");
     let anew = Message::new("JAVALI", 1, "");
     let kinds: Vec<_> =
-        trial.answers(&client, &anew, 3).iter().map(|reply| kind(reply.as_deref(), &anew, None, 2)).collect();
-    assert_eq!(kinds, sequence("another id_request")[3..6], "the exam goes on where it was");
+        trial.answers(&client, &anew, 2).iter().map(|reply| kind(reply.as_deref(), &anew, None, 2)).collect();
+    assert_eq!(kinds, ["another id_request"; 2], "the exam goes on where it was");
+    trial.until_right(&client, &anew).unwrap();
     trial.goes_through(&client, "JAVALI", [2, 3]);
     assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
 }
@@ -601,18 +678,20 @@ fn an_exam_that_a_restart_cuts_shows_no_fault_loses_nothing_and_is_taken_again()
     trial.answers(&client, &second, 3);
     trial.server.kill();
     trial.server = Server::start(&trial.class, &["--trial", "--no-sync", "--quiet"]);
+    let note = "note: --trial: not in state 0, so examined only once they start over with 0: JAVALI\n";
+    assert!(trial.server.errors().contains(note), "{}", trial.server.errors());
 
-    // What follows is no exam: it would begin with number 1.
+    // What follows is no exam: it would begin with a 0.
     let client = trial.server.client();
     for message in [second, Message::new("JAVALI", 3, "")] {
         let reply = trial.answer(&client, &message.token).unwrap();
         assert!(message.is_answered_by(&reply));
     }
     assert_eq!(trial.final_verdicts("JAVALI"), []);
-    assert!(trial.report("JAVALI")[0].starts_with("trial: unfinished at number 2, "));
+    assert!(trial.report("JAVALI")[0].starts_with("trial: stopped_at_damaged_hmac at number 2, "));
     assert_eq!(trial.matriculas("JAVALI"), [(1, 101), (2, 102), (3, 103)]);
 
-    assert!(SOUND.gets_through(&trial, "JAVALI", 3));
+    assert!(SOUND.gets_through(&trial, "JAVALI", 3), "it begins with 1, and starts over in the end");
     assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
 }
 
@@ -621,15 +700,16 @@ fn what_is_out_of_order_or_refused_is_no_part_of_an_exam() {
     let trial = Trial::with(&["--explain"]);
     let client = trial.server.client();
     let message = Message::new("JAVALI", 1, "");
-    for copy in 1..=COPIES {
+    let is_right = |_| {
         for (number, members) in [(3, ""), (4, ""), (256, ""), (257, ""), (2, r#""exp":0,"#)] {
             let refused = Message::new("JAVALI", number, members);
             let reply = trial.answer(&client, &refused.token).expect("it is explained as ever");
             assert!(refused.is_answered_by(&reply) && claims_of(&reply)["error"].is_string(), "{reply}");
         }
         let reply = trial.answer(&client, &message.token);
-        assert_eq!(reply.is_some_and(|reply| message.is_answered_by(&reply)), copy == COPIES);
-    }
+        reply.is_some_and(|reply| message.is_answered_by(&reply))
+    };
+    assert!((1..=COPIES).position(is_right).is_some_and(|copies_before| copies_before >= 5));
     trial.goes_through(&client, "JAVALI", [2, 3]);
     assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
 }
@@ -650,4 +730,74 @@ fn the_client_in_bash_passes() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(trial.final_verdicts("JAVALI"), [standing("passed", 3)]);
     assert_eq!(trial.matriculas("JAVALI"), [(1, 20_240_001), (2, 20_240_002), (3, 20_240_003)]);
+}
+
+/// The lines of `trial.jsonl`, parsed.
+fn lines(trial: &Trial) -> Vec<Value> {
+    common::lines(&trial.class.directory.read("trial.jsonl"))
+}
+
+#[test]
+fn the_otp_number_of_the_last_reply_proves_a_pass_and_only_trial_jsonl_and_the_group_s_report_show_it() {
+    let trial = Trial::new();
+    let client = trial.server.client();
+    trial.goes_through(&client, "JAVALI", [1, 2]);
+    let message = Message::new("JAVALI", 3, "");
+    let read = claims_of(&trial.until_right(&client, &message).unwrap())["otp_number"].clone();
+    let passed = lines(&trial).pop().unwrap();
+    assert_eq!((&passed["verdict"], &passed["otp_number"]), (&"passed".into(), &read));
+    let copies = usize::try_from(passed["copies"].as_u64().unwrap()).unwrap();
+    assert!((6..=8).contains(&copies));
+    let report = trial.report("JAVALI");
+    assert!(report.len() == 1 && report[0].ends_with("the otp_number of the last reply"), "{report:?}");
+}
+
+#[test]
+fn so_far_becomes_passed_once_ten_seconds_are_over() {
+    let directory = Scratch::new();
+    let at = |ago: u64| {
+        let time = rfc3339(now().saturating_sub(Duration::from_secs(ago)));
+        format!(
+            "{{\"time\":\"{time}\",\"group\":\"JAVALI\",\"seq_number\":3,\"copies\":7,\
+             \"verdict\":\"passed\",\"otp_number\":17,\"detail\":\"\"}}\n"
+        )
+    };
+    for (ago, expected) in [(5, "trial: so far: "), (11, "trial: passed at ")] {
+        directory.write("trial.jsonl", at(ago));
+        let output = run(PROGRAM, &["report", directory.path().to_str().unwrap()]);
+        let output = String::from_utf8(output).unwrap();
+        assert!(output.contains(expected), "{ago}: {output}");
+    }
+}
+
+#[test]
+fn the_verdicts_of_all_groups_outlive_a_log_that_turns_over_again_and_again() {
+    let mut trial = Trial::new();
+    let client = trial.server.client();
+    trial.goes_through(&client, "NONAME", 1..=4);
+    Manners { checks_hmac: false, then: Then::Ends, ..SOUND }.gets_through(&trial, "JAVALI", 3);
+    let fault = trial.report("JAVALI");
+    let stands = |trial: &Trial| {
+        let passed = trial.report("NONAME");
+        let is_passed =
+            passed[0].starts_with("trial: so far: ") || passed[0].starts_with("trial: passed at ");
+        assert!(passed.len() == 1 && is_passed, "{passed:?}");
+        assert_eq!(trial.report("JAVALI"), fault);
+    };
+    stands(&trial);
+    trial.server.kill();
+    for _ in 0..2 {
+        // A log that is almost full; what is in it, a report passes over.
+        let path = trial.class.directory.file("trial.jsonl");
+        let mut log = OpenOptions::new().append(true).open(&path).unwrap();
+        log.set_len((64 << 20) - 100).unwrap();
+        log.write_all(b"\n").unwrap();
+        let server = Server::start(&trial.class, &["--trial", "--no-sync", "--quiet"]);
+        server.client().send(&Message::new("HEARTBEAT", 1, "").token);
+        common::wait_until("a log that begins anew", || path.metadata().unwrap().len() < 10_000);
+        drop(server);
+        stands(&trial);
+    }
+    std::fs::remove_file(trial.class.directory.file("trial.1.jsonl")).unwrap();
+    stands(&trial);
 }

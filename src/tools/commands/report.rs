@@ -5,18 +5,19 @@
 //! Done stays done: what counts is the last complete run, and a later start-over, perhaps a
 //! replayed 0, is shown beside it.
 
+use super::timeline::Timeline;
 use crate::fsm;
 use crate::groups::{Group, Table};
 use crate::received::{Record, each_line};
 use crate::time::{now, parse_rfc3339, rfc3339};
-use crate::tools::lab::log::MOST_BYTES;
-use crate::tools::lab::trial::Verdict;
+use crate::tools::lab::log::{MOST_BYTES, read_tail};
+use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
 use crate::tools::terminal::{Colours, refusals, shortened, startup};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{BufReader, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -71,8 +72,7 @@ pub struct History {
     last_seen: Option<Duration>,
     last_recorded: Option<Duration>,
     last_refused: Option<Refused>,
-    /// The last verdict that stands, and how far the exam after it has come.
-    trial: [Option<(Verdict, u64, Duration)>; 2],
+    trial: Standing,
 }
 
 impl Run {
@@ -217,18 +217,9 @@ impl Report {
         Some(())
     }
 
-    /// A line of `trial.jsonl`. Who has passed has passed, whatever is tried later.
     fn add_verdict(&mut self, line: &Value) -> Option<()> {
-        let text = |name: &str| line.get(name).and_then(Value::as_str);
-        let history = &mut self.groups[self.table.find(text("group")?)?];
-        let verdict = Verdict::ALL.into_iter().find(|verdict| Some(verdict.name()) == text("verdict"))?;
-        let number = line.get("seq_number").and_then(Value::as_u64)?;
-        let time = parse_rfc3339(text("time")?)?;
-        if !matches!(history.trial, [Some((Verdict::Passed, ..)), _]) {
-            let [last, under_way] = &mut history.trial;
-            *under_way = None;
-            *(if verdict.is_final() { last } else { under_way }) = Some((verdict, number, time));
-        }
+        let (group, line) = Line::parse(line)?;
+        self.groups[self.table.find(group)?].trial.add(line);
         Some(())
     }
 
@@ -262,6 +253,34 @@ impl Report {
             text += &list("", others);
         }
         text
+    }
+
+    /// The group of this name, in any case.
+    pub fn group(&self, name: &str) -> Result<&Group, String> {
+        let group = self.table.find(name).map(|group| &self.table[group]);
+        group.ok_or_else(|| {
+            let names: Vec<_> = self.table.iter().map(|group| group.name.as_str()).collect();
+            format!(
+                "--group \"{}\": the table has no such group, but {}",
+                name.escape_debug(),
+                names.join(", ")
+            )
+        })
+    }
+
+    /// A group's facts and its last datagrams, without anybody's matricula. Times are UTC.
+    #[must_use]
+    pub(crate) fn to_group_text(&self, group: &Group, timeline: &Timeline, colours: Colours) -> String {
+        let now = now();
+        let Some(history) = self.table.find(&group.name).map(|group| &self.groups[group]) else {
+            return String::new();
+        };
+        let mut text = head_text(group, history, now, colours);
+        if history.records > 0 {
+            text += &list("", facts(group, history, now));
+        }
+        text += &trial_text(&history.trial, true, now, colours);
+        text + &timeline.to_text(colours)
     }
 
     /// One row for each group and member (RFC 4180), for a spreadsheet.
@@ -310,24 +329,8 @@ fn notes(group: &Group, run: &Run, member: &Member) -> Vec<&'static str> {
     .collect()
 }
 
-/// Hands each whole JSON value of the end of a log to `each`.
-fn read_tail(path: &Path, most: u64, mut each: impl FnMut(&Value) -> Option<()>) -> io::Result<()> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
-    let mut lines = BufReader::new(file.take(most));
-    if length > most {
-        lines.skip_until(b'\n')?;
-    }
-    for line in lines.split(b'\n') {
-        if let Ok(value) = serde_json::from_slice(&line?) {
-            each(&value);
-        }
-    }
-    Ok(())
-}
-
-fn group_text(group: &Group, history: &History, now: Duration, colours: Colours) -> String {
+/// A group's name, and how far it has come.
+fn head_text(group: &Group, history: &History, now: Duration, colours: Colours) -> String {
     let run = history.counting();
     let bar = bar(run.members.len(), group.members.into());
     let mut name = format!("{:<INDENT$}", group.name);
@@ -339,7 +342,12 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
         Some(completed) => colours.green(&format!("{name}{bar}  done at {} UTC", clock(completed, now))),
         None => format!("{name}{bar}  {} of {} in", run.members.len(), group.members),
     };
-    let mut text = format!("\n{head}\n");
+    head + "\n"
+}
+
+fn group_text(group: &Group, history: &History, now: Duration, colours: Colours) -> String {
+    let run = history.counting();
+    let mut text = format!("\n{}", head_text(group, history, now, colours));
     if history.records > 0 {
         text += &list("", facts(group, history, now));
         let digits = group.members.to_string().len();
@@ -356,23 +364,43 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
         text += &list("unknown:", sent.iter().filter(|matricula| is_unknown(group, **matricula)));
         text += &list("sent under two numbers:", sent.iter().filter(|matricula| run.times(**matricula) > 1));
     }
-    for (verdict, number, time) in history.trial.iter().flatten() {
-        let time = clock(*time, now);
-        let line = || {
-            let (name, explanation) = (verdict.name(), verdict.explanation());
-            list("trial:", format!("{name} at number {number}, {time} UTC: {explanation}").split(' '))
-        };
-        text += &match verdict {
-            Verdict::Passed => colours.green(&format!("{:INDENT$}trial: passed at {time} UTC\n", "")),
-            _ if verdict.is_final() => colours.red(&line()),
-            _ => colours.yellow(&line()),
-        };
-    }
+    text += &trial_text(&history.trial, false, now, colours);
     if let Some(refused) = &history.last_refused {
         let unverified = if refused.is_signed { "" } else { ", unverified" };
         let line = refused_text(unverified, refused, now);
         let is_news = history.last_recorded < Some(refused.time);
         text += &if is_news { colours.yellow(&line) } else { line };
+    }
+    text
+}
+
+/// The verdicts that stand. The number that proves a pass is not for a projected screen: where it is
+/// shown, so is that of another pass, since the student may name either.
+fn trial_text(trial: &Standing, with_proof: bool, now: Duration, colours: Colours) -> String {
+    let mut text = String::new();
+    for line in trial.lines().filter(|line| with_proof || trial.passed_again.as_ref() != Some(*line)) {
+        let Line { time, number, verdict, otp_number, .. } = *line;
+        let is_over = now > time + verdict::WAIT;
+        let time = clock(time, now);
+        let mut sentence = match verdict {
+            Verdict::Passed if is_over => {
+                format!("passed at {time} UTC; the student can name the otp_number of the last reply")
+            }
+            Verdict::Passed => format!(
+                "so far: passed at {time} UTC, if no other copy comes within 10 s; the student can name the \
+                 otp_number of the last reply"
+            ),
+            _ => format!("{} at number {number}, {time} UTC: {}", verdict.name(), verdict.explanation()),
+        };
+        if let Some(otp_number) = otp_number.filter(|_| with_proof) {
+            sentence += &format!(": {otp_number}");
+        }
+        let lines = list("trial:", sentence.split(' '));
+        text += &match verdict {
+            Verdict::Passed if is_over => colours.green(&lines),
+            _ if verdict.is_fault() => colours.red(&lines),
+            _ => colours.yellow(&lines),
+        };
     }
     text
 }

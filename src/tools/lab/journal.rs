@@ -4,11 +4,13 @@
 //! errors change nothing: a full disk or a closed terminal stops neither the server nor a client.
 
 use super::log::Log;
+use crate::refusal::Refusal;
 use crate::server::{Class, Event, Lab};
 use crate::time::rfc3339;
 use crate::tools::terminal::{Colours, json_string, refusals, say_soon, shortened};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// How much of a dropped datagram is kept.
@@ -22,9 +24,35 @@ pub struct Journal {
     requests: Log,
     /// Room for lines on their way to the log, empty between the calls.
     lines: String,
+    /// The last message of each group.
+    last: Vec<Copies>,
     is_verbose: bool,
     columns: usize,
     colours: Colours,
+}
+
+/// The copies of a message.
+#[derive(Clone, Debug, Default)]
+struct Copies {
+    id_request: String,
+    count: u32,
+    peer: Option<SocketAddr>,
+    /// Whether each came from another port than the one before.
+    from_other_ports: bool,
+}
+
+impl Copies {
+    /// What an acknowledged copy shows, from the second on.
+    fn detail(&self) -> Option<String> {
+        let what = match (self.count, self.from_other_ports) {
+            (0..=1, _) => return None,
+            (3.., true) => {
+                "each from another port: a reply goes to the port that sent: receive on the same socket"
+            }
+            _ => "did its reply not arrive, or was it not taken?",
+        };
+        Some(format!("copy {}: {what}", self.count))
+    }
 }
 
 impl Journal {
@@ -35,10 +63,25 @@ impl Journal {
         Self {
             requests: Log::open(directory, "requests.jsonl"),
             lines: String::new(),
+            last: Vec::new(),
             is_verbose,
             columns,
             colours: Colours::of(&io::stderr()),
         }
+    }
+
+    /// Counts a copy of a group's message; what it shows, if it was acknowledged before.
+    fn copy(&mut self, class: &Class, event: &Event) -> Option<String> {
+        let (group, id_request) = (event.group?, event.id_request.as_ref()?);
+        self.last.resize(class.table.len(), Copies::default());
+        let copies = &mut self.last[group];
+        if copies.id_request != *id_request {
+            *copies = Copies { id_request: id_request.clone(), from_other_ports: true, ..Copies::default() };
+        }
+        copies.count += 1;
+        copies.from_other_ports &= copies.peer != Some(event.peer());
+        copies.peer = Some(event.peer());
+        copies.detail().filter(|_| matches!(event.outcome, Some(Ok(_))))
     }
 }
 
@@ -46,9 +89,10 @@ impl Journal {
 impl Lab for Journal {
     fn saw(&mut self, class: &Class, events: &[Event]) {
         for event in events {
-            push_json_line(&mut self.lines, class, event);
+            let again = self.copy(class, event);
+            push_json_line(&mut self.lines, class, event, again.as_deref());
             if self.is_verbose {
-                say_soon(terminal_line(class, event, self.columns, self.colours));
+                say_soon(terminal_line(class, event, again.as_deref(), self.columns, self.colours));
             }
         }
         self.requests.append(&self.lines);
@@ -68,20 +112,32 @@ impl Lab for Journal {
 
 /// Adds the line of `requests.jsonl`, its LF included. Bytes of a datagram stand in it only as
 /// `escape_ascii` writes them, within a JSON string: none can end the line or begin another.
-fn push_json_line(lines: &mut String, class: &Class, event: &Event) {
+fn push_json_line(lines: &mut String, class: &Class, event: &Event, again: Option<&str>) {
     _ = write!(lines, "{{\"time\":\"{}\",\"peer\":\"{}\",\"outcome\":\"", rfc3339(event.time), event.peer());
+    let mut lost = None;
     match &event.outcome {
         Some(Err(refusal)) => {
             let detail = refusals::detail_of(refusal, &event.datagram);
             _ = write!(lines, "{}\",\"detail\":{}", refusals::name(refusal), json_string(&detail));
+            if let Refusal::LostOnPurpose(what, _) = refusal {
+                lost = Some(what);
+            }
         }
-        _ => lines.push_str("answered\""),
+        _ => {
+            lines.push_str("answered\"");
+            if let Some(again) = again {
+                _ = write!(lines, ",\"detail\":{}", json_string(again));
+            }
+        }
     }
     if let Some(group) = event.group {
         _ = write!(lines, ",\"group\":\"{}\"", class.table[group].name);
     }
     if let Some(seq_number) = event.seq_number {
         _ = write!(lines, ",\"seq_number\":{seq_number}");
+    }
+    if let Some(lost) = lost {
+        _ = write!(lines, ",\"lost\":\"{lost}\"");
     }
     match (&event.outcome, &event.id_request) {
         (Some(Ok(next_number)), Some(id_request)) => {
@@ -100,14 +156,24 @@ fn push_json_line(lines: &mut String, class: &Class, event: &Event) {
 }
 
 /// The line for the professor: time, peer, group, what happened, why.
-fn terminal_line(class: &Class, event: &Event, columns: usize, colours: Colours) -> String {
+fn terminal_line(
+    class: &Class,
+    event: &Event,
+    again: Option<&str>,
+    columns: usize,
+    colours: Colours,
+) -> String {
     let time = rfc3339(event.time);
     let group = event.group.map_or("?", |group| &class.table[group].name);
     let seq_number = event.seq_number.map_or("?".into(), |seq_number| seq_number.to_string());
     let mut line = format!("{} {:<21} {group:<10} ", &time[11..19], event.peer().to_string());
-    let room = columns.saturating_sub(line.len());
+    let (room, again) = (columns.saturating_sub(line.len()), again.unwrap_or_default());
     match &event.outcome {
         None => {}
+        Some(Ok(_)) if !again.is_empty() => {
+            let acknowledged = format!("{seq_number} acknowledged again, {again}");
+            line += &colours.yellow(&shortened(&acknowledged, room));
+        }
         Some(Ok(0)) => line += &colours.green(&format!("{seq_number} acknowledged, everyone is in")),
         Some(Ok(next_number)) => {
             line += &colours.green(&format!("{seq_number} acknowledged, next {next_number}"));

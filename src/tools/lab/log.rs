@@ -2,8 +2,9 @@
 
 use crate::received::{length_if_named, open_log};
 use crate::tools::terminal::say;
+use serde_json::Value;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Most bytes of `NAME.jsonl`; then it becomes `NAME.1.jsonl`, replacing the one before.
@@ -46,9 +47,15 @@ impl Log {
         Ok(())
     }
 
+    /// Whether these lines would begin another file.
+    #[must_use]
+    pub fn turns_over(&self, lines: &str) -> bool {
+        self.length + lines.len() as u64 > MOST_BYTES
+    }
+
     /// Appends lines, or leaves the file as it was.
     pub fn append(&mut self, lines: &str) {
-        if self.length + lines.len() as u64 > MOST_BYTES {
+        if self.turns_over(lines) {
             self.turn_over();
         }
         if self.file.is_none() && self.reopen().is_err() {
@@ -80,4 +87,21 @@ impl Log {
         }
         self.length = 0;
     }
+}
+
+/// Hands each whole JSON value of the last `most` bytes of a log to `each`.
+pub fn read_tail(path: &Path, most: u64, mut each: impl FnMut(&Value) -> Option<()>) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+    let mut lines = BufReader::new(file.take(most));
+    if length > most {
+        lines.skip_until(b'\n')?;
+    }
+    for line in lines.split(b'\n') {
+        if let Ok(value) = serde_json::from_slice(&line?) {
+            each(&value);
+        }
+    }
+    Ok(())
 }

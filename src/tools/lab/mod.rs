@@ -1,13 +1,15 @@
 //! The lab: what looks on at the network, and what interferes with it.
 
+pub mod exam;
 pub mod explain;
 pub mod journal;
 pub mod log;
 pub mod trial;
+pub mod verdict;
 
 use crate::claims::random_number;
 use crate::refusal::Refusal;
-use crate::server::{self, Class, Event, MOST_TOGETHER};
+use crate::server::{self, Class, Event, MOST_TOGETHER, read};
 use journal::Journal;
 use std::io;
 use trial::Trial;
@@ -35,6 +37,9 @@ impl server::Lab for Lab {
 
     fn arrives(&mut self, class: &Class, event: &mut Event) {
         if self.loses() {
+            // Whose it was is for its group's time line; what nobody signed is nobody's.
+            _ = read(class, event);
+            event.group = event.group.filter(|_| event.id_request.is_some());
             event.outcome = Some(lost("request", "the request was discarded: send it again"));
         } else if let Some(trial) = &mut self.trial {
             trial.arrives(class, event);

@@ -1,8 +1,9 @@
 //! The command line: what the professor types, and what is said to a mistake in it.
 
 use super::{Colours, notify, say, startup};
+use crate::server::Server;
 use crate::start::{Settings, Started, start};
-use crate::tools::commands::{check, report};
+use crate::tools::commands::{check, mermaid, report, timeline};
 use crate::tools::lab::{Lab, journal::Journal, trial::Trial};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,16 +16,17 @@ use std::process::ExitCode;
 /// The whole help: one screen of 80 by 24.
 pub const HELP: &str = "\
 udpsocket-jwt-server [OPTIONS] [ADDRESS [PORT [DIR]]]    (127.0.0.1 5555 .)
-udpsocket-jwt-server report [--csv] [--keys DIR] [--logs DIR] [DIR]
+udpsocket-jwt-server report [--csv | --group NAME [--mermaid]] [DIR]
 udpsocket-jwt-server check [--key FILE] [--keys DIR] [DIR] < TOKEN
 
 Takes the members of each group in order, over UDP: a request is a JWT signed
 with the group's RSA key (RS256), the reply a JWT signed with the class's secret
-(HS256). Nothing acknowledged is lost. report shows who is done; check takes a
-token apart and says what is wrong with it.
+(HS256). Nothing acknowledged is lost. report shows who is done, or a group's
+last datagrams, as a time line or a diagram; check takes a token apart and says
+what is wrong with it.
 
   --keys DIR         where keys_pub/, keys_priv/ and groups.json are    (DIR)
-  --logs DIR         where the .jsonl files are written                 (DIR)
+  --logs DIR         where the .jsonl files are                         (DIR)
   --lose PERCENT     lose that share of requests and of replies: a bad network
   --trial            examine the clients: what do they believe? (see report)
   --explain          answer a signed request that is refused with the reason
@@ -72,7 +74,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
     match arguments.first().and_then(|first| first.to_str()) {
         Some("report") => {
-            report(Arguments::parse(arguments.split_off(1), &["--csv", "--help"], &["--keys", "--logs"])?)
+            let flags = &["--csv", "--mermaid", "--help"];
+            report(Arguments::parse(arguments.split_off(1), flags, &["--group", "--keys", "--logs"])?)
         }
         Some("check") => check(Arguments::parse(arguments.split_off(1), &["--help"], &["--key", "--keys"])?),
         _ => serve(Arguments::parse(
@@ -194,7 +197,22 @@ fn report(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     let logs = arguments.directory("--logs", &directory);
     let report = report::read(&arguments.directory("--keys", &directory), &logs)?;
     let is_csv = arguments.has("--csv");
-    let text = if is_csv { report.to_csv() } else { report.to_text(Colours::of(&io::stdout())) };
+    let colours = Colours::of(&io::stdout());
+    let text = match (arguments.options.get("--group"), is_csv, arguments.has("--mermaid")) {
+        (None, true, false) => report.to_csv(),
+        (None, false, false) => report.to_text(colours),
+        (Some(name), false, is_mermaid) => {
+            let group = report.group(&name.to_string_lossy())?;
+            let timeline = timeline::read(&logs, &group.name);
+            if is_mermaid {
+                mermaid::to_mermaid(&group.name, &timeline)
+            } else {
+                report.to_group_text(group, &timeline, colours)
+            }
+        }
+        (Some(_), true, _) => return Err(Failure::Usage("--csv and --group: choose one".into())),
+        (None, _, true) => return Err(Failure::Usage("--mermaid draws one group: add --group NAME".into())),
+    };
     print(&text);
     for warning in &report.warnings {
         say(&format!("warning: {warning}"));
@@ -248,7 +266,7 @@ fn serve(arguments: Arguments) -> Result<ExitCode, Failure> {
     let local = started.socket.local_addr();
     let local = local.map_err(|error| format!("the socket has no address: {error}"))?;
     announce(&started, &options, local);
-    let mut lab = options.lab(table.len());
+    let mut lab = options.lab(&started.server)?;
     print(&format!("listening on {local}\n"));
     notify::ready();
     let error = started.server.run(&started.socket, &mut lab);
@@ -299,15 +317,16 @@ impl Options {
         Ok(Self { settings, is_verbose, lose, arguments })
     }
 
-    /// The lab that the options ask for, for so many groups.
-    fn lab(&self, groups: usize) -> Lab {
+    /// The lab that the options ask for.
+    fn lab(&self, server: &Server) -> Result<Lab, String> {
         let logs = &self.settings.logs;
-        Lab {
+        let trial = || Trial::new(logs, &server.class.table, &server.progress);
+        Ok(Lab {
             journal: Journal::new(logs, self.is_verbose),
             lose: self.lose,
-            trial: self.arguments.has("--trial").then(|| Trial::new(logs, groups)),
+            trial: self.arguments.has("--trial").then(trial).transpose()?,
             explains: self.arguments.has("--explain"),
-        }
+        })
     }
 }
 
@@ -319,7 +338,7 @@ fn announce(started: &Started, options: &Options, local: SocketAddr) {
     }
     for (option, note) in [
         ("--lose", "requests and replies are lost on purpose"),
-        ("--trial", "clients are examined, and get no right reply before the sixth copy of a message"),
+        ("--trial", "clients are examined, and get the right reply at the sixth to eighth copy"),
         ("--explain", "signed requests that are refused are answered with the reason"),
         ("--no-sync", "records are not synced: a crash of the machine may lose some"),
         ("--no-limit", "who has captured two tokens of a group can use up its records"),
@@ -328,6 +347,13 @@ fn announce(started: &Started, options: &Options, local: SocketAddr) {
         if options.arguments.has(option) {
             say(&format!("note: {option}: {note}"));
         }
+    }
+    let of_groups = started.server.class.table.iter().zip(&started.server.progress);
+    let in_a_run: Vec<_> =
+        of_groups.filter(|(_, progress)| progress.state > 0).map(|(group, _)| group.name.as_str()).collect();
+    if options.arguments.has("--trial") && !in_a_run.is_empty() {
+        let names = in_a_run.join(", ");
+        say(&format!("note: --trial: not in state 0, so examined only once they start over with 0: {names}"));
     }
     if local.ip().is_loopback() {
         let way_out = "ADDRESS 0.0.0.0 opens it to the network";

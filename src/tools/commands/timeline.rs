@@ -1,0 +1,317 @@
+//! `report --group NAME`: a group's last datagrams, one by one, as the logs tell them.
+
+use super::remarks::remarks;
+use crate::claims;
+use crate::jws::base64url;
+use crate::time::{parse_rfc3339, rfc3339};
+use crate::tools::lab::log::{MOST_BYTES, read_tail};
+use crate::tools::terminal::{Colours, refusals, shortened};
+use serde_json::Value;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// Most datagrams whose signature verified that are kept, and most of any other: whoever floods a
+/// group's name must not drive out its own.
+const MOST_SIGNED: usize = 60;
+const MOST_UNSIGNED: usize = 12;
+/// Most datagrams that a time line shows.
+const MOST_SHOWN: usize = 40;
+/// Columns of a line at most, and of the indent of a detail.
+const COLUMNS: usize = 99;
+const INDENT: usize = 14;
+
+/// What became of a datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// The acknowledgment went.
+    Answered {
+        /// What it asks for.
+        next_number: u8,
+        /// What made it different.
+        otp_number: u16,
+    },
+    /// It was lost on purpose, or its reply was, or that was replaced.
+    Lost(Lost),
+    /// It was dropped.
+    Refused {
+        /// Why.
+        reason: &'static str,
+        /// What was found and what to do, as it may be shown.
+        detail: String,
+    },
+}
+
+/// What was lost on purpose, and which way: the member `lost` of `requests.jsonl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// On the way to the server.
+    Request,
+    /// On the way back.
+    Reply,
+    /// The trial sent another reply, which a client should not believe.
+    Replaced(&'static str),
+}
+
+impl Lost {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "request" => Self::Request,
+            "reply" => Self::Reply,
+            "reply_damaged" => Self::Replaced("damaged HMAC"),
+            "reply_other_id_request" => Self::Replaced("another id_request"),
+            "reply_previous" => Self::Replaced("the previous reply"),
+            _ => return None,
+        })
+    }
+}
+
+/// A datagram. Nothing of it is text from outside but the detail of a refusal, which is printable
+/// ASCII here and shows no long number: it might be a matricula.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// When it came.
+    pub time: Duration,
+    /// From where.
+    pub peer: SocketAddr,
+    /// The member's number, once the signature has verified, if it can be one.
+    pub number: Option<u8>,
+    /// Tells whether two are copies of one.
+    pub id: u64,
+    /// Which copy it is, from 1, and how long after the one before.
+    pub copy: u32,
+    /// See `copy`.
+    pub since: Duration,
+    /// Whether its signature verified, or it was lost before that was asked.
+    pub is_signed: bool,
+    /// What became of it.
+    pub came: Came,
+}
+
+/// A group's last datagrams.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    signed: VecDeque<(u64, Row)>,
+    unsigned: VecDeque<(u64, Row)>,
+    /// How many datagrams there were.
+    pub count: u64,
+    copies: HashMap<u64, (u32, Duration)>,
+}
+
+/// Reads a group's datagrams from the logs, as far back as those go.
+#[must_use]
+pub fn read(logs: &Path, group: &str) -> Timeline {
+    let mut timeline = Timeline::default();
+    for name in ["requests.1.jsonl", "requests.jsonl"] {
+        // A log that can't be read has nothing to show.
+        _ = read_tail(&logs.join(name), MOST_BYTES, |request| timeline.add(request, group));
+    }
+    timeline
+}
+
+impl Timeline {
+    fn add(&mut self, request: &Value, group: &str) -> Option<()> {
+        let text = |name: &str| request.get(name).and_then(Value::as_str);
+        let integer = |name: &str| request.get(name).and_then(Value::as_u64);
+        if text("group") != Some(group) {
+            return None;
+        }
+        let outcome = text("outcome")?;
+        let came = match refusals::REASONS.into_iter().map(|reason| reason.name).find(|name| *name == outcome)
+        {
+            None if outcome == "answered" => Came::Answered {
+                next_number: integer("next_number")?.try_into().ok()?,
+                otp_number: integer("otp_number")?.try_into().ok()?,
+            },
+            Some("lost_on_purpose") => Came::Lost(text("lost").and_then(Lost::parse)?),
+            Some(reason) => Came::Refused { reason, detail: shown_detail(reason, text("detail")?) },
+            None => return None,
+        };
+        let is_signed = !matches!(&came, Came::Refused { reason, .. } if !refusals::is_signed(reason));
+        // A message is known by its payload, but only its group can have signed that.
+        let datagram = text("datagram").unwrap_or_default();
+        let of_payload = is_signed.then(|| id_request(datagram)).flatten();
+        let mut hasher = DefaultHasher::new();
+        text("id_request").or(of_payload.as_deref()).unwrap_or(datagram).hash(&mut hasher);
+        let (time, id) = (parse_rfc3339(text("time")?)?, hasher.finish());
+        let (copies, last) = self.copies.entry(id).or_insert((0, time));
+        *copies += 1;
+        let row = Row {
+            time,
+            peer: text("peer")?.parse().ok()?,
+            number: integer("seq_number").and_then(|number| number.try_into().ok()),
+            id,
+            copy: *copies,
+            since: time.saturating_sub(*last),
+            is_signed,
+            came,
+        };
+        *last = time;
+        let (rows, most) = match is_signed {
+            true => (&mut self.signed, MOST_SIGNED),
+            false => (&mut self.unsigned, MOST_UNSIGNED),
+        };
+        if rows.len() == most {
+            rows.pop_front();
+        }
+        rows.push_back((self.count, row));
+        self.count += 1;
+        Some(())
+    }
+
+    /// The last datagrams, in their order.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows: Vec<_> = self.signed.iter().chain(&self.unsigned).collect();
+        rows.sort_by_key(|(place, _)| *place);
+        rows.into_iter().map(|(_, row)| row.clone()).collect()
+    }
+
+    /// The time line for the terminal, and what it shows.
+    #[must_use]
+    pub(crate) fn to_text(&self, colours: Colours) -> String {
+        let rows = self.rows();
+        if rows.is_empty() {
+            return "\nno datagram of it in the logs\n".into();
+        }
+        let shown = &rows[rows.len().saturating_sub(MOST_SHOWN)..];
+        let mut text = format!("\nits last datagrams, {} of {} (UTC)\n", shown.len(), self.count);
+        let width = shown.iter().map(|row| row.peer.to_string().len()).max().unwrap_or(0);
+        let mut date = String::new();
+        let mut before: Option<&Row> = None;
+        for row in shown {
+            let time = rfc3339(row.time);
+            if date != time[..10] {
+                date = time[..10].into();
+                text += &format!("{date}\n");
+            }
+            text += &row_text(row, before, width, colours);
+            before = Some(row);
+        }
+        let remarks = remarks(&rows);
+        if !remarks.is_empty() {
+            text += "\nwhat this shows\n";
+            for remark in remarks {
+                text += &wrapped("- ", &remark);
+            }
+        }
+        text
+    }
+}
+
+/// The line of a datagram: when, from where, what was sent, and what came back. The arrows are the
+/// request's and the reply's; one with a cross was lost.
+fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> String {
+    let time = rfc3339(row.time);
+    let is_same_peer = before.is_some_and(|before| before.peer == row.peer);
+    let peer = if is_same_peer { String::new() } else { row.peer.to_string() };
+    let sent = format!("{:<3} {:<8}{:>8}", shown_number(row.number), row.shown_copy(), row.shown_since());
+    let start = format!("{}  {peer:<width$}  {sent}  {}  ", &time[11..23], row.came.arrows());
+    match &row.came {
+        Came::Answered { .. } => colours.green(&format!("{start}{}\n", row.came)),
+        Came::Lost(_) => colours.yellow(&format!("{start}{}\n", row.came)),
+        Came::Refused { reason, detail } => {
+            let is_known = before.is_some_and(|before| before.came == row.came);
+            let unverified = if refusals::is_signed(reason) { "" } else { " (unverified)" };
+            let more = match is_known {
+                true => ", as before\n".into(),
+                false => format!(":\n{}", wrapped(&" ".repeat(INDENT), detail)),
+            };
+            colours.red(&format!("{start}{reason}{unverified}{more}"))
+        }
+    }
+}
+
+impl Row {
+    /// Which copy it is, if it is not the first.
+    #[must_use]
+    pub fn shown_copy(&self) -> String {
+        if self.copy == 1 { String::new() } else { format!("copy {}", self.copy) }
+    }
+
+    /// How long after the copy before.
+    #[must_use]
+    pub fn shown_since(&self) -> String {
+        match self.since.as_secs() {
+            _ if self.copy == 1 => String::new(),
+            ..100 => format!("+{:.3} s", self.since.as_secs_f64()),
+            seconds @ ..7_200 => format!("+{} min", seconds / 60),
+            seconds => format!("+{} h", seconds / 3_600),
+        }
+    }
+}
+
+/// A member's number, or that there is none.
+#[must_use]
+pub fn shown_number(number: Option<u8>) -> String {
+    number.map_or("?".into(), |number| number.to_string())
+}
+
+impl Came {
+    fn arrows(&self) -> &'static str {
+        match self {
+            Self::Lost(Lost::Request) => "--x    ",
+            Self::Lost(Lost::Reply) => "--> x--",
+            Self::Answered { .. } | Self::Lost(Lost::Replaced(_)) => "--> <--",
+            Self::Refused { .. } => "-->    ",
+        }
+    }
+}
+
+impl std::fmt::Display for Came {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Answered { next_number, otp_number } => {
+                write!(f, "next_number {next_number}, otp_number {otp_number}")
+            }
+            Self::Lost(Lost::Request) => write!(f, "lost on purpose"),
+            Self::Lost(Lost::Reply) => write!(f, "its reply lost on purpose"),
+            Self::Lost(Lost::Replaced(what)) => write!(f, "trial: {what}"),
+            Self::Refused { reason, detail } => {
+                let unverified = if refusals::is_signed(reason) { "" } else { " (unverified)" };
+                write!(f, "{reason}{unverified}: {detail}")
+            }
+        }
+    }
+}
+
+/// The `id_request` of a token.
+fn id_request(token: &str) -> Option<String> {
+    let payload = base64url(token.split('.').nth(1)?.as_bytes()).ok()?;
+    Some(claims::id_request(&payload))
+}
+
+/// A detail as a group's own screen may show it: a matricula may stand in what was found.
+fn shown_detail(reason: &str, detail: &str) -> String {
+    let detail: String = detail.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect();
+    if ["expired", "not_yet_valid"].contains(&reason) {
+        return detail; // times, and nothing else
+    }
+    let mut shown = String::new();
+    for part in detail.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
+        shown += if digits.len() < 4 { digits } else { "..." };
+        shown += &part[digits.len()..];
+    }
+    shown
+}
+
+/// Words behind a start, broken into lines: the next ones begin below the first word.
+fn wrapped(start: &str, words: &str) -> String {
+    let indent = start.len();
+    let mut text = String::new();
+    let mut line = start.to_string();
+    for word in words.split_ascii_whitespace() {
+        let word = shortened(word, COLUMNS - indent);
+        if line.len() + word.len() > COLUMNS {
+            text += line.trim_end();
+            text.push('\n');
+            line = " ".repeat(indent);
+        }
+        line += &word;
+        line.push(' ');
+    }
+    text + line.trim_end() + "\n"
+}
