@@ -109,10 +109,11 @@ fn check_says_to_the_commonest_mistakes_what_the_readme_prints() {
         signed_as(signing_input.split('.').nth(1).unwrap()),
         signed_as(&format!("{signing_input}\n")),
         signer.sign(RS256, claims("HEARTBEAT", 1, 7).replace(":1,", ":\"1\",")),
-        signed_as(&format!("{RS256}.{}", blocks("json")[0])),
+        format!("b'{}'", blocks("text")[0]),
+        signer.sign(RS256, claims("HEARTBEAT", 20_240_001, 1)),
     ];
     let rows: Vec<_> =
-        README.lines().skip_while(|line| *line != "| mistake | `check` says |").skip(2).take(5).collect();
+        README.lines().skip_while(|line| *line != "| mistake | `check` says |").skip(2).take(6).collect();
     for (row, token) in rows.iter().zip(mistakes) {
         let promised = row.split('`').nth_back(1).unwrap().trim_end_matches("...");
         let said = check(&class, &token);
