@@ -207,7 +207,7 @@ fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> 
     let time = rfc3339(row.time);
     let is_same_peer = before.is_some_and(|before| before.peer == row.peer);
     let peer = if is_same_peer { String::new() } else { row.peer.to_string() };
-    let sent = format!("{:<3} {:<8}{:>8}", shown_number(row.number), row.shown_copy(), row.shown_since());
+    let sent = format!("{:<3} {:<7} {:>8}", shown_number(row.number), row.shown_copy(), row.shown_since());
     let start = format!("{}  {peer:<width$}  {sent}  {}  ", &time[11..23], row.came.arrows());
     match &row.came {
         Came::Answered { .. } => colours.green(&format!("{start}{}\n", row.came)),
