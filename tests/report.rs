@@ -656,6 +656,9 @@ fn a_diagram_has_60_messages_at_most_a_time_line_40_lines_and_the_rest_is_counte
     let [text, diagram] = pictures(&requests);
     assert!(text.contains("its last datagrams, 40 of 600 (UTC)"), "{text}");
     assert_eq!(text.matches("bad_signature").count(), 12, "a stranger drives out nobody: {text}");
+    // An address and a number of copies may be as long as they can.
+    let long = requests.replace("192.0.2.7:50000", "[2001:db8:1111:2222:3333:4444:5555:6666]:50000");
+    assert!(pictures(&long)[0].contains("[2001:db8:1111:2222:3333:4444:5555:6666]:50000  1 "));
     let messages = diagram.lines().filter(|line| line.contains(">>") || line.contains('x')).count();
     assert_eq!(messages, 60, "{diagram}");
     assert!(diagram.contains("Note over C,S: 564 earlier datagrams, not shown"), "{diagram}");

@@ -209,17 +209,21 @@ fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> 
     let peer = if is_same_peer { String::new() } else { row.peer.to_string() };
     let sent = format!("{:<3} {:<7} {:>8}", shown_number(row.number), row.shown_copy(), row.shown_since());
     let start = format!("{}  {peer:<width$}  {sent}  {}  ", &time[11..23], row.came.arrows());
+    // What does not fit behind that stands below it.
+    let line = |came: &str| match start.len() + came.len() {
+        ..=COLUMNS => format!("{start}{came}\n"),
+        _ => format!("{}\n{}", start.trim_end(), wrapped(&" ".repeat(INDENT), came)),
+    };
     match &row.came {
-        Came::Answered { .. } => colours.green(&format!("{start}{}\n", row.came)),
-        Came::Lost(_) => colours.yellow(&format!("{start}{}\n", row.came)),
+        Came::Answered { .. } => colours.green(&line(&row.came.to_string())),
+        Came::Lost(_) => colours.yellow(&line(&row.came.to_string())),
         Came::Refused { reason, detail } => {
-            let is_known = before.is_some_and(|before| before.came == row.came);
             let unverified = if refusals::is_signed(reason) { "" } else { " (unverified)" };
-            let more = match is_known {
-                true => ", as before\n".into(),
-                false => format!(":\n{}", wrapped(&" ".repeat(INDENT), detail)),
-            };
-            colours.red(&format!("{start}{reason}{unverified}{more}"))
+            let name = format!("{reason}{unverified}");
+            colours.red(&match before {
+                Some(before) if before.came == row.came => line(&format!("{name}, as before")),
+                _ => line(&format!("{name}:")) + &wrapped(&" ".repeat(INDENT), detail),
+            })
         }
     }
 }
