@@ -159,7 +159,7 @@ pub fn base64url(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
 }
 
 /// The members of a JSON object. Of members with one name the last counts (RFC 7515 section 4).
-fn json_object(text: &[u8]) -> Result<Map<String, Value>, NotAnObject> {
+pub(crate) fn json_object(text: &[u8]) -> Result<Map<String, Value>, NotAnObject> {
     match serde_json::from_slice(text) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(other) => Err(NotAnObject::Json(other)),

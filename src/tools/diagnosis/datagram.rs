@@ -1,0 +1,364 @@
+//! A datagram that is no token: what wraps or encodes one, or what was sent in its place.
+
+use super::Diagnosis;
+use super::text::{BOM, find, from_base64, from_hexadecimal, from_numbers, is_text, replaced, wide};
+use crate::jws::{base64url, json_object};
+use crate::keys::without_newline;
+use crate::tools::terminal::quote;
+use serde_json::Value;
+
+/// What to change, and what was found.
+type Row = (&'static str, &'static str);
+
+const ALONE: &str = "send the token and nothing else";
+
+/// What stands before and behind a token: the first that fits is the cause.
+const AROUND: [(&[u8], &[u8], Row); 31] = [
+    (
+        b"b'",
+        b"'",
+        ("send token.encode(), not str(token): no b'...'", "it is Python's print of a bytes object"),
+    ),
+    (b"b\"", b"\"", ("send token.encode(), not str(token): no b'...'", "it is a print of a bytes object")),
+    (b"Bearer ", b"", ("send the token alone, without Bearer", "it is the value of HTTP's Authorization")),
+    (b"bearer ", b"", ("send the token alone, without bearer", "it is the value of HTTP's Authorization")),
+    (b"JWT ", b"", ("send the token alone, without JWT", "a word stands before it")),
+    (
+        b"Optional(\"",
+        b"\")",
+        ("unwrap it: send token!, not \"\\(token)\"", "it is Swift's print of an Optional"),
+    ),
+    (b"Some(\"", b"\")", ("send the text in Some(...), unwrapped", "it is a print of an Option")),
+    (b"Ok(\"", b"\")", ("send the text in Ok(...), unwrapped", "it is Rust's print of a Result")),
+    (b"Optional[", b"]", ("send token.get(), not the Optional", "it is Java's print of an Optional")),
+    (b"Just \"", b"\"", ("send the text in Just, unwrapped", "it is Haskell's print of a Maybe")),
+    (b"SignedJWT(", b")", ("send token.serialize()", "it is a print of an object")),
+    (b"string(", b"", ("send the token alone, not var_dump's print", "it is PHP's var_dump")),
+    (b"\\\"", b"\\\"", ("send the token without its quotes", "it is in JSON, encoded twice")),
+    (b"\"\"\"", b"\"\"\"", ("send the token without its quotes", "three quotes stand around it")),
+    (
+        b"\"",
+        b"\"",
+        ("send the token without its quotes", "quotes stand around it, as JSON.stringify puts them"),
+    ),
+    (b"'", b"'", ("send the token without its quotes", "single quotes stand around it")),
+    (b"`", b"`", ("send the token without its quotes", "backquotes stand around it")),
+    (b"&quot;", b"&quot;", ("send the token without its quotes", "quotes of HTML stand around it")),
+    (
+        "\u{201c}".as_bytes(),
+        "\u{201d}".as_bytes(),
+        ("send the token without its quotes", "typographic quotes stand around it"),
+    ),
+    (
+        "\u{ab}".as_bytes(),
+        "\u{bb}".as_bytes(),
+        ("send the token without its quotes", "typographic quotes stand around it"),
+    ),
+    (b"\"", b"", ("send the token without its quotes", "a quote stands before it")),
+    (b"", b"\"", ("send the token without its quotes", "a quote stands behind it")),
+    (b"", b"=", ("take the = off each part", "= stands behind it")),
+    (b"<", b">", ("send the token alone, without < and >", "it stands between < and >")),
+    (b"[", b"]", ("send the token alone, without brackets", "it stands in brackets")),
+    (b"(", b")", ("send the token alone, without parentheses", "it stands in parentheses")),
+    (b"{", b"}", ("send the token alone, without braces", "it stands in braces")),
+    (b"=", b"", ("send the token alone, without a name before it", "a name stands before it")),
+    (b": ", b"", ("send the token alone, without a name before it", "a name stands before it")),
+    (b":", b"", ("send the token alone, without a name before it", "a name stands before it")),
+    (b"> ", b"", ("send the token alone, without > before it", "it is quoted, as in e-mail")),
+];
+
+/// How something else than a token begins.
+const BEGINNINGS: [(&[&[u8]], Row); 18] = [
+    (&[b"\x16\x03"], ("send plain UDP, without TLS", "it is a TLS handshake")),
+    (&[b"\x16\xfe"], ("send plain UDP, without DTLS", "it is a DTLS handshake")),
+    (
+        &[b"\x1f\x8b", b"\x78\x9c", b"\x78\xda"],
+        ("send the token itself, not compressed", "it is gzip or zlib"),
+    ),
+    (&[b"PK\x03\x04"], ("send the token itself, not a file with it", "it is a ZIP, or a document of Word")),
+    (&[b"\xac\xed\x00\x05"], ("send token.getBytes(), without ObjectOutputStream", "it is a Java object")),
+    (&[b"\x80\x03", b"\x80\x04\x95"], ("send token.encode(), without pickle", "it is a Python pickle")),
+    (&[b"SSH-"], ("send a token", "it is an SSH client")),
+    (
+        &[b"GET ", b"POST ", b"PUT ", b"OPTIONS ", b"HTTP/"],
+        ("send the token in a datagram, without HTTP", "it is HTTP"),
+    ),
+    (&[b"<!DOCTYPE", b"<html"], ("send a token", "it is a page of HTML")),
+    (&[b"-----BEGIN ", b"ssh-rsa "], ("send a token; the key goes to the professor", "it is a key")),
+    (&[b"[B@"], ("send token.getBytes(): this is the array's address", "it is Java's print of a byte[]")),
+    (&[b"System.Byte[]"], ("send the bytes, not bytes.ToString()", "it is .NET's print of a byte[]")),
+    (&[b"<Buffer "], ("send the Buffer, not its print", "it is Node's print of a Buffer")),
+    (
+        &[b"Promise ", b"[object Promise]", b"<coroutine "],
+        ("await the token, then send it", "it is a promise, printed"),
+    ),
+    (&[b"<bound method", b"<function"], ("call the function: ()", "it is Python's print of a function")),
+    (&[b"[object "], ("send the token, not the object", "it is JavaScript's print of an object")),
+    (&[b"<"], ("send the token, not the object", "it is a print of an object, or XML")),
+    (&[b"%"], ("put the token into the format", "a format was sent, and nothing in it")),
+];
+
+/// Undoes an encoding of the whole text.
+type Decode = fn(&[u8]) -> Option<Vec<u8>>;
+
+/// The whole text in an encoding; what is inside must be a token.
+const ENCODINGS: [(Decode, Row); 14] = [
+    (
+        |text| Some(text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()),
+        ("take the line breaks and spaces out of the token", "white space is in it: was it wrapped?"),
+    ),
+    (
+        |text| Some(replaced(&replaced(text, b"\\r", b""), b"\\n", b"")),
+        ("take the \\n out of the token", "there is \\n in it, as two characters"),
+    ),
+    (
+        |text| Some(replaced(&replaced(text, b"=\r\n", b""), b"=\n", b"")),
+        ("take the = and line breaks out of the token", "it is quoted-printable, out of an e-mail"),
+    ),
+    (
+        |text| percent_decoded(text),
+        ("send the token itself, without percent-encoding", "it is encoded as for a URL"),
+    ),
+    (
+        from_hexadecimal,
+        ("send the token itself, not its hexadecimal", "it is hexadecimal, and the token inside"),
+    ),
+    (from_base64, ("send the token itself, not base64 of it", "it is base64, and the token inside")),
+    (
+        from_numbers,
+        ("send the bytes, not a print of their numbers", "it is a list of numbers, the token's bytes"),
+    ),
+    (
+        |text| from_hexadecimal(&replaced(text, b"\\x", b"")),
+        ("send the bytes, not a print of them", "it is the token's bytes in \\x.."),
+    ),
+    (
+        |text| Some(text.iter().copied().filter(|&byte| byte != 0).collect()),
+        ("send the token without NULs", "there are NULs within it"),
+    ),
+    (
+        |text| {
+            Some(text.iter().map(|&byte| if b":;,| /\t\n".contains(&byte) { b'.' } else { byte }).collect())
+        },
+        ("put dots between the three parts", "something else stands between its parts"),
+    ),
+    (|text| Some(replaced(text, b"..", b".")), ("put one dot between the parts", "a dot is doubled")),
+    (
+        |text| Some(text.strip_suffix(b".").or(text.strip_prefix(b"."))?.into()),
+        ("put dots between the three parts alone", "a dot stands before or behind it"),
+    ),
+    (
+        |text| Some(text.iter().copied().filter(u8::is_ascii).collect()),
+        (
+            "type the token anew: characters are in it that do not show",
+            "there are characters within it that are not ASCII",
+        ),
+    ),
+    (
+        |text| Some(text.iter().rev().copied().collect()),
+        ("send the token forwards", "it is written backwards"),
+    ),
+];
+
+/// What is wrong with a datagram that is no token in three parts of base64url.
+#[must_use]
+pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
+    let text = without_newline(datagram);
+    let row = |(change, found): Row| Some(Diagnosis::new(change, found));
+    if is_token(text) {
+        return None;
+    }
+    if text.trim_ascii().is_empty() {
+        return row(("send the token: the variable or file was empty", "an empty datagram"));
+    }
+    if text.iter().all(|&byte| byte == 0) {
+        return row(("fill the buffer before sending it", "a datagram of nothing but NULs"));
+    }
+    if let Some(rest) = text.strip_prefix(BOM).filter(|rest| !rest.is_empty()) {
+        let found = "a byte order mark (EF BB BF) stands before the text";
+        let also = diagnose(rest).map(|also| format!("; then {also}")).unwrap_or_default();
+        return Some(Diagnosis::new("send it without the byte order mark", format!("{found}{also}")));
+    }
+    if wide(text).is_some() {
+        return row((
+            "send ASCII bytes, not UTF-16 (wide) characters",
+            "every other byte is a NUL: it is UTF-16",
+        ));
+    }
+    if has_several(text) && !text.starts_with(b"{") {
+        return row(("send one token in a datagram: clear the buffer", "more than one token is in it"));
+    }
+    let beginning = BEGINNINGS
+        .iter()
+        .find(|(all, _)| all.iter().any(|beginning| text.starts_with(beginning)))
+        .map(|(_, row)| *row);
+    let object = json_object(text).ok();
+    if beginning.is_none() && object.is_none() {
+        if let Some((before, after)) = around_token(text) {
+            return Some(of_surroundings(before, after));
+        }
+        if let Some((_, (change, found))) =
+            ENCODINGS.iter().find(|(decode, _)| decode(text).is_some_and(|inside| is_token(&inside)))
+        {
+            return Some(Diagnosis::new(*change, *found));
+        }
+    }
+    beginning
+        .and_then(row)
+        .or_else(|| object.and_then(|members| of_json(&members)))
+        .or_else(|| of_parts(text))
+        .or_else(|| {
+            let (change, found) = match text {
+                [b'{' | b'[', ..] => ("sign JSON that is JSON, and send a token", "it is nearly JSON"),
+                _ if !is_text(text) => ("send a token, ASCII text", "it is bytes that are no text"),
+                _ => ("send a token: header.payload.signature", "it is some other text"),
+            };
+            Some(Diagnosis::new(change, format!("{found}: {}", quote(&text[..text.len().min(24)]))))
+        })
+}
+
+/// Three parts of base64url, the first of which is the JSON of a header.
+fn is_token(text: &[u8]) -> bool {
+    let parts: Vec<_> = text.split(|&byte| byte == b'.').collect();
+    parts.len() == 3
+        && parts.iter().all(|part| part.iter().all(|byte| is_base64url(*byte)))
+        && base64url(parts[0]).is_ok_and(|header| header.trim_ascii_start().starts_with(b"{"))
+        && !parts[1].is_empty()
+}
+
+fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_".contains(&byte)
+}
+
+/// What stands before and behind the first token in a text, or the first in a run of its characters.
+fn around_token(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let is_outside = |byte: &u8| *byte != b'.' && !is_base64url(*byte);
+    let mut start = 0;
+    for run in text.split(is_outside) {
+        let header = if is_token(run) { Some(0) } else { find(run, b"eyJ") };
+        if let Some(at) = header.filter(|&at| is_token(&run[at..])) {
+            return Some((&text[..start + at], &text[start + run.len()..]));
+        }
+        start += run.len() + 1;
+    }
+    None
+}
+
+/// Whether a header stands in a text more than once.
+fn has_several(text: &[u8]) -> bool {
+    let header = find(text, b"eyJ").map(|start| &text[start..]).unwrap_or_default();
+    let header = header.split(|&byte| byte == b'.').next().unwrap_or_default();
+    header.len() >= 16 && find(&text[find(text, header).unwrap_or(0) + header.len()..], header).is_some()
+}
+
+fn of_surroundings(before: &[u8], after: &[u8]) -> Diagnosis {
+    let nuls = after.iter().filter(|&&byte| byte == 0).count();
+    let fits = |(first, last, _): &&(&[u8], &[u8], Row)| before.ends_with(first) && after.starts_with(last);
+    let (change, found) = match AROUND.iter().find(fits) {
+        _ if before.is_empty() && after.first() == Some(&0) => {
+            ("send strlen() bytes, not the whole buffer", format!("{nuls} NULs stand behind the token"))
+        }
+        _ if (before.trim_ascii(), after.trim_ascii()) == (b"", b"") => {
+            ("take the white space off the token's ends", "white space stands around the token".into())
+        }
+        _ if before.len() <= 8 && before.iter().any(|&byte| byte < b' ') => {
+            let found = format!("{} bytes stand before the token, as writeUTF puts a length", before.len());
+            ("send the token's bytes, with no length before them", found)
+        }
+        Some((.., (change, found))) => (*change, (*found).into()),
+        None => {
+            let shown = |text: &[u8]| quote(&text[..text.len().min(16)]);
+            (ALONE, format!("{} stands before the token, {} behind it", shown(before), shown(after)))
+        }
+    };
+    Diagnosis::new(change, found)
+}
+
+/// JSON that was sent as it is.
+fn of_json(members: &serde_json::Map<String, Value>) -> Option<Diagnosis> {
+    let has = |name: &str| members.contains_key(name);
+    let token = members.iter().find(|(_, value)| {
+        let text = value.as_str().map(str::trim).unwrap_or_default();
+        is_token(text.strip_prefix("Bearer ").unwrap_or(text).as_bytes())
+    });
+    let row = |(change, found): Row| Some(Diagnosis::new(change, found));
+    match token {
+        Some((name, _)) => {
+            let found = format!("it is JSON, and the token is its member {}", quote(name.as_bytes()));
+            Some(Diagnosis::new("send the token itself, not in JSON", found))
+        }
+        None if has("ciphertext") => {
+            row(("sign (JWS), do not encrypt (JWE)", "it is a JWE in JSON serialization"))
+        }
+        None if has("signatures") || has("signature") || has("protected") => {
+            row(("send it compact: header.payload.signature", "it is a JWS in JSON serialization"))
+        }
+        None if has("kty") => row(("send a token; the key goes to the professor", "it is a JSON Web Key")),
+        None if has("header") || has("alg") => {
+            row(("sign it: header.payload.signature, in base64url", "it is a header in JSON, unsigned"))
+        }
+        None => row(("sign it: send header.payload.signature", "it is JSON, sent without a signature")),
+    }
+}
+
+/// Text in parts, none of which make a token.
+fn of_parts(text: &[u8]) -> Option<Diagnosis> {
+    let parts: Vec<_> = text.split(|&byte| byte == b'.').collect();
+    let header = from_base64(parts[0]).and_then(|header| json_object(&header).ok());
+    let is_json = |part: &[u8]| part.trim_ascii().starts_with(b"{");
+    let is_standard = parts.iter().any(|part| part.iter().any(|byte| b"+/".contains(byte)));
+    let is_padded = parts.iter().any(|part| part.ends_with(b"="));
+    let all_hexadecimal = parts.len() > 1 && parts.iter().all(|part| from_hexadecimal(part).is_some());
+    let (change, found) = match (parts.len(), &header) {
+        (5, Some(header)) if header.contains_key("enc") => {
+            ("sign (JWS), do not encrypt (JWE)", "5 parts and a header with enc: it is a JWE".into())
+        }
+        (3, None) if all_hexadecimal => {
+            ("encode the parts in base64url, not hexadecimal", "its parts are hexadecimal".into())
+        }
+        (_, _) if is_json(text) && find(text, b"}.").is_some() => {
+            ("encode header and payload in base64url", "its parts are JSON, not encoded".into())
+        }
+        (3, Some(_)) if is_json(parts[1]) => {
+            ("encode the payload in base64url", "its payload is JSON, not encoded".into())
+        }
+        (3, Some(_)) if is_padded && !is_standard => {
+            ("take the = off each part", "its parts end in =".into())
+        }
+        (3, Some(_)) if is_standard => {
+            let and = if is_padded { ", and no =" } else { "" };
+            ("write - for + and _ for / : base64url", format!("its parts are base64{and}, not base64url"))
+        }
+        (3, Some(_)) if find(text, b"\xe2\x80\xa6").is_some() => {
+            ("copy the token whole: part of it is ...", "an ellipsis stands in it".into())
+        }
+        (1, Some(_)) => ("add .payload.signature", "it is a header alone".into()),
+        (2, Some(_)) => {
+            ("add the signature: header.payload.signature", "two parts: the signature is missing".into())
+        }
+        (2, None)
+            if header.is_none() && from_base64(parts[0]).is_some_and(|part| json_object(&part).is_ok()) =>
+        {
+            ("put a header before it: header.payload.signature", "two parts".into())
+        }
+        (parts @ 4.., Some(_)) if find(text, b"...").is_none() => {
+            ("send three parts: header.payload.signature", format!("{parts} parts"))
+        }
+        (_, Some(_)) if find(text, b"...").is_some() => (
+            "copy the token whole: part of it is ...",
+            "three dots stand for a part that was left out".into(),
+        ),
+        _ => return None,
+    };
+    Some(Diagnosis::new(change, found))
+}
+
+fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        out.extend(&rest[..at]);
+        out.extend(from_hexadecimal(rest.get(at + 1..at + 3)?)?);
+        rest = &rest[at + 3..];
+    }
+    Some([&out, rest].concat())
+}

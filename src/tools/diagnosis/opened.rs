@@ -1,0 +1,561 @@
+//! A signature that does not verify, opened: s^e mod n is the block that was signed, and what it
+//! holds tells every mistake from the others.
+//!
+//! RSASSA-PKCS1-v1_5 (RFC 8017 section 9.2) signs this block, as long as the modulus:
+//!
+//! ```text
+//! 00 01 ff ff ... ff 00 | 30 31 30 0d 06 09 60 86 48 01 65 03 04 02 01 05 00 04 20 | 32 bytes
+//!      the padding        the DigestInfo: "what follows is a SHA-256 hash"           the hash
+//! ```
+//!
+//! Another hash: another text was signed. Another `DigestInfo`: another algorithm. Another padding:
+//! another scheme. And noise: another key.
+
+use super::Diagnosis;
+use super::text::{from_base64, from_hexadecimal, is_text, to_hexadecimal};
+use super::texts::{self, HASHES, Parts, SIGN, Text};
+use crate::jws::base64url;
+use crate::tools::terminal::quote;
+use ring::digest::{self, digest};
+use ring::signature::{RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RsaPublicKeyComponents};
+use std::cell::LazyCell;
+
+/// A group's public key: its modulus and exponent, big-endian.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    /// The group's name.
+    pub name: &'a str,
+    /// The modulus, without leading zeros.
+    pub n: &'a [u8],
+    /// The exponent.
+    pub e: &'a [u8],
+}
+
+/// What a signature that does not verify is: each cause is one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It verifies with another group's key, or opens with it.
+    AnotherKey,
+    /// It verifies once its bytes are written otherwise: reversed, hexadecimal, encoded twice.
+    Disguised,
+    /// Its length is that of no signature by this key.
+    Length,
+    /// Well padded, with a hash of another algorithm.
+    AnotherHash,
+    /// Well padded, with the SHA-256 of another text.
+    AnotherText,
+    /// Well padded, with a hash but no `DigestInfo`.
+    BareHash,
+    /// Well padded, with text that nobody hashed.
+    Unhashed,
+    /// Padded otherwise than RSASSA-PKCS1-v1_5 pads.
+    Padding,
+    /// RSASSA-PSS.
+    Pss,
+    /// Nothing that this key was used for.
+    Noise,
+}
+
+/// What a signature was found to be.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The class that it falls into.
+    pub kind: Kind,
+    /// What was found, and what to change.
+    pub diagnosis: Diagnosis,
+    /// For a terminal: what the block holds, and what it should hold.
+    pub shown: Vec<(String, String)>,
+}
+
+/// s^e mod n, all big-endian, for s < n: squared for each bit of e, and multiplied where it is set.
+/// The numbers are public, so the time it takes may tell them.
+#[must_use]
+pub fn power(s: &[u8], e: &[u8], n: &[u8]) -> Vec<u8> {
+    let limbs = |number: &[u8]| {
+        let limb = |bytes: &[u8]| bytes.iter().fold(0, |limb, &byte| limb << 8 | u64::from(byte));
+        let mut limbs: Vec<u64> = number.rchunks(8).map(limb).collect();
+        limbs.resize(n.len().div_ceil(8), 0);
+        limbs
+    };
+    let (s, n_limbs) = (limbs(s), limbs(n));
+    let mut power = s.clone();
+    let bits = e.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1));
+    for bit in bits.skip_while(|bit| !bit).skip(1) {
+        power = product(&power, &power, &n_limbs);
+        if bit {
+            power = product(&power, &s, &n_limbs);
+        }
+    }
+    let bytes: Vec<u8> = power.iter().rev().flat_map(|limb| limb.to_be_bytes()).collect();
+    bytes[bytes.len() - n.len()..].into()
+}
+
+/// a b mod n: doubled for each bit of b, and a added where it is set.
+fn product(a: &[u64], b: &[u64], n: &[u64]) -> Vec<u64> {
+    let (mut product, mut same) = (vec![0; n.len()], vec![0; n.len()]);
+    for bit in b.iter().rev().flat_map(|limb| (0..64).rev().map(move |bit| limb >> bit & 1 == 1)) {
+        same.copy_from_slice(&product);
+        add(&mut product, &same, n);
+        if bit {
+            add(&mut product, a, n);
+        }
+    }
+    product
+}
+
+/// Adds modulo n: a sum is less than 2n, so n is taken off once at most.
+fn add(sum: &mut [u64], other: &[u64], n: &[u64]) {
+    let (mut carry, mut borrow) = (0, 0);
+    for (limb, other) in sum.iter_mut().zip(other) {
+        let wide = u128::from(*limb) + u128::from(*other) + carry;
+        (*limb, carry) = (wide as u64, wide >> 64);
+    }
+    if carry == 1 || sum.iter().rev().ge(n.iter().rev()) {
+        for (limb, n) in sum.iter_mut().zip(n) {
+            let wide = i128::from(*limb) - i128::from(*n) + borrow;
+            (*limb, borrow) = (wide as u64, wide >> 64);
+        }
+    }
+}
+
+/// A hash algorithm as a `DigestInfo` names it.
+const OIDS: [(&str, &[u8]); 17] = [
+    ("SHA-256", b"\x60\x86\x48\x01\x65\x03\x04\x02\x01"),
+    ("SHA-384", b"\x60\x86\x48\x01\x65\x03\x04\x02\x02"),
+    ("SHA-512", b"\x60\x86\x48\x01\x65\x03\x04\x02\x03"),
+    ("SHA-224", b"\x60\x86\x48\x01\x65\x03\x04\x02\x04"),
+    ("SHA-512/224", b"\x60\x86\x48\x01\x65\x03\x04\x02\x05"),
+    ("SHA-512/256", b"\x60\x86\x48\x01\x65\x03\x04\x02\x06"),
+    ("SHA3-224", b"\x60\x86\x48\x01\x65\x03\x04\x02\x07"),
+    ("SHA3-256", b"\x60\x86\x48\x01\x65\x03\x04\x02\x08"),
+    ("SHA3-384", b"\x60\x86\x48\x01\x65\x03\x04\x02\x09"),
+    ("SHA3-512", b"\x60\x86\x48\x01\x65\x03\x04\x02\x0a"),
+    ("SHA-1", b"\x2b\x0e\x03\x02\x1a"),
+    ("MD5", b"\x2a\x86\x48\x86\xf7\x0d\x02\x05"),
+    ("MD4", b"\x2a\x86\x48\x86\xf7\x0d\x02\x04"),
+    ("MD2", b"\x2a\x86\x48\x86\xf7\x0d\x02\x02"),
+    ("RIPEMD-160", b"\x2b\x24\x03\x02\x01"),
+    ("SM3", b"\x2a\x81\x1c\xcf\x55\x01\x83\x11"),
+    ("Whirlpool", b"\x28\xcf\x06\x03\x00\x37"),
+];
+
+/// What may have been signed: a thousand texts, only made where a block holds something.
+type Texts<'a> = LazyCell<Vec<Text>, Box<dyn Fn() -> Vec<Text> + 'a>>;
+
+/// What a signature holds, once opened.
+enum Block {
+    /// A hash in its `DigestInfo`, and whether that has the NULL that it should have.
+    Hash {
+        algorithm: String,
+        hash: Vec<u8>,
+        has_null: bool,
+    },
+    /// Something else, well padded.
+    Padded(Vec<u8>),
+    /// Something with nothing but zeros around it.
+    Unpadded(Vec<u8>),
+    /// PSS with the hash, MGF1's hash, the salt, and H.
+    Pss {
+        algorithm: usize,
+        mgf: usize,
+        salt: Vec<u8>,
+        hash: Vec<u8>,
+    },
+    /// Another padding.
+    Other(&'static str, &'static str),
+    Noise,
+}
+
+const PAD: &str = "pad as RFC 8017 section 9.2 says: let a library sign";
+
+/// Reads a block of a modulus of `bits`.
+fn read(block: &[u8], bits: usize, texts: &Texts) -> Block {
+    let zeros = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|&&byte| byte == 0).count();
+    let (before, behind) = (zeros(&mut block.iter()), zeros(&mut block.iter().rev()));
+    match block {
+        [0, 1, rest @ ..] => {
+            let padding = rest.iter().take_while(|&&byte| byte == 0xff).count();
+            match &rest[padding..] {
+                [0, content @ ..] if padding >= 8 => digest_info(content),
+                _ if padding >= 8 => Block::Other(PAD, "its padding is not followed by a 00"),
+                _ => Block::Other(PAD, "it begins 00 01, but what follows is not 8 or more of ff"),
+            }
+        }
+        [0, 2, rest @ ..] if rest.iter().position(|&byte| byte == 0).is_some_and(|at| at >= 8) => {
+            Block::Other(
+                "sign (padding type 1), do not encrypt (type 2)",
+                "its padding is that of encryption, 00 02",
+            )
+        }
+        _ if before >= 8 => {
+            // A hash may begin with zeros of its own.
+            let rest = block.len() - before;
+            let hash = [20, 32, 48, 64].into_iter().find(|length| (rest..=rest + 2).contains(length));
+            Block::Unpadded(block[block.len() - hash.unwrap_or(rest)..].into())
+        }
+        _ if behind >= 8 => Block::Unpadded(block[..block.len() - behind].into()),
+        [0x6b, 0xbb, .., 0xcc] => {
+            Block::Other("sign with RS256's padding, PKCS#1 v1.5", "its padding is X9.31's")
+        }
+        _ if is_text(block) => Block::Unpadded(block.into()),
+        _ => pss(block, bits, texts).unwrap_or(Block::Noise),
+    }
+}
+
+/// What is well padded: a hash in its `DigestInfo` (RFC 8017 section 9.2, note 1), or something else.
+fn digest_info(content: &[u8]) -> Block {
+    let parts = || {
+        let [0x30, length, 0x30, inner, 6, oid_length, rest @ ..] = content else { return None };
+        let (oid, rest) = rest.split_at_checked((*oid_length).into())?;
+        let (has_null, rest) = match rest {
+            [5, 0, rest @ ..] => (true, rest),
+            rest => (false, rest),
+        };
+        let [4, hash_length, hash @ ..] = rest else { return None };
+        let is_whole = usize::from(*length) + 2 == content.len()
+            && usize::from(*inner) == 2 + oid.len() + 2 * usize::from(has_null)
+            && usize::from(*hash_length) == hash.len();
+        is_whole.then(|| {
+            let known = OIDS.iter().find(|(_, known)| *known == oid).map(|(name, _)| (*name).into());
+            let algorithm = known.unwrap_or_else(|| format!("the algorithm {}", to_hexadecimal(oid)));
+            Block::Hash { algorithm, hash: hash.into(), has_null }
+        })
+    };
+    parts().unwrap_or_else(|| Block::Padded(content.into()))
+}
+
+/// PSS (RFC 8017 section 9.1.2), unmasked: zeros, a 01, the salt. With two hashes, or few zeros, the
+/// text must be known too, since noise looks like it once in a few thousand times.
+fn pss(block: &[u8], bits: usize, texts: &Texts) -> Option<Block> {
+    let length = (bits - 1).div_ceil(8);
+    let (above, encoded) = block.split_at(block.len() - length);
+    let [masked @ .., 0xbc] = encoded else { return None };
+    if above.iter().any(|&byte| byte != 0) {
+        return None;
+    }
+    let pairs = (0..4).flat_map(|algorithm| (0..4).map(move |mgf| (algorithm, mgf)));
+    for (algorithm, mgf) in pairs {
+        let name = HASHES[algorithm].1;
+        let Some((masked, hash)) = masked.len().checked_sub(name.output_len()).map(|at| masked.split_at(at))
+        else {
+            continue;
+        };
+        let mask = (0_u32..).flat_map(|counter| {
+            let seed = [hash, &counter.to_be_bytes()].concat();
+            digest(HASHES[mgf].1, &seed).as_ref().to_vec()
+        });
+        let mut unmasked: Vec<u8> = masked.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
+        if let Some(first) = unmasked.first_mut() {
+            *first &= 0xff >> (length * 8 - (bits - 1));
+        }
+        let zeros = unmasked.iter().take_while(|&&byte| byte == 0).count();
+        if unmasked.get(zeros) == Some(&1) {
+            let (salt, hash) = (unmasked[zeros + 1..].to_vec(), hash.to_vec());
+            let block = Block::Pss { algorithm, mgf, salt, hash };
+            if zeros >= 4 || algorithm == mgf || held(&block, texts).is_some() {
+                return Some(block);
+            }
+        }
+    }
+    None
+}
+
+/// The text whose hash a block holds, or that it holds itself.
+fn held<'a>(block: &Block, texts: &'a Texts) -> Option<(&'a Text, &'static str)> {
+    let by_name = |wanted: &str| HASHES.into_iter().find(|(name, _)| *name == wanted);
+    let hashed = |(name, algorithm): (&'static str, &'static digest::Algorithm), hash: &[u8]| {
+        let is_hash = |text: &&Text| digest(algorithm, &text.bytes).as_ref() == hash;
+        texts.iter().find(is_hash).map(|text| (text, name))
+    };
+    match block {
+        Block::Hash { algorithm, hash, .. } => hashed(by_name(algorithm)?, hash),
+        Block::Padded(content) | Block::Unpadded(content) => {
+            let of_its_length = HASHES.into_iter().filter(|(_, hash)| hash.output_len() == content.len());
+            let itself = || texts.iter().find(|text| text.bytes == *content).map(|text| (text, "text"));
+            of_its_length.map(|algorithm| hashed(algorithm, content)).find_map(|found| found).or_else(itself)
+        }
+        Block::Pss { algorithm, salt, hash, .. } => {
+            let (name, algorithm) = HASHES[*algorithm];
+            let is_signed = |text: &&Text| {
+                let hashed = digest(algorithm, &text.bytes);
+                digest(algorithm, &[&[0; 8], hashed.as_ref(), salt].concat()).as_ref() == hash
+            };
+            texts.iter().find(is_signed).map(|text| (text, name))
+        }
+        Block::Other(..) | Block::Noise => None,
+    }
+}
+
+/// Says what a signature that does not verify with the key of its group is. `None`: the token is
+/// not in three parts, or the signature does verify. Opening one takes milliseconds, so keys of
+/// other groups are opened only as long as `goes_on` says so (whether one of them verifies is
+/// always tried).
+pub fn open(token: &[u8], key: Key, others: &[Key], goes_on: impl Fn() -> bool) -> Option<Opened> {
+    let parts = Parts::of(token)?;
+    let signature = base64url(parts.signature).ok()?;
+    let is_by = |key: &Key, signature: &[u8]| {
+        RsaPublicKeyComponents { n: key.n, e: key.e }
+            .verify(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, parts.signing_input, signature)
+            .is_ok()
+    };
+    if is_by(&key, &signature) {
+        return None;
+    }
+    let other = others.iter().find(|other| is_by(other, &signature));
+    if let Some(other) = other {
+        let found = format!("it verifies with the key of {}", other.name);
+        return Some(Opened::new(Kind::AnotherKey, ANOTHER_KEY, found));
+    }
+    let forms = forms(&signature, parts.signature, key.n.len());
+    if let Some((_, change, found)) = forms.iter().find(|(form, ..)| is_by(&key, form)) {
+        return Some(Opened::new(Kind::Disguised, *change, *found));
+    }
+    let texts = Texts::new(Box::new(|| texts::all(&parts)));
+    let opened = |key: &Key, signature: &[u8]| {
+        let bits = key.n.len() * 8 - key.n.first()?.leading_zeros() as usize;
+        let fits = signature.len() == key.n.len() && signature < key.n;
+        let block = if fits { read(&power(signature, key.e, key.n), bits, &texts) } else { Block::Noise };
+        block.explained(&texts)
+    };
+    if let Some(found) = opened(&key, &signature) {
+        return Some(found);
+    }
+    for (form, change, found) in &forms {
+        if let Some(opened) = opened(&key, form) {
+            let found = format!("{found}; then {}: {}", opened.diagnosis.short(), opened.diagnosis.found());
+            return Some(Opened { diagnosis: Diagnosis::new(*change, found), ..opened });
+        }
+    }
+    for other in others {
+        if !goes_on() {
+            break;
+        }
+        if let Some(opened) = opened(other, &signature) {
+            let found = format!(
+                "it opens with the key of {}; then {}: {}",
+                other.name,
+                opened.diagnosis.short(),
+                opened.diagnosis.found()
+            );
+            return Some(Opened {
+                kind: Kind::AnotherKey,
+                diagnosis: Diagnosis::new(ANOTHER_KEY, found),
+                ..opened
+            });
+        }
+    }
+    Some(match signature.len() == key.n.len() {
+        true => Opened::new(Kind::Noise, NOISE.0, NOISE.1),
+        false => of_length(&signature, key.n.len()),
+    })
+}
+
+const ANOTHER_KEY: &str = "sign with your own private key, or mend claim group";
+const NOISE: (&str, &str) = (
+    "sign with the private key of the public one handed in",
+    "opened with the group's public key the signature is noise: another private key made it, or it was \
+     encrypted with the public key, which is no signature, or bytes were changed on the way",
+);
+
+type Form = (Vec<u8>, &'static str, &'static str);
+
+/// The signature as it may have been before it was written wrongly, as long as the modulus.
+fn forms(signature: &[u8], part: &[u8], length: usize) -> Vec<Form> {
+    const BYTES: &str = "encode the signature's bytes, not their text";
+    let latin_1 = || -> Option<Vec<u8>> {
+        str::from_utf8(signature).ok()?.chars().map(|char| u8::try_from(char).ok()).collect()
+    };
+    let short = length.saturating_sub(signature.len());
+    let filled = (1..=2).contains(&short).then(|| [vec![0; short], signature.into()].concat());
+    let shortened = signature.len().checked_sub(length).and_then(|more| {
+        let (zeros, rest) = signature.split_at(more);
+        zeros.iter().all(|&byte| byte == 0).then(|| rest.to_vec())
+    });
+    let text = signature.trim_ascii();
+    let unquoted = text.strip_prefix(b"b").unwrap_or(text).trim_ascii_start();
+    let unquoted = unquoted.get(1..unquoted.len().saturating_sub(1)).unwrap_or_default();
+    let in_der = || signature.strip_prefix(b"\x04\x82").or(signature.strip_prefix(b"\x03\x82"));
+    let printed =
+        || signature.rsplit(|&byte| byte == b' ').next().filter(|rest| rest.len() < signature.len());
+    [
+        (
+            Some(signature.iter().rev().copied().collect()),
+            "reverse the signature's bytes: most significant first",
+            "its bytes are in reverse order, little-endian",
+        ),
+        (from_hexadecimal(signature), BYTES, "it is hexadecimal text in base64url"),
+        (from_hexadecimal(part), BYTES, "it is hexadecimal text"),
+        (
+            printed().and_then(from_hexadecimal),
+            "use -binary: sign to bytes, not to text",
+            "it is what openssl dgst -hex prints",
+        ),
+        (base64url(text).ok(), "encode the signature once", "it is in base64url twice"),
+        (from_base64(text), "encode the signature once", "it is base64 in base64url"),
+        (
+            from_base64(unquoted),
+            "encode the signature once, and not in quotes",
+            "it is text in quotes in base64url",
+        ),
+        (latin_1(), "encode the signature's bytes, not a string of them", "its bytes were turned to UTF-8"),
+        (filled, "write all bytes of the signature, leading zeros too", "a zero before it was left out"),
+        (
+            shortened,
+            "take the zero before the signature off",
+            "zeros stand before it, as Java's BigInteger puts one",
+        ),
+        (
+            in_der().map(|rest| rest[rest.len().min(2)..].to_vec()),
+            "encode the signature alone, without DER",
+            "DER is around it",
+        ),
+        (
+            signature.strip_suffix(b"\n").map(<[u8]>::to_vec),
+            "encode the signature without a newline",
+            "a newline stands behind it",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(form, change, found)| {
+        Some((form.filter(|form: &Vec<u8>| form.len() == length && form != signature)?, change, found))
+    })
+    .collect()
+}
+
+/// What a signature of another length is.
+fn of_length(signature: &[u8], wanted: usize) -> Opened {
+    const RSA: &str = "sign with the group's RSA key, RS256";
+    let length = signature.len();
+    let lost = signature.windows(3).filter(|window| window == b"\xef\xbf\xbd").count();
+    let (change, found) = match length {
+        0 => (RSA, "it is empty: nobody signed".into()),
+        _ if lost > 8 => (
+            "encode the signature's bytes, do not read them as text",
+            format!("{lost} of its bytes were lost where it was read as text (U+FFFD)"),
+        ),
+        20 | 32 | 48 => (
+            "sign with RSA (RS256), not with HMAC",
+            format!("its {length} bytes are an HMAC, or a bare hash"),
+        ),
+        64 => (RSA, "its 64 bytes are those of ES256, Ed25519 or HS512".into()),
+        68..=72 | 100..=104 | 136..=139 if signature[0] == 0x30 => {
+            (RSA, format!("its {length} bytes are ECDSA's, in DER"))
+        }
+        96 | 132 => (RSA, format!("its {length} bytes are those of ES384 or ES512")),
+        128 | 256 | 384 | 512 => (
+            "sign with the private key of the public one handed in",
+            format!("a key of {} bits made it, and the group's has {}", length * 8, wanted * 8),
+        ),
+        _ if length == 2 * wanted => {
+            ("encode the signature's bytes, not their text", "it is twice as long as it should be".into())
+        }
+        _ if length < wanted => {
+            ("send the signature whole", format!("it is cut: {length} bytes of {wanted}"))
+        }
+        _ => ("send the signature alone", format!("it has {length} bytes, and should have {wanted}")),
+    };
+    Opened::new(Kind::Length, change, found)
+}
+
+impl Opened {
+    fn new(kind: Kind, change: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { kind, diagnosis: Diagnosis::new(change.into(), found.into()), shown: Vec::new() }
+    }
+}
+
+impl Block {
+    /// The sentences: what a block holds, and what to change. `None` of noise.
+    fn explained(&self, texts: &Texts) -> Option<Opened> {
+        if matches!(self, Self::Noise) {
+            return None;
+        }
+        let held = held(self, texts);
+        let of = held.map_or("a text that can't be computed from this token", |(text, _)| text.what.as_str());
+        let change = held.map_or(SIGN, |(text, _)| text.change);
+        let is_right = held.is_some_and(|(text, _)| std::ptr::eq(text, &raw const texts[0]));
+        let should = digest(&digest::SHA256, &texts[0].bytes);
+        let mut shown =
+            vec![("it should hold".into(), format!("SHA-256 {}", to_hexadecimal(should.as_ref())))];
+        let mut holds = |what: String| shown.insert(0, ("it holds".into(), what));
+        let (kind, change, found) = match self {
+            Self::Hash { algorithm, hash, has_null } => {
+                holds(format!("{algorithm} {}", to_hexadecimal(hash)));
+                let found = format!("well padded, the signature holds the {algorithm} of {of}");
+                match algorithm.as_str() {
+                    "SHA-256" if is_right && !has_null => (
+                        Kind::Padding,
+                        "put the NULL into the DigestInfo: let a library sign".into(),
+                        "its DigestInfo has no NULL behind the algorithm (RFC 8017 section 9.2)".into(),
+                    ),
+                    "SHA-256" if is_right => (Kind::Padding, PAD.into(), found),
+                    "SHA-256" => (Kind::AnotherText, change.into(), found),
+                    name => {
+                        let unknown = "well padded, the signature holds a hash, of";
+                        let is_known = HASHES.iter().any(|(known, _)| known == &name);
+                        let found = if is_known { found } else { format!("{unknown} {name}") };
+                        let also =
+                            if is_known && !is_right { format!("; and {change}") } else { String::new() };
+                        let name = if name.len() < 16 { name } else { "another hash" };
+                        (Kind::AnotherHash, format!("sign with SHA-256, not {name}"), found + &also)
+                    }
+                }
+            }
+            Self::Padded(content) | Self::Unpadded(content) => {
+                let is_padded = matches!(self, Self::Padded(_));
+                let is_hash = held.is_some_and(|(_, name)| name != "text")
+                    || held.is_none()
+                        && [16, 20, 28, 32, 36, 48, 64].contains(&content.len())
+                        && !is_text(content);
+                let content = match held {
+                    Some((_, "text")) => format!("{of} itself, which nobody hashed"),
+                    Some((_, name)) => format!("the {name} of {of}, without its DigestInfo"),
+                    None if is_text(content) => format!("the text {}, which nobody hashed", quote(content)),
+                    None if is_hash => {
+                        format!("{} bytes, a hash of something without its DigestInfo", content.len())
+                    }
+                    None => format!("{} bytes that are no DigestInfo", content.len()),
+                };
+                holds(content.clone());
+                match (is_padded, is_hash) {
+                    (false, _) => {
+                        (Kind::Padding, PAD.into(), format!("not padded, the signature holds {content}"))
+                    }
+                    (true, true) => (
+                        Kind::BareHash,
+                        "wrap the hash in a DigestInfo: openssl dgst -sha256 -sign".into(),
+                        format!(
+                            "well padded, the signature holds {content}, as openssl pkeyutl -sign alone makes it"
+                        ),
+                    ),
+                    (true, false) => (
+                        Kind::Unhashed,
+                        "hash, then sign: openssl dgst -sha256 -sign KEY".into(),
+                        format!("well padded, the signature holds {content}"),
+                    ),
+                }
+            }
+            Self::Pss { algorithm, mgf, salt, hash } => {
+                let ((name, _), (mgf, _)) = (HASHES[*algorithm], HASHES[*mgf]);
+                holds(format!(
+                    "PSS, {name}, MGF1 with {mgf}, salt of {} bytes, {}",
+                    salt.len(),
+                    to_hexadecimal(hash)
+                ));
+                (
+                    Kind::Pss,
+                    "sign with RSASSA-PKCS1-v1_5 (RS256), not PSS (PS256)".into(),
+                    format!(
+                        "it is RSASSA-PSS with {name}, MGF1 with {mgf}, a salt of {} bytes, of {of}",
+                        salt.len()
+                    ),
+                )
+            }
+            Self::Other(change, found) => {
+                holds((*found).into());
+                (Kind::Padding, (*change).into(), format!("opened with the public key, {found}"))
+            }
+            Self::Noise => return None,
+        };
+        Some(Opened { kind, diagnosis: Diagnosis::new(change, found), shown })
+    }
+}

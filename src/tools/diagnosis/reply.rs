@@ -1,0 +1,248 @@
+//! A reply that is not taken: cut short, sent back, verified with what is not the secret, or with
+//! an `id_request` that is the hash of something else.
+
+use super::Diagnosis;
+use super::text::{BOM, from_base64, from_hexadecimal, to_hexadecimal};
+use super::texts::{self, HASHES, Parts};
+use crate::claims::{Otp, REPLY_HEADER, id_request as hash_of, reply};
+use crate::jws::{base64url, json_object, to_base64url};
+use crate::keys::without_newline;
+use crate::tools::terminal::quote;
+use ring::digest::digest;
+use ring::hmac;
+use std::borrow::Cow;
+
+/// Characters of an HMAC-SHA-256 in base64url.
+const TAG: usize = 43;
+
+/// A reply that ends before its end, and how much is missing.
+#[must_use]
+pub fn cut(text: &[u8]) -> Option<Diagnosis> {
+    let text = without_newline(text);
+    let header = to_base64url(REPLY_HEADER.as_bytes());
+    let parts: Vec<_> = text.split(|&byte| byte == b'.').collect();
+    let shown = if text.is_empty() { return None } else { text.len() };
+    let missing = match parts[..] {
+        [ours, _, tag] if ours == header.as_bytes() && tag.len() < TAG => {
+            format!("{} bytes", TAG - tag.len())
+        }
+        [ours] | [ours, _] if header.as_bytes().starts_with(ours) || ours == header.as_bytes() => {
+            let otp = Otp { number: 0, timestamp: 1_000_000_000 };
+            let least =
+                to_base64url(reply(&"0".repeat(64), 0, otp).as_bytes()).len() + header.len() + 2 + TAG;
+            format!("{} bytes or more", least.saturating_sub(shown))
+        }
+        _ => return None,
+    };
+    let change = "receive with a buffer of 65,535 bytes";
+    Some(Diagnosis::new(change, format!("the reply is cut after {shown} bytes: {missing} are missing")))
+}
+
+/// A reply that came back to the server.
+#[must_use]
+pub fn sent_back(datagram: &[u8]) -> Option<Diagnosis> {
+    let parts = Parts::of(without_newline(datagram))?;
+    let (header, payload) = (json_object(&parts.header).ok()?, json_object(&parts.payload).ok()?);
+    (header.get("alg")? == "HS256" && payload.contains_key("id_request")).then(|| {
+        let found = "it is a reply of this server, come back";
+        Diagnosis::new("send your own request: this is the server's reply", found)
+    })
+}
+
+type Secret<'a> = (Option<Cow<'a, [u8]>>, &'static str, &'static str);
+
+/// The key that a reply's HMAC was made with, in the place of the secret: a file's content, and the
+/// files of public keys that may have been taken for it.
+#[must_use]
+pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Option<Diagnosis> {
+    const AS_IT_STANDS: &str = "use the secret's characters as they stand";
+    const PUBLIC: &str = "verify with the HMAC secret, not with a public key";
+    let parts = Parts::of(without_newline(token))?;
+    let tag = base64url(parts.signature).ok()?;
+    let secret = without_newline(secret_file);
+    let with = |end: &[u8]| Some(Cow::from([secret, end].concat()));
+    let wide = |order: fn(u16) -> [u8; 2]| Some(secret.iter().flat_map(|&byte| order(byte.into())).collect());
+    let text = |text: String| Some(Cow::from(text.into_bytes()));
+    let words: Vec<_> = secret.split(u8::is_ascii_whitespace).collect();
+    let mut keys: Vec<Secret> = vec![
+        (with(b"\n"), "take the newline off the secret", "it verifies with the secret's newline left on"),
+        (
+            with(b"\r\n"),
+            "take the newline off the secret",
+            "it verifies with the secret's newline (CR LF) left on",
+        ),
+        (with(b"\r"), "take the CR off the secret", "it verifies with a CR behind the secret"),
+        (with(b"\0"), "take strlen() bytes of the secret", "it verifies with a NUL behind the secret"),
+        (with(b" "), "take the space off the secret", "it verifies with a space behind the secret"),
+        (
+            with(b"\\n"),
+            "take the \\n off the secret",
+            "it verifies with \\n behind the secret, as two characters",
+        ),
+        (
+            Some(secret.trim_ascii().into()),
+            AS_IT_STANDS,
+            "it verifies with the secret without its white space",
+        ),
+        (
+            from_hexadecimal(secret).map(Cow::from),
+            AS_IT_STANDS,
+            "it verifies with the secret decoded from hexadecimal",
+        ),
+        (from_base64(secret).map(Cow::from), AS_IT_STANDS, "it verifies with the secret decoded from base64"),
+        (
+            from_base64(&secret[..secret.len() / 4 * 4]).map(Cow::from),
+            AS_IT_STANDS,
+            "it verifies with the secret decoded from base64",
+        ),
+        (text(texts::base64(secret)), AS_IT_STANDS, "it verifies with base64 of the secret"),
+        (text(to_base64url(secret)), AS_IT_STANDS, "it verifies with base64url of the secret"),
+        (text(to_hexadecimal(secret)), AS_IT_STANDS, "it verifies with hexadecimal of the secret"),
+        (
+            Some([BOM, secret].concat().into()),
+            "take the byte order mark off the secret",
+            "it verifies with a byte order mark",
+        ),
+        (
+            secret.strip_prefix(BOM).map(Cow::from),
+            AS_IT_STANDS,
+            "it verifies with the secret without its byte order mark",
+        ),
+        (
+            wide(u16::to_le_bytes),
+            "take the secret as ASCII, not UTF-16",
+            "it verifies with the secret in UTF-16",
+        ),
+        (
+            wide(u16::to_be_bytes),
+            "take the secret as ASCII, not UTF-16",
+            "it verifies with the secret in UTF-16",
+        ),
+        (
+            super::text::wide(secret).map(Cow::from),
+            AS_IT_STANDS,
+            "it verifies with the secret's UTF-16 as ASCII",
+        ),
+        (Some(secret.to_ascii_uppercase().into()), AS_IT_STANDS, "it verifies with the secret in upper case"),
+        (Some(secret.to_ascii_lowercase().into()), AS_IT_STANDS, "it verifies with the secret in lower case"),
+        (
+            words.first().map(|word| Cow::from(*word)),
+            AS_IT_STANDS,
+            "it verifies with the first word of the secret",
+        ),
+        (Some(words.concat().into()), AS_IT_STANDS, "it verifies with the secret without its white space"),
+        (
+            text(format!("\"{}\"", secret.escape_ascii())),
+            "take the quotes off the secret",
+            "it verifies with the secret in quotes",
+        ),
+        (Some(b"".into()), "read the secret: the key is empty", "it verifies with an empty key"),
+        (
+            Some(b"key_secret_for_hmac.txt".into()),
+            "read the secret file, not its name",
+            "it verifies with the file's name",
+        ),
+        (
+            Some(b"keys_priv/key_secret_for_hmac.txt".into()),
+            "read the secret file, not its name",
+            "it verifies with the file's name",
+        ),
+    ];
+    for (_, algorithm) in HASHES {
+        let hash = digest(algorithm, secret).as_ref().to_vec();
+        let hexadecimal = to_hexadecimal(&hash).into_bytes();
+        keys.extend(
+            [hash, hexadecimal]
+                .map(|key| (Some(key.into()), AS_IT_STANDS, "it verifies with a hash of the secret")),
+        );
+    }
+    for file in public_files {
+        let der = pem::parse(file).map(pem::Pem::into_contents).ok();
+        let trimmed = file.trim_ascii_end();
+        let found = "it verifies with the file of an RSA public key as secret";
+        keys.extend(
+            [Some((*file).into()), Some(trimmed.into()), der.map(Cow::from)].map(|key| (key, PUBLIC, found)),
+        );
+    }
+    let verifies = |key: &[u8]| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+        hmac::verify(&key, parts.signing_input, &tag).is_ok()
+    };
+    if verifies(secret) {
+        return None;
+    }
+    let made_with = keys.iter().find(|(key, ..)| key.as_ref().is_some_and(|key| verifies(key)));
+    let (change, found) = match made_with {
+        Some((_, change, found)) => (*change, Cow::from(*found)),
+        None => of_tag(&parts, &tag, secret),
+    };
+    Some(Diagnosis::new(change, found))
+}
+
+/// What a tag is that no key explains.
+fn of_tag(parts: &Parts, tag: &[u8], secret: &[u8]) -> (&'static str, Cow<'static, str>) {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let text = texts::all(parts).into_iter().find(|text| hmac::verify(&key, &text.bytes, tag).is_ok());
+    match (text, tag.len()) {
+        (Some(text), _) => (
+            "take the HMAC of header.payload, as received",
+            format!("it is the HMAC of {}", text.what).into(),
+        ),
+        (None, 32) => (
+            "use the class's secret; do not change the reply",
+            "the HMAC is made with another secret, or the reply was changed".into(),
+        ),
+        (None, 0..32) => (
+            "receive with a buffer of 65,535 bytes",
+            format!("the HMAC has {} bytes of 32", tag.len()).into(),
+        ),
+        (None, 128..) => {
+            ("verify a reply of the server: this is RSA's", "the signature is as long as RSA's".into())
+        }
+        (None, length) => {
+            ("verify with HMAC-SHA-256", format!("the HMAC has {length} bytes, and HS256's has 32").into())
+        }
+    }
+}
+
+/// What an `id_request` that is not a request's is the hash of. `None`: it is the request's.
+#[must_use]
+pub fn id_request(found: &str, request: &[u8]) -> Option<Diagnosis> {
+    const CHANGE: &str = "hash the payload's JSON as sent: decode part 2, SHA-256";
+    let request = without_newline(request);
+    let parts = Parts::of(request)?;
+    let wanted = hash_of(&parts.payload);
+    let said = |change: &'static str, found: String| Some(Diagnosis::new(change, found));
+    if found == wanted {
+        return None;
+    }
+    if found.eq_ignore_ascii_case(&wanted) {
+        return said("compare with lower-case hexadecimal", "it is the payload's hash in upper case".into());
+    }
+    if found.trim().trim_start_matches("0x") == wanted {
+        return said("compare 64 hexadecimal characters alone", "it is the payload's hash, and more".into());
+    }
+    if found.len() >= 8 && wanted.starts_with(found) {
+        return said("compare all 64 characters", "it is the payload's hash, cut".into());
+    }
+    let hash = from_hexadecimal(found.as_bytes()).or_else(|| from_base64(found.as_bytes()))?;
+    let bytes = |text: &texts::Text| {
+        HASHES.into_iter().find(|(_, algorithm)| digest(algorithm, &text.bytes).as_ref() == hash)
+    };
+    let mut all = texts::all(&parts);
+    let more =
+        |bytes: &[u8], what: &str| texts::Text { bytes: bytes.into(), what: what.into(), change: CHANGE };
+    all.push(more(parts.signature, "the signature's base64url"));
+    all.push(more(&base64url(parts.signature).unwrap_or_default(), "the signature"));
+    all.push(more(&[request, b"\n"].concat(), "the whole token and a newline"));
+    if let Some((text, (name, _))) = all.iter().find_map(|text| Some((text, bytes(text)?))) {
+        let is_payload = text.bytes == parts.payload;
+        let form = if is_payload && name == "SHA-256" { ", but not in hexadecimal" } else { "" };
+        let change = if is_payload { "hash with SHA-256, in lower-case hexadecimal" } else { CHANGE };
+        return said(change, format!("it is the {name} of {}{form}", text.what));
+    }
+    said(
+        "ignore this reply: it answers another request",
+        format!("id_request is {}, the hash of nothing in this request", quote(found.as_bytes())),
+    )
+}

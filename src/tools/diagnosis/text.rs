@@ -1,0 +1,129 @@
+//! What the diagnoses share: text in the encodings that it is mistaken for, and how near two words
+//! are.
+
+use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, Engine};
+
+/// UTF-8's byte order mark.
+pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Text that could be typed on any keyboard, and line breaks.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n'))
+}
+
+/// Where some bytes begin in others.
+pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// Text with some of it replaced.
+pub(super) fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::new(), text);
+    while let Some(at) = find(rest, old) {
+        out.extend([&rest[..at], new].concat());
+        rest = &rest[at + old.len()..];
+    }
+    [out, rest.into()].concat()
+}
+
+/// The ASCII in UTF-16 or UTF-32 text, which has as many NULs as characters, or more.
+pub(super) fn wide(bytes: &[u8]) -> Option<Vec<u8>> {
+    let marked = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let rest = if marked { &bytes[2..] } else { bytes };
+    let text: Vec<u8> = rest.iter().copied().filter(|&byte| byte != 0).collect();
+    let alternates = |at: usize| rest.len() > 3 && rest.iter().skip(at).step_by(2).all(|&byte| byte == 0);
+    (!text.is_empty() && (marked || alternates(0) || alternates(1))).then_some(text)
+}
+
+/// The bytes of hexadecimal text, in any case, perhaps with white space, colons or 0x.
+pub(super) fn from_hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
+    let text = replaced(text, b"0x", b"");
+    let digits: Vec<u8> =
+        text.into_iter().filter(|byte| !byte.is_ascii_whitespace() && !b":,".contains(byte)).collect();
+    if digits.is_empty() || digits.len() % 2 == 1 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    digits.chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+pub(super) fn to_hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes of base64 of any kind: either alphabet, padded or not, in lines or not.
+pub(super) fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
+    const ANY: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    let standard = |byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    };
+    let text: Vec<u8> =
+        text.iter().filter(|byte| !byte.is_ascii_whitespace()).map(|&byte| standard(byte)).collect();
+    ANY.decode(text).ok().filter(|bytes| !bytes.is_empty())
+}
+
+/// The numbers of a list, as a language prints an array of bytes: `[101, 121, -3]`, `[101 121]`.
+pub(super) fn from_numbers(text: &[u8]) -> Option<Vec<u8>> {
+    let text = str::from_utf8(text).ok()?.trim();
+    let list = text.strip_prefix('[')?.strip_suffix(']')?;
+    let byte = |number: &str| number.parse::<i16>().ok().and_then(|number| u8::try_from(number & 255).ok());
+    list.split([',', ' ']).filter(|number| !number.is_empty()).map(byte).collect()
+}
+
+/// Text of JSON with other white space: `after` what stands behind a comma and a colon.
+pub(super) fn reprinted(json: &[u8], after_comma: &str, after_colon: &str) -> Vec<u8> {
+    let (mut out, mut in_string, mut escaped) = (Vec::new(), false, false);
+    for &byte in json {
+        match byte {
+            b'"' if !escaped => in_string = !in_string,
+            _ if !in_string && byte.is_ascii_whitespace() => continue,
+            _ => {}
+        }
+        escaped = in_string && byte == b'\\' && !escaped;
+        out.push(byte);
+        match byte {
+            b',' if !in_string => out.extend(after_comma.bytes()),
+            b':' if !in_string => out.extend(after_colon.bytes()),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// How many letters must be put in, left out, changed, or swapped with their neighbour to make one
+/// word of another.
+pub(super) fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for i in 1..=one.len() {
+        let mut row = vec![i];
+        for j in 1..=other.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
+            let mut least = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
+}
+
+/// The word that another is almost: at most a third of its letters differ, case apart.
+pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > 64 {
+        return None;
+    }
+    let word = word.trim().to_lowercase();
+    let near = |other: &&str| distance(&word, &other.to_lowercase()) <= (other.len() / 3).max(1);
+    words.into_iter().filter(near).min_by_key(|other| distance(&word, &other.to_lowercase()))
+}

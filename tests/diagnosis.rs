@@ -1,0 +1,1333 @@
+//! The diagnosis: each mistake is told by its own sentence, and what is right is told none.
+
+mod common;
+
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
+use common::{RS256, SECRET, Scratch, Signer, claims, private_key, run};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
+use ring::hmac;
+use std::sync::LazyLock;
+use udpsocket_jwt_server::claims::{Otp, REPLY_HEADER, id_request, reply};
+use udpsocket_jwt_server::jws::{base64url, sign, to_base64url};
+use udpsocket_jwt_server::keys::PublicKey;
+use udpsocket_jwt_server::tools::diagnosis::opened::{Key, Kind, Opened, open, power};
+use udpsocket_jwt_server::tools::diagnosis::{
+    Diagnosis, datagram, groups_json, json, key_file, nearly, reply as replies, secret,
+};
+
+static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));
+static NONAME: LazyLock<Signer> = LazyLock::new(|| Signer::new("NONAME", 2048));
+
+/// Held to each: printable, and short enough to fit behind a reason.
+fn is_fit(name: &str, diagnosis: &Diagnosis) {
+    let text = diagnosis.to_string();
+    assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{name}: {text}");
+    assert!((8..=60).contains(&diagnosis.short().len()), "{name}: {} bytes: {text}", diagnosis.short().len());
+    assert!(text.starts_with(diagnosis.short()) && text.len() <= 400, "{name}: {text}");
+}
+
+/// Each case has its sentence: what to change, and what was found.
+fn are_told<T: AsRef<[u8]>>(cases: &[(&str, T, &str, &str)], diagnose: impl Fn(&[u8]) -> Option<Diagnosis>) {
+    let mut failed = Vec::new();
+    for (name, input, change, found) in cases {
+        match diagnose(input.as_ref()) {
+            Some(said) => {
+                is_fit(name, &said);
+                if !said.short().contains(change) || !said.found().contains(found) {
+                    failed.push(format!("{name}: {said}"));
+                }
+            }
+            None => failed.push(format!("{name}: nothing is said")),
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// Claims with letters that base64 and base64url write differently.
+fn payload() -> String {
+    claims("JAVALI", 1, 7).replace('}', r#","nome":"~~~~~~?????"}"#)
+}
+
+fn message() -> String {
+    JAVALI.sign(RS256, payload())
+}
+
+fn signing_input() -> String {
+    let token = message();
+    token.rsplit_once('.').unwrap().0.into()
+}
+
+fn token(signature: &[u8]) -> String {
+    format!("{}.{}", signing_input(), to_base64url(signature))
+}
+
+fn key_of(signer: &Signer) -> PublicKey {
+    PublicKey::from_pem(&signer.public_pem, 1_024).unwrap()
+}
+
+fn opened_by(signer: &Signer, others: &[(&str, &Signer)], token: &str) -> Option<Opened> {
+    let key = key_of(signer);
+    let key = key.components();
+    let keys: Vec<_> = others.iter().map(|(name, signer)| (*name, key_of(signer))).collect();
+    let others: Vec<_> =
+        keys.iter().map(|(name, key)| Key { name, n: &key.components().n, e: &key.components().e }).collect();
+    open(token.as_bytes(), Key { name: "JAVALI", n: &key.n, e: &key.e }, &others, || true)
+}
+
+/// An `openssl` command that signs a text in a file.
+fn openssl(arguments: &[&str], text: &[u8]) -> Vec<u8> {
+    let scratch = Scratch::new();
+    let file = scratch.write("text", text);
+    let key = private_key("JAVALI", 2048);
+    let arguments: Vec<_> = arguments
+        .iter()
+        .map(|argument| match *argument {
+            "KEY" => key.to_str().unwrap(),
+            "TEXT" => file.to_str().unwrap(),
+            other => other,
+        })
+        .collect();
+    run("openssl", &arguments)
+}
+
+fn dgst(options: &[&str], text: impl AsRef<[u8]>) -> Vec<u8> {
+    openssl(&[&["dgst"], options, &["-sign", "KEY", "TEXT"]].concat(), text.as_ref())
+}
+
+fn pkeyutl(options: &[&str], text: &[u8]) -> Vec<u8> {
+    openssl(&[&["pkeyutl", "-sign", "-inkey", "KEY", "-in", "TEXT"], options].concat(), text)
+}
+
+/// A block as it stands, raised to the private exponent.
+fn raised(block: &[u8]) -> Vec<u8> {
+    assert_eq!(block.len(), 256);
+    // "Decrypting" is the same operation, and takes any block.
+    openssl(
+        &["pkeyutl", "-decrypt", "-inkey", "KEY", "-in", "TEXT", "-pkeyopt", "rsa_padding_mode:none"],
+        block,
+    )
+}
+
+/// A content behind RSASSA-PKCS1-v1_5's padding.
+fn padded(content: &[u8]) -> Vec<u8> {
+    [&[0, 1], vec![0xff; 253 - content.len()].as_slice(), &[0], content].concat()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn sha256(text: impl AsRef<[u8]>) -> Vec<u8> {
+    digest(&SHA256, text.as_ref()).as_ref().to_vec()
+}
+
+fn utf_16(text: &str) -> Vec<u8> {
+    text.bytes().flat_map(|byte| [byte, 0]).collect()
+}
+
+#[test]
+fn a_signature_that_verifies_opens_to_the_padded_hash_of_its_signing_input() {
+    for bits in [1_024, 2_048, 2_052, 4_096] {
+        let path = private_key("JAVALI", bits);
+        let path = path.to_str().unwrap();
+        let key = PublicKey::from_pem(&run("openssl", &["pkey", "-in", path, "-pubout"]), 1_024).unwrap();
+        let input = signing_input();
+        let scratch = Scratch::new();
+        let file = scratch.write("text", &input);
+        let signed = |options: &[&str]| {
+            run(
+                "openssl",
+                &[&["dgst", "-sha256"], options, &["-sign", path, file.to_str().unwrap()]].concat(),
+            )
+        };
+        let signature = signed(&[]);
+        let (n, e) = (&key.components().n, &key.components().e);
+        let block = power(&signature, e, n);
+        assert_eq!((key.bits(), block.len()), (bits, bits.div_ceil(8)));
+        assert_eq!((&block[..2], &block[block.len() - 32..]), (&[0, 1][..], sha256(input).as_slice()));
+        let key = Key { name: "JAVALI", n, e };
+        assert!(open(token(&signature).as_bytes(), key, &[], || true).is_none(), "nothing is wrong with it");
+        let pss = signed(&["-sigopt", "rsa_padding_mode:pss"]);
+        assert_eq!(open(token(&pss).as_bytes(), key, &[], || true).unwrap().kind, Kind::Pss, "{bits} bits");
+    }
+    assert_eq!(power(&[2], &[10], &[0xff]), [4], "2^10 = 4 x 255 + 4");
+    assert_eq!(power(&[3], &[3], &[0, 0, 0, 0, 0, 0, 0, 0, 26]), [0, 0, 0, 0, 0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn a_signature_over_another_text_says_which() {
+    let input = signing_input();
+    let (header, payload) = input.split_once('.').unwrap();
+    let json = self::payload();
+    let spaced = json.replace(':', ": ").replace(',', ", ");
+    let standard = |text: &str| BASE64_STANDARD.encode(text);
+    let in_lines = |text: &str, columns: usize| {
+        standard(text).as_bytes().chunks(columns).flat_map(|line| [line, b"\n"].concat()).collect::<Vec<_>>()
+    };
+    let hash = hexadecimal(&sha256(&input));
+    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("the payload", payload.into(), "exactly as sent", "of the payload alone, in base64url"),
+        ("the claims", json.clone().into(), "exactly as sent", "of the payload alone, in JSON"),
+        ("the header", header.into(), "exactly as sent", "of the header alone, in base64url"),
+        (
+            "a newline",
+            format!("{input}\n").into(),
+            "without the newline (printf",
+            "signing input and a newline",
+        ),
+        ("CR LF", format!("{input}\r\n").into(), "without the newline (CR LF)", "and a newline (CR LF)"),
+        ("a NUL", format!("{input}\0").into(), "strlen() bytes", "and a NUL"),
+        ("cmd.exe's echo", format!("{input} \r\n").into(), "cmd.exe's echo", "and a space and a newline"),
+        ("a dot", format!("{input}.").into(), "without the dot", "and a dot"),
+        ("no dot", format!("{header}{payload}").into(), "exactly as sent", "in base64url without the dot"),
+        ("JavaScript's array", format!("{header},{payload}").into(), "exactly as sent", "with a comma"),
+        ("the payload first", format!("{payload}.{header}").into(), "exactly as sent", "the payload first"),
+        (
+            "padding",
+            format!("{}.{}", BASE64_URL_SAFE.encode(RS256), BASE64_URL_SAFE.encode(&json)).into(),
+            "take the = off before signing",
+            "with its = left on",
+        ),
+        (
+            "base64",
+            format!("{}.{}", standard(RS256), standard(&json)).into(),
+            "exactly as sent",
+            "base64 with its =",
+        ),
+        (
+            "Ruby's encode64",
+            [in_lines(RS256, 60), in_lines(&json, 60)].join(&b'.'),
+            "exactly as sent",
+            "base64 in lines of 60",
+        ),
+        ("JSON", format!("{RS256}.{json}").into(), "exactly as sent", "JSON, before base64url"),
+        ("JSON after a header", format!("{header}.{json}").into(), "exactly as sent", "the payload in JSON"),
+        (
+            "printed again with spaces",
+            format!("{header}.{}", to_base64url(spaced.as_bytes())).into(),
+            "do not print it again",
+            "JSON with spaces",
+        ),
+        (
+            "another header",
+            format!("{}.{payload}", to_base64url(br#"{"typ":"JWT","alg":"RS256"}"#)).into(),
+            "the very header",
+            r#"another header than the one sent, {"typ":"JWT","alg":"RS256"}"#,
+        ),
+        (
+            "signed once for all",
+            format!("{header}.{}", to_base64url(json.replace("number\":1", "number\":3").as_bytes())).into(),
+            "anew for each seq_number",
+            "the same claims with seq_number 3",
+        ),
+        (".NET's Encoding.Unicode", utf_16(&input), "ASCII bytes", "the signing input in UTF-16"),
+        ("Python's str(bytes)", format!("b'{input}'").into(), "text.encode()", "as Python prints bytes"),
+        ("quotes", format!("\"{input}\"").into(), "without its quotes", "in quotes"),
+        ("the hash", sha256(&input), "signing hashes it", "the signing input hashed (SHA-256)"),
+        ("the hash, twice", sha256(sha256(&input)), "signing hashes it", "hashed twice (SHA-256)"),
+        ("the hash in text", hash.clone().into(), "signing hashes it", "hashed, in hexadecimal (SHA-256)"),
+        (
+            "the hash of sha256sum",
+            format!("{hash}  -\n").into(),
+            "signing hashes it",
+            "as sha256sum prints it",
+        ),
+        (
+            "the hash of openssl",
+            format!("SHA2-256(stdin)= {hash}\n").into(),
+            "signing hashes it",
+            "as openssl prints it",
+        ),
+        ("the hash in base64", standard_of(&sha256(&input)).into(), "signing hashes it", "hashed, in base64"),
+        ("the payload's hash", sha256(&json), "signing hashes it", "the payload's JSON hashed (SHA-256)"),
+        (
+            "its SHA-512",
+            digest(&SHA512, input.as_bytes()).as_ref().into(),
+            "signing hashes it",
+            "hashed (SHA-512)",
+        ),
+        ("nothing", Vec::new(), "nothing was signed", "nothing, an empty text"),
+    ];
+    let open = |text: &[u8]| {
+        let opened = opened_by(&JAVALI, &[], &token(&JAVALI.signature(text)));
+        assert!(opened.as_ref().is_none_or(|opened| opened.kind == Kind::AnotherText), "{opened:?}");
+        opened.map(|opened| opened.diagnosis)
+    };
+    are_told(&cases, open);
+    let strange = opened_by(&JAVALI, &[], &token(&JAVALI.signature(b"another message's"))).unwrap();
+    assert_eq!(strange.kind, Kind::AnotherText);
+    assert!(strange.diagnosis.found().contains("a text that can't be computed"), "{}", strange.diagnosis);
+    let hash = sha256("another message's");
+    let wanted = [("it holds", hash), ("it should hold", sha256(&input))];
+    assert_eq!(
+        strange.shown,
+        wanted.map(|(label, hash)| (label.to_string(), format!("SHA-256 {}", hexadecimal(&hash))))
+    );
+}
+
+fn standard_of(bytes: &[u8]) -> String {
+    BASE64_STANDARD.encode(bytes)
+}
+
+#[test]
+fn every_way_to_sign_falls_into_its_class() {
+    use Kind::*;
+    let input = signing_input();
+    let text = input.as_bytes();
+    let hash = sha256(text);
+    let good = JAVALI.signature(text);
+    let by_noname = |text: &[u8]| NONAME.signature(text);
+    let pss = |mgf: &'static str, salt: &'static str| {
+        let mode = ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", mgf, "-sigopt", salt];
+        dgst(&mode, text)
+    };
+    let (same, sha1) = ("rsa_mgf1_md:sha256", "rsa_mgf1_md:sha1");
+    let info = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+    let no_null = b"\x30\x2f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x20";
+    let short_padding = [&[0, 1, 0xff, 0xff, 0][..], info, &hash].concat();
+    let left = |content: &[u8]| [vec![0; 256 - content.len()], content.to_vec()].concat();
+    let latin_1: String = good.iter().map(|&byte| char::from(byte)).collect();
+    let (with_zero, without_zero) = (0..)
+        .map(|jti| JAVALI.sign(RS256, format!(r#"{{"group":"JAVALI","jti":{jti}}}"#)))
+        .find_map(|token| {
+            let (input, signature) = token.rsplit_once('.').unwrap();
+            let signature = base64url(signature.as_bytes()).unwrap();
+            (signature[0] == 0).then(|| {
+                let with = |signature: &[u8]| format!("{input}.{}", to_base64url(signature));
+                (with(&[&[0], &signature[..]].concat()), with(&signature[1..]))
+            })
+        })
+        .unwrap();
+    let larger = Signer::new("attacker", 3072);
+    let of = |signature: &[u8]| token(signature);
+    let cases: Vec<(&str, String, Kind, &str, &str)> = vec![
+        ("MD5", of(&dgst(&["-md5"], text)), AnotherHash, "not MD5", "of MD5"),
+        ("SHA-1", of(&dgst(&["-sha1"], text)), AnotherHash, "not SHA-1", "the SHA-1 of the signing input"),
+        ("SHA-224", of(&dgst(&["-sha224"], text)), AnotherHash, "not SHA-224", "of SHA-224"),
+        ("SHA-384", of(&dgst(&["-sha384"], text)), AnotherHash, "not SHA-384", "the SHA-384 of the signing"),
+        ("SHA-512", of(&dgst(&["-sha512"], text)), AnotherHash, "not SHA-512", "the SHA-512 of the signing"),
+        (
+            "SHA-512/256",
+            of(&dgst(&["-sha512-256"], text)),
+            AnotherHash,
+            "not SHA-512/256",
+            "the SHA-512/256 of",
+        ),
+        ("SHA3-256", of(&dgst(&["-sha3-256"], text)), AnotherHash, "not SHA3-256", "of SHA3-256"),
+        ("RIPEMD-160", of(&dgst(&["-ripemd160"], text)), AnotherHash, "not RIPEMD-160", "of RIPEMD-160"),
+        (
+            "SHA-1 of echo",
+            of(&dgst(&["-sha1"], format!("{input}\n"))),
+            AnotherHash,
+            "not SHA-1",
+            "and a newline; and",
+        ),
+        (
+            "a bare hash",
+            of(&pkeyutl(&[], &hash)),
+            BareHash,
+            "DigestInfo",
+            "the SHA-256 of the signing input, without",
+        ),
+        (
+            "a bare SHA-1",
+            of(&pkeyutl(&[], digest(&SHA1_FOR_LEGACY_USE_ONLY, text).as_ref())),
+            BareHash,
+            "DigestInfo",
+            "the SHA-1 of the signing input, without",
+        ),
+        (
+            "a bare hash of something",
+            of(&pkeyutl(&[], &sha256("?"))),
+            BareHash,
+            "DigestInfo",
+            "a hash of something",
+        ),
+        (
+            "the hash's text",
+            of(&pkeyutl(&[], hexadecimal(&hash).as_bytes())),
+            Unhashed,
+            "hash, then sign",
+            "in hexadecimal",
+        ),
+        (
+            "the header",
+            of(&pkeyutl(&[], RS256.as_bytes())),
+            Unhashed,
+            "hash, then sign",
+            "the header alone, in JSON",
+        ),
+        (
+            "a text",
+            of(&pkeyutl(&[], b"hello \x1b")),
+            Unhashed,
+            "hash, then sign",
+            "7 bytes that are no DigestInfo",
+        ),
+        ("another text", of(&pkeyutl(&[], b"hello")), Unhashed, "hash, then sign", r#"the text "hello""#),
+        (
+            "PSS, 32",
+            of(&pss(same, "rsa_pss_saltlen:32")),
+            Pss,
+            "not PSS",
+            "salt of 32 bytes, of the signing input",
+        ),
+        (
+            "PSS, none",
+            of(&pss(same, "rsa_pss_saltlen:0")),
+            Pss,
+            "not PSS",
+            "a salt of 0 bytes, of the signing input",
+        ),
+        (
+            "PSS, as much as fits",
+            of(&pss(same, "rsa_pss_saltlen:max")),
+            Pss,
+            "not PSS",
+            "salt of 222 bytes, of the",
+        ),
+        (
+            "PSS, MGF1 with SHA-1",
+            of(&pss(sha1, "rsa_pss_saltlen:max")),
+            Pss,
+            "not PSS",
+            "MGF1 with SHA-1, a salt of 222",
+        ),
+        (
+            "PSS of another text",
+            of(&dgst(&["-sha256", "-sigopt", "rsa_padding_mode:pss"], "another")),
+            Pss,
+            "not PSS",
+            "of a text that can't be computed",
+        ),
+        (
+            "textbook RSA",
+            of(&raised(&left(&hash))),
+            Padding,
+            "let a library sign",
+            "not padded, the signature holds the SHA-256",
+        ),
+        (
+            "no DigestInfo's NULL",
+            of(&raised(&padded(&[no_null, &hash[..]].concat()))),
+            Padding,
+            "NULL",
+            "has no NULL",
+        ),
+        (
+            "little padding",
+            of(&raised(&[short_padding.clone(), vec![0; 256 - short_padding.len()]].concat())),
+            Padding,
+            "let a library",
+            "",
+        ),
+        (
+            "encryption's padding",
+            of(&raised(&[&[0, 2], &[7; 200][..], &[0], &[1; 53]].concat())),
+            Padding,
+            "do not encrypt",
+            "00 02",
+        ),
+        (
+            "X9.31",
+            of(&pkeyutl(&["-pkeyopt", "digest:sha256", "-pkeyopt", "rsa_padding_mode:x931"], &hash)),
+            Padding,
+            "PKCS#1",
+            "X9.31",
+        ),
+        (
+            "little-endian",
+            of(&good.iter().rev().copied().collect::<Vec<_>>()),
+            Disguised,
+            "reverse",
+            "little-endian",
+        ),
+        (
+            "hexadecimal",
+            of(hexadecimal(&good).as_bytes()),
+            Disguised,
+            "not their text",
+            "hexadecimal text in base64url",
+        ),
+        (
+            "hexadecimal as it is",
+            format!("{input}.{}", hexadecimal(&good)),
+            Disguised,
+            "not their text",
+            "it is hexadecimal text",
+        ),
+        (
+            "openssl dgst -hex",
+            of(format!("RSA-SHA2-256(t)= {}\n", hexadecimal(&good)).as_bytes()),
+            Disguised,
+            "-binary",
+            "-hex prints",
+        ),
+        ("base64url twice", of(to_base64url(&good).as_bytes()), Disguised, "once", "base64url twice"),
+        ("base64 in base64url", of(standard_of(&good).as_bytes()), Disguised, "once", "base64 in base64url"),
+        (
+            "Python's print",
+            of(format!("b'{}'", standard_of(&good)).as_bytes()),
+            Disguised,
+            "not in quotes",
+            "quotes",
+        ),
+        ("Node's binary string", of(latin_1.as_bytes()), Disguised, "not a string", "turned to UTF-8"),
+        ("jsencrypt's number", without_zero, Disguised, "leading zeros too", "left out"),
+        ("Java's BigInteger", with_zero, Disguised, "take the zero", "BigInteger"),
+        (
+            "a newline behind it",
+            of(&[&good[..], b"\n"].concat()),
+            Disguised,
+            "without a newline",
+            "behind it",
+        ),
+        (
+            "SHA-1 in hexadecimal",
+            of(hexadecimal(&dgst(&["-sha1"], text)).as_bytes()),
+            AnotherHash,
+            "not their text",
+            "not SHA-1",
+        ),
+        (
+            "another group's key",
+            of(&by_noname(text)),
+            AnotherKey,
+            "your own private key",
+            "verifies with the key of NONAME",
+        ),
+        (
+            "another's, and a newline",
+            of(&by_noname(format!("{input}\n").as_bytes())),
+            AnotherKey,
+            "your own",
+            "opens with the key of NONAME",
+        ),
+        (
+            "a stranger's key",
+            of(&Signer::new("attacker", 2048).signature(text)),
+            Noise,
+            "of the public one handed in",
+            "noise",
+        ),
+        (
+            "bytes changed",
+            of(&[&good[..100], &[!good[100]], &good[101..]].concat()),
+            Noise,
+            "handed in",
+            "changed on the way",
+        ),
+        ("larger than the modulus", of(&[0xff; 256]), Noise, "handed in", "noise"),
+        ("a larger key", of(&larger.signature(text)), Length, "handed in", "a key of 3072 bits made it"),
+        ("an HMAC", of(&[7; 32]), Length, "not with HMAC", "32 bytes"),
+        ("ES256", of(&[7; 64]), Length, "RSA key", "ES256"),
+        (
+            "java-jwt's ES256 in DER",
+            of(&[&[0x30, 0x45][..], &[7; 69]].concat()),
+            Length,
+            "RSA key",
+            "ECDSA's, in DER",
+        ),
+        ("nobody's", format!("{input}."), Length, "RSA key", "nobody signed"),
+        ("cut", of(&good[..200]), Length, "whole", "200 bytes of 256"),
+        (
+            "read as UTF-8",
+            of(String::from_utf8_lossy(&good).as_bytes()),
+            Length,
+            "do not read them as text",
+            "U+FFFD",
+        ),
+    ];
+    for (name, token, kind, change, found) in cases {
+        let opened = opened_by(&JAVALI, &[("NONAME", &NONAME)], &token).unwrap_or_else(|| panic!("{name}"));
+        is_fit(name, &opened.diagnosis);
+        let said = &opened.diagnosis;
+        assert_eq!(opened.kind, kind, "{name}: {said}");
+        assert!(said.short().contains(change) && said.found().contains(found), "{name}: {said}");
+    }
+}
+
+#[test]
+fn noise_is_never_taken_for_anything_else() {
+    let key = key_of(&JAVALI);
+    let key = Key { name: "JAVALI", n: &key.components().n, e: &key.components().e };
+    for number in 0..40_u32 {
+        // Hashes in a row, with a first bit that is not set: smaller than the modulus.
+        let mut noise: Vec<u8> =
+            (0..8).flat_map(|part| sha256([number.to_be_bytes(), [part; 4]].concat())).collect();
+        noise[0] &= 0x7f;
+        let opened = open(token(&noise).as_bytes(), key, &[], || true).unwrap();
+        assert_eq!(opened.kind, Kind::Noise, "{number}: {}", opened.diagnosis);
+    }
+}
+
+#[test]
+fn keys_of_other_groups_are_opened_only_as_long_as_there_is_time() {
+    let key = key_of(&NONAME);
+    let other = [Key { name: "NONAME", n: &key.components().n, e: &key.components().e }];
+    let key = key_of(&JAVALI);
+    let key = Key { name: "JAVALI", n: &key.components().n, e: &key.components().e };
+    let kind = |text: &[u8], goes_on: bool| {
+        open(token(&NONAME.signature(text)).as_bytes(), key, &other, || goes_on).unwrap().kind
+    };
+    assert_eq!(kind(b"another text", true), Kind::AnotherKey);
+    assert_eq!(kind(b"another text", false), Kind::Noise);
+    assert_eq!(kind(signing_input().as_bytes(), false), Kind::AnotherKey, "that it verifies costs little");
+}
+
+#[test]
+fn what_wraps_or_encodes_a_token_is_named() {
+    let token = message();
+    let [header, payload, signature] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let reply = sign(REPLY_HEADER, "{}", &hmac::Key::new(hmac::HMAC_SHA256, b"secret"));
+    let json = self::payload();
+    let bytes = |text: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>();
+    let in_lines = |columns: usize| {
+        token.as_bytes().chunks(columns).map(<[u8]>::to_vec).collect::<Vec<_>>().join(&b'\n')
+    };
+    let length = u16::try_from(token.len()).unwrap().to_be_bytes();
+    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("Python's bytes", format!("b'{token}'").into(), "token.encode()", "Python's print"),
+        ("quotes", format!("\"{token}\"").into(), "without its quotes", "JSON.stringify"),
+        ("single quotes", format!("'{token}'").into(), "without its quotes", "single"),
+        (
+            "typographic quotes",
+            format!("\u{201c}{token}\u{201d}").into(),
+            "without its quotes",
+            "typographic",
+        ),
+        ("Bearer", format!("Bearer {token}").into(), "without Bearer", "Authorization"),
+        ("Authorization", format!("Authorization: Bearer {token}").into(), "without Bearer", "Authorization"),
+        ("a name", format!("token={token}").into(), "without a name", ""),
+        ("a name and a colon", format!("token: {token}").into(), "without a name", ""),
+        ("Swift's Optional", format!("Optional(\"{token}\")").into(), "unwrap", "Swift"),
+        ("Rust's Some", format!("Some(\"{token}\")").into(), "Some(...)", "Option"),
+        ("brackets", format!("['{token}']").into(), "without its quotes", ""),
+        ("words", format!("my token {token} ok").into(), "nothing else", r#""my token " stands before"#),
+        ("JSON", format!(r#"{{"token":"{token}"}}"#).into(), "not in JSON", r#"its member "token""#),
+        (
+            "JSON with Bearer",
+            format!(r#"{{"a":1,"jwt":"Bearer {token}"}}"#).into(),
+            "not in JSON",
+            r#"its member "jwt""#,
+        ),
+        ("a C string", format!("{token}\0").into(), "strlen()", "1 NULs stand behind"),
+        ("a C buffer", [token.as_bytes(), &[0; 600]].concat(), "strlen()", "600 NULs stand behind"),
+        ("two tokens", format!("{token}{token}").into(), "one token", "one"),
+        ("two tokens on two lines", format!("{token}\n{token}\n").into(), "one token", "more than one"),
+        (
+            "a token in a buffer that held a longer",
+            format!("{token}\n{}", &token[50..]).into(),
+            "nothing else",
+            "",
+        ),
+        ("three tokens", [token.as_str(); 3].concat().into(), "one token", ""),
+        ("a reply twice", format!("{reply}{reply}").into(), "one token", ""),
+        ("UTF-16", utf_16(&token), "not UTF-16", ""),
+        ("UTF-16, marked", [&b"\xff\xfe"[..], &utf_16(&token)].concat(), "not UTF-16", ""),
+        (
+            "UTF-16, big-endian",
+            [&[0], &utf_16(&token)[..]].concat()[..token.len() * 2].into(),
+            "not UTF-16",
+            "",
+        ),
+        ("UTF-32", token.bytes().flat_map(|byte| [byte, 0, 0, 0]).collect(), "not UTF-16", ""),
+        ("a byte order mark", format!("\u{feff}{token}").into(), "byte order mark", ""),
+        (
+            "a mark, and more",
+            format!("\u{feff}\"{token}\"").into(),
+            "byte order mark",
+            "then send the token without",
+        ),
+        ("percent", token.replace('.', "%2E").into(), "percent-encoding", "URL"),
+        ("lines of 64", in_lines(64), "line breaks and spaces out", "wrapped"),
+        (
+            "lines of 76, CR LF",
+            replaced(&in_lines(76), "\n", "\r\n"),
+            "line breaks and spaces out",
+            "wrapped",
+        ),
+        ("\\n in it", replaced(&in_lines(76), "\n", "\\n"), "take the \\n out", "two characters"),
+        ("quoted-printable", replaced(&in_lines(75), "\n", "=\r\n"), "the = and line breaks", "e-mail"),
+        ("a space before it", format!(" {token}").into(), "white space off", ""),
+        ("a tab behind it", format!("{token}\t").into(), "white space off", ""),
+        ("two newlines", format!("{token}\n\n").into(), "white space off", ""),
+        ("hexadecimal", hexadecimal(token.as_bytes()).into(), "not its hexadecimal", ""),
+        ("Python's bytes.hex(' ')", bytes_apart(&token).into(), "not its hexadecimal", ""),
+        ("base64", standard_of(token.as_bytes()).into(), "not base64 of it", ""),
+        ("base64url", to_base64url(token.as_bytes()).into(), "not base64 of it", ""),
+        ("Go's %v", format!("[{}]", bytes(&token).join(" ")).into(), "not a print of their numbers", "list"),
+        (
+            "Java's Arrays.toString",
+            format!("[{}]", bytes(&token).join(", ")).into(),
+            "not a print of their",
+            "list",
+        ),
+        ("writeUTF", [&length[..], token.as_bytes()].concat(), "no length before", "writeUTF"),
+        (
+            "ObjectOutputStream",
+            [b"\xac\xed\x00\x05t", &length[..], token.as_bytes()].concat(),
+            "ObjectOutputStream",
+            "Java",
+        ),
+        ("pickle", [b"\x80\x04\x95\x0a\0\0\0\0\0\0\0\x8c", token.as_bytes()].concat(), "without pickle", ""),
+        ("Java's byte[]", b"[B@1b6d3586".into(), "getBytes()", "Java"),
+        (".NET's byte[]", b"System.Byte[]".into(), "not bytes.ToString()", ".NET"),
+        ("Node's Buffer", b"<Buffer 65 79 4a 68>".into(), "the Buffer", "Node"),
+        ("JavaScript's object", b"[object Object]".into(), "not the object", "JavaScript"),
+        ("a Promise", b"[object Promise]".into(), "await", "promise"),
+        ("jose without await", b"Promise { <pending> }".into(), "await", "promise"),
+        ("asyncio without await", b"<coroutine object make at 0x7f0>".into(), "await", "promise"),
+        ("a function", b"<function make at 0x7f0>".into(), "call", "function"),
+        ("a format", b"%s".into(), "into the format", ""),
+        (
+            "HTTP",
+            format!("POST / HTTP/1.1\r\nAuthorization: Bearer {token}\r\n\r\n").into(),
+            "without HTTP",
+            "",
+        ),
+        ("TLS", b"\x16\x03\x01\x02\x00\x01\x00".into(), "without TLS", ""),
+        ("gzip", b"\x1f\x8b\x08\0\0".into(), "not compressed", "gzip"),
+        ("a public key", JAVALI.public_pem.clone(), "the key goes to the professor", "key"),
+        ("unsigned", json.clone().into(), "send header.payload.signature", "without a signature"),
+        ("unsigned Python", json.replace('"', "'").into(), "send a token", "nearly JSON"),
+        (
+            "JSON serialization",
+            format!(r#"{{"payload":"{payload}","protected":"{header}","signature":"{signature}"}}"#).into(),
+            "compact",
+            "serialization",
+        ),
+        ("two parts", format!("{header}.{payload}").into(), "add the signature", "two parts"),
+        ("a header", header.into(), "add .payload", "a header alone"),
+        ("a payload and a signature", format!("{payload}.{signature}").into(), "signature", "two parts"),
+        (
+            "JWE",
+            format!("{}.a.b.c.d", to_base64url(br#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#)).into(),
+            "do not encrypt",
+            "enc",
+        ),
+        ("five parts", format!("{token}.{payload}.{signature}").into(), "three parts", "5 parts"),
+        ("colons", token.replace('.', ":").into(), "dots between", "something else"),
+        ("spaces", token.replace('.', " ").into(), "dots between", "something else"),
+        ("a dot doubled", token.replacen('.', "..", 1).into(), "one dot", "doubled"),
+        ("a dot behind", format!("{token}.").into(), "alone", "dot"),
+        (
+            "JSON parts",
+            format!("{RS256}.{json}.{signature}").into(),
+            "encode header and payload",
+            "not encoded",
+        ),
+        ("a JSON payload", format!("{header}.{json}.{signature}").into(), "encode", "not encoded"),
+        (
+            "hexadecimal parts",
+            [header, payload, signature].map(|part| hexadecimal(part.as_bytes())).join(".").into(),
+            "not hexadecimal",
+            "",
+        ),
+        (
+            "padding",
+            [RS256.as_bytes(), json.as_bytes(), b"x"]
+                .map(|part| BASE64_URL_SAFE.encode(part))
+                .join(".")
+                .into(),
+            "take the = off",
+            "=",
+        ),
+        (
+            "base64 parts",
+            [RS256.as_bytes(), json.as_bytes(), &[0xff; 4]].map(standard_of).join(".").into(),
+            "- for + and _ for /",
+            "no =",
+        ),
+        (
+            "a token out of a terminal",
+            format!("{}...{}", &token[..40], &token[60..]).into(),
+            "whole",
+            "left out",
+        ),
+        (
+            "a zero-width space",
+            format!("{}\u{200b}{}", &token[..50], &token[50..]).into(),
+            "anew",
+            "not ASCII",
+        ),
+        ("NULs", vec![0; 64], "fill the buffer", "NULs"),
+        ("nothing", Vec::new(), "empty", ""),
+        ("a newline", b"\n".into(), "empty", ""),
+        ("hello", b"hello".into(), "send a token", "some other text"),
+        ("escapes", b"\x1b[2J".into(), "send a token", r"\x1b[2J"),
+    ];
+    are_told(&cases, datagram::diagnose);
+    for right in [token.clone(), format!("{token}\n"), format!("{token}\r\n"), reply] {
+        assert_eq!(datagram::diagnose(right.as_bytes()), None, "{right}");
+    }
+}
+
+fn bytes_apart(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+fn replaced(text: &[u8], old: &str, new: &str) -> Vec<u8> {
+    str::from_utf8(text).unwrap().replace(old, new).into()
+}
+
+#[test]
+fn json_that_is_not_the_json_meant_is_told_by_its_first_odd_character() {
+    let json = claims("JAVALI", 1, 7);
+    let with = |member: &str| json.replacen('{', &format!("{{{member},"), 1).into_bytes();
+    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("encoded twice", serde_json::to_vec(&json).unwrap(), "once", "encoded twice"),
+        ("Python's dict", json.replace('"', "'").into(), "json.dumps", "single quote"),
+        (
+            "Python's dict, as a string",
+            serde_json::to_vec(&json.replace(':', ": ").replace('"', "'")).unwrap(),
+            "not str(dict)",
+            "dict",
+        ),
+        (
+            "names without quotes",
+            json.replace("\"group\"", "group").into(),
+            "each name in double quotes",
+            "at byte 1",
+        ),
+        ("values without quotes", json.replace("\"JAVALI\"", "JAVALI").into(), "text in double quotes", ""),
+        ("leading zeros", with(r#""x":007"#), "without leading zeros", "007"),
+        ("a hexadecimal number", with(r#""x":0x10"#), "decimal", ""),
+        ("a trailing comma", json.replace('}', ",}").into(), "last comma off", "behind it"),
+        ("True", with(r#""x":True"#), "write true", "Python's True"),
+        ("None", with(r#""x": None"#), "write null", "None"),
+        ("Ruby's nil", with(r#""x": nil"#), "write null", "nil"),
+        ("NaN", with(r#""x":NaN"#), "no NaN", ""),
+        ("-Infinity", with(r#""x":-Infinity"#), "no Infinity", ""),
+        ("undefined", with(r#""x":undefined"#), "no undefined", ""),
+        ("Decimal", with(r#""x":Decimal(1)"#), "plain number", ""),
+        ("a comment", format!("{json} // mine").into(), "comment out", ""),
+        ("a comment of C", format!("/* */{json}").into(), "object", ""),
+        ("a comment of Python", json.replacen('{', "{ # mine\n", 1).into(), "comment out", ""),
+        ("a byte order mark", format!("\u{feff}{json}").into(), "without byte order mark", ""),
+        ("UTF-16", utf_16(&json), "not UTF-16", ""),
+        ("Latin-1", [br#"{"group":"PINH"#, &b"\xc3O\"}"[..]].concat(), "not Latin-1", r#"byte 14 is "\xc3""#),
+        ("two objects", json.repeat(2).into(), "one object", "follows"),
+        ("a brace too many", format!("{json}}}").into(), "take off what follows", ""),
+        ("cut", json[..json.len() - 1].into(), "whole", "closing brace"),
+        ("cut in a string", json[..12].into(), "whole", "string"),
+        ("a list", format!("[{json}]").into(), "out of its list", ""),
+        ("pairs", br#"[["group","JAVALI"],["seq_number",1]]"#.into(), "object of the pairs", ""),
+        ("null", b"null".into(), "set the variable", ""),
+        ("a number", b"17".into(), "write an object", "the number 17"),
+        ("nothing", b" ".into(), "empty", ""),
+        ("a NUL behind", format!("{json}\0").into(), "leave the NUL off", ""),
+        ("Ruby's hash", json.replace("\":", "\"=>").into(), "to_json", "Ruby"),
+        ("Java's Map", b"{group=JAVALI, seq_number=1}".into(), ": for =", "Java"),
+        ("Go's map", b"map[group:JAVALI seq_number:1]".into(), "json.Marshal", "Go"),
+        ("PHP's print_r", b"Array\n(\n [group] => JAVALI\n)".into(), "json_encode", "PHP"),
+        ("PHP's serialize", br#"a:1:{s:5:"group";s:6:"JAVALI";}"#.into(), "json_encode", "serialize"),
+        ("JavaScript's object", b"[object Object]".into(), "JSON.stringify", ""),
+        ("a form", b"group=JAVALI&seq_number=1".into(), "not name=value", ""),
+        ("YAML", b"group: JAVALI\nseq_number: 1".into(), "not YAML", ""),
+        ("XML", b"<claims/>".into(), "not XML", ""),
+        ("base64 once more", standard_of(json.as_bytes()).into(), "once, not twice", ""),
+        ("hexadecimal", hexadecimal(json.as_bytes()).into(), "not their hexadecimal", ""),
+        ("typographic quotes", json.replace('"', "\u{201d}").into(), "plain quotes", "typographic"),
+        ("no-break space", json.replacen(',', ",\u{a0}", 1).into(), "plain spaces", ""),
+        ("no comma", json.replacen(',', " ", 1).into(), "put a comma", "nothing between"),
+        ("semicolons", json.replace(',', ";").into(), "not a semicolon", ""),
+        ("a line break in a string", with("\"x\":\"a\nb\""), "\\n for a line break", ""),
+        ("a backslash", with(r#""x":"C:\users""#), "backslash", ""),
+        ("a BigInt", with(r#""x":1n"#), "without a letter", ""),
+        ("a Kotlin long", with(r#""x":1L"#), "without a letter", ""),
+        ("1_000", with(r#""x":1_000"#), "without _", ""),
+        ("+1", with(r#""x":+1"#), "without +", ""),
+        (".5", with(r#""x":.5"#), "both sides", ""),
+        ("no brace", json[1..].into(), "{ before", ""),
+        ("MessagePack", b"\x84\xa5\xff\xfe\xb0\xc1".into(), "are none", ""),
+    ];
+    are_told(&cases, json::diagnose);
+    let even = format!("{json}{}", " ".repeat((6 - json.len() % 6) % 6));
+    let as_a_part = base64url(hexadecimal(even.as_bytes()).as_bytes()).unwrap();
+    assert!(json::diagnose(&as_a_part).unwrap().short().contains("not their hexadecimal"));
+    for right in [json.as_str(), RS256, "{}", " { \"x\" : [ -0.5e3 , \"\\u00e3\\\"\" , { } ] } "] {
+        assert_eq!(json::diagnose(right.as_bytes()), None, "{right}");
+    }
+}
+
+#[test]
+fn a_claim_that_is_almost_right_is_told_its_name_and_its_type() {
+    let cases = [
+        ("seq_num", "seq_number", r#"{"seq_num":1}"#, "rename claim seq_num to seq_number"),
+        ("Group", "group", r#"{"Group":"JAVALI"}"#, "rename claim Group to group"),
+        ("grupo", "group", r#"{"grupo":"JAVALI"}"#, "rename claim grupo to group"),
+        ("sequence", "seq_number", r#"{"sequence":1}"#, "rename claim sequence to seq_number"),
+        ("seqNumber", "seq_number", r#"{"seqNumber":1}"#, "rename claim seqNumber to seq_number"),
+        ("seq-number", "seq_number", r#"{"seq-number":1}"#, "rename claim seq-number to seq_number"),
+        ("matricola", "matricula", r#"{"matricola":1}"#, "rename claim matricola to matricula"),
+        ("an accent", "matricula", "{\"matr\u{ed}cula\":1}", "rename a claim to matricula"),
+        ("a space", "matricula", r#"{"matricula ":1}"#, "rename claim matricula  to matricula"),
+        ("too deep", "seq_number", r#"{"claims":{"seq_number":1}}"#, "move seq_number up"),
+        ("in a string", "seq_number", r#"{"data":"{\"seq_number\":1}"}"#, "not in a string"),
+        ("absent", "matricula", r#"{"group":"JAVALI","seq_number":1}"#, "add claim matricula"),
+        ("absent, with the others", "matricula", r#"{"group":1,"seq_max":3}"#, "add claim matricula"),
+        ("text", "seq_number", r#"{"seq_number":"1"}"#, "take the quotes off seq_number"),
+        ("a float", "seq_number", r#"{"seq_number":1.0}"#, "without point or e"),
+        ("negative", "seq_number", r#"{"seq_number":-1}"#, "0 or more"),
+        ("null", "matricula", r#"{"matricula":null}"#, "set matricula"),
+        ("true", "seq_number", r#"{"seq_number":true}"#, "not true or false"),
+        ("a list", "matricula", r#"{"matricula":[7]}"#, "out of its list"),
+        ("all members", "matricula", r#"{"matricula":[7,8]}"#, "one message for each"),
+        ("a word", "matricula", r#"{"matricula":"A-7"}"#, "as a number"),
+        ("jsonwebtoken's 1h", "exp", r#"{"exp":"1h"}"#, "now in seconds plus"),
+        ("a date", "exp", r#"{"exp":"2026-01-01T00:00:00Z"}"#, "not a date"),
+        ("a number for the group", "group", r#"{"group":3}"#, "a string"),
+        ("too large", "matricula", r#"{"matricula":99999999999999999999}"#, "64 bits"),
+    ];
+    for (name, claim, members, change) in cases {
+        let members = serde_json::from_str(members).unwrap();
+        let said = nearly::claim(&members, claim).unwrap_or_else(|| panic!("{name}"));
+        is_fit(name, &said);
+        assert!(said.short().contains(change), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_group_that_is_almost_right_is_told_the_one_that_is_meant() {
+    let groups = ["JAVALI", "PINHAO", "BISSAU", "NONAME", "SOQUETINHO", "HEARTBEAT"];
+    let cases = [
+        ("JAVALI ", "take the space or newline off group JAVALI"),
+        ("javali\n", "take the space or newline off group JAVALI"),
+        ("'JAVALI'", "take the quotes off group JAVALI"),
+        ("JAVAL", "write group JAVALI"),
+        ("Javalis", "write group JAVALI"),
+        ("JVAALI", "write group JAVALI"),
+        ("PINH\u{c3}O", "write group PINHAO in plain ASCII"),
+        ("pinh\u{e3}o", "write group PINHAO in plain ASCII"),
+        ("No Name", "write group NONAME in plain ASCII"),
+        ("J\u{200b}AVALI", "write group JAVALI in plain ASCII"),
+        ("JAVALI.pem", "not its key's file"),
+        ("grupo JAVALI", "write group JAVALI"),
+        ("JAVALI,NONAME", "alone"),
+        ("20240001", "the number as matricula"),
+        ("FULANOS", "as the table has it"),
+        ("", "as the table has it"),
+    ];
+    for (name, change) in cases {
+        let said = nearly::group(name, groups.iter().copied()).unwrap_or_else(|| panic!("{name}"));
+        is_fit(name, &said);
+        assert!(said.short().contains(change), "{name}: {said}");
+    }
+    let fulanos = nearly::group("FULANOS", groups.iter().copied()).unwrap();
+    assert!(fulanos.found().contains("JAVALI, PINHAO"), "{fulanos}");
+}
+
+#[test]
+fn values_in_each_others_place_and_times_in_another_unit_are_named() {
+    let exchanged = |seq_number, matricula| nearly::exchanged(seq_number, matricula, 3);
+    assert_eq!(exchanged(3, 20_150_466), None);
+    for (said, change) in [
+        (exchanged(20_150_466, 1), "exchange seq_number and matricula"),
+        (exchanged(20_150_466, 20_150_466), "count the members"),
+        (exchanged(4, 7), "send seq_number 0 to 3"),
+    ] {
+        let said = said.unwrap();
+        is_fit(change, &said);
+        assert!(said.short().contains(change), "{said}");
+    }
+    let now = 1_800_000_000.0;
+    let cases = [
+        ("milliseconds", "exp", now * 1e3, None, "not milliseconds"),
+        ("nanoseconds", "nbf", now * 1e9, None, "nanoseconds"),
+        ("a span", "exp", 3_600.0, None, "now in seconds plus"),
+        ("a time zone behind", "exp", now - 10_500.0, Some(now - 10_800.0), "from UTC"),
+        ("a time zone ahead", "nbf", now + 3_600.0, Some(now + 3_600.0), "from UTC"),
+        ("a clock ahead", "nbf", now + 90.0, Some(now + 90.0), "set your clock"),
+        ("just expired", "exp", now - 5.0, None, "sign anew; if it was just signed, set your clock"),
+        ("still to come", "nbf", now + 5.0, None, "leave nbf out"),
+    ];
+    for (name, claim, value, iat, change) in cases {
+        let said = nearly::time(claim, value, iat, now).unwrap_or_else(|| panic!("{name}"));
+        is_fit(name, &said);
+        assert!(said.short().contains(change), "{name}: {said}");
+    }
+    assert_eq!(nearly::time("exp", now + 60.0, Some(now), now), None);
+}
+
+#[test]
+fn another_alg_is_told_what_to_sign_with() {
+    let cases = [
+        ("PyJWT's default", r#"{"alg":"HS256","typ":"JWT"}"#, "not HS256"),
+        ("none", r#"{"alg":"none"}"#, "alg none is not taken"),
+        ("small letters", r#"{"alg":"rs256"}"#, "exactly"),
+        ("a space", r#"{"alg":"RS256 "}"#, "exactly"),
+        ("PS256", r#"{"alg":"PS256"}"#, "not PSS"),
+        ("ES256", r#"{"alg":"ES256"}"#, "an RSA key"),
+        ("RS512", r#"{"alg":"RS512"}"#, "SHA-256"),
+        ("Java's name", r#"{"alg":"SHA256withRSA"}"#, "RS256"),
+        ("Alg", r#"{"Alg":"RS256"}"#, "rename header member Alg"),
+        ("algorithm", r#"{"algorithm":"RS256"}"#, "rename header member algorithm"),
+        ("absent", r#"{"typ":"JWT"}"#, "add \"alg\""),
+        ("the payload first", r#"{"group":"JAVALI"}"#, "header first"),
+        ("a number", r#"{"alg":256}"#, "a string"),
+        ("too deep", r#"{"header":{"alg":"RS256"}}"#, "move alg up"),
+    ];
+    for (name, header, change) in cases {
+        let said = nearly::alg(&serde_json::from_str(header).unwrap()).unwrap();
+        is_fit(name, &said);
+        assert!(said.short().contains(change), "{name}: {said}");
+    }
+}
+
+fn a_reply(secret: &[u8]) -> String {
+    let payload =
+        reply(&id_request(claims("JAVALI", 1, 7).as_bytes()), 2, Otp { number: 7, timestamp: 1_800_000_000 });
+    sign(REPLY_HEADER, &payload, &hmac::Key::new(hmac::HMAC_SHA256, secret))
+}
+
+#[test]
+fn a_reply_that_is_cut_says_how_much_is_missing() {
+    let whole = a_reply(SECRET.as_bytes());
+    for (kept, missing) in [
+        (whole.len() - 1, "1 bytes are missing"),
+        (whole.len() - 43, "43 bytes are missing"),
+        (128, "bytes or more are missing"),
+        (20, "or more"),
+    ] {
+        let said = replies::cut(&whole.as_bytes()[..kept]).unwrap();
+        is_fit("cut", &said);
+        assert!(
+            said.found().contains(missing) && said.found().contains(&format!("after {kept} bytes")),
+            "{said}"
+        );
+    }
+    for other in [whole.as_str(), &message(), &message()[..100], "", "hello"] {
+        assert_eq!(replies::cut(other.as_bytes()), None, "{other}");
+    }
+    assert!(replies::sent_back(whole.as_bytes()).unwrap().short().contains("the server's reply"));
+    assert_eq!(replies::sent_back(message().as_bytes()), None);
+}
+
+#[test]
+fn a_reply_says_which_key_it_was_verified_with_in_the_place_of_the_secret() {
+    let file = format!("{SECRET}\n");
+    let decoded: Vec<_> =
+        (0..64).step_by(2).map(|at| u8::from_str_radix(&SECRET[at..at + 2], 16).unwrap()).collect();
+    let pem = &JAVALI.public_pem;
+    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("newline", file.clone().into(), "newline off", "newline left on"),
+        ("CR LF", format!("{SECRET}\r\n").into(), "newline off", "CR LF"),
+        ("a space", format!("{SECRET} ").into(), "space off", ""),
+        ("a NUL", format!("{SECRET}\0").into(), "strlen()", ""),
+        ("hexadecimal", decoded, "as they stand", "decoded from hexadecimal"),
+        ("jjwt's base64", BASE64_STANDARD.decode(SECRET).unwrap(), "as they stand", "decoded from base64"),
+        ("base64 of it", standard_of(SECRET.as_bytes()).into(), "as they stand", "base64 of the secret"),
+        ("a byte order mark", format!("\u{feff}{SECRET}").into(), "byte order mark", ""),
+        ("UTF-16", utf_16(SECRET), "not UTF-16", ""),
+        ("upper case", SECRET.to_uppercase().into(), "as they stand", "upper case"),
+        ("quotes", format!("\"{SECRET}\"").into(), "quotes off", ""),
+        ("a hash", sha256(SECRET), "as they stand", "a hash of the secret"),
+        ("nothing", Vec::new(), "the key is empty", ""),
+        ("its name", b"key_secret_for_hmac.txt".into(), "not its name", ""),
+        ("a public key", pem.clone(), "not with a public key", ""),
+        ("a public key, trimmed", pem.trim_ascii_end().into(), "not with a public key", ""),
+        ("a public key's DER", pem::parse(pem).unwrap().into_contents(), "not with a public key", ""),
+        (
+            "another secret",
+            b"another secret".into(),
+            "the class's secret",
+            "another secret, or the reply was changed",
+        ),
+    ];
+    are_told(&cases, |key| replies::verify(a_reply(key).as_bytes(), file.as_bytes(), &[pem]));
+    assert_eq!(replies::verify(a_reply(SECRET.as_bytes()).as_bytes(), file.as_bytes(), &[pem]), None);
+    let of_json = {
+        let whole = a_reply(SECRET.as_bytes());
+        let payload = base64url(whole.split('.').nth(1).unwrap().as_bytes()).unwrap();
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), &payload);
+        format!("{}.{}", whole.rsplit_once('.').unwrap().0, to_base64url(tag.as_ref()))
+    };
+    let said = replies::verify(of_json.as_bytes(), file.as_bytes(), &[]).unwrap();
+    assert!(said.found().contains("the HMAC of the payload alone, in JSON"), "{said}");
+}
+
+#[test]
+fn an_id_request_says_what_it_is_the_hash_of() {
+    let request = message();
+    let [_, payload, signature] = request.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let json = self::payload();
+    let hash = |text: &str| id_request(text.as_bytes());
+    let right = hash(&json);
+    let cases: Vec<(&str, String, &str, &str)> = vec![
+        ("the token", hash(&request), "payload's JSON as sent", "the whole token"),
+        ("the token and a newline", hash(&format!("{request}\n")), "payload's JSON", "and a newline"),
+        ("the base64url", hash(payload), "payload's JSON", "the payload alone, in base64url"),
+        (
+            "a newline",
+            hash(&format!("{json}\n")),
+            "payload's JSON",
+            "in JSON, before base64url and a newline",
+        ),
+        (
+            "printed again",
+            hash(&json.replace(':', ": ").replace(',', ", ")),
+            "payload's JSON",
+            "JSON with spaces",
+        ),
+        ("the header", hash(RS256), "payload's JSON", "the header alone"),
+        ("the signature", hash(signature), "payload's JSON", "the signature's base64url"),
+        ("the signing input", hash(&signing_input()), "payload's JSON", "the signing input"),
+        ("upper case", right.to_uppercase(), "lower-case", "upper case"),
+        ("base64", standard_of(&sha256(&json)), "hexadecimal", "but not in hexadecimal"),
+        (
+            "SHA-1",
+            hexadecimal(digest(&SHA1_FOR_LEGACY_USE_ONLY, json.as_bytes()).as_ref()),
+            "SHA-256",
+            "the SHA-1 of",
+        ),
+        ("cut", right[..32].into(), "all 64", "cut"),
+        ("0x", format!("0x{right}"), "64 hexadecimal", "and more"),
+        ("another request's", hash("another"), "ignore this reply", "nothing in this request"),
+    ];
+    are_told(&cases, |found| replies::id_request(str::from_utf8(found).unwrap(), request.as_bytes()));
+    assert_eq!(replies::id_request(&right, request.as_bytes()), None);
+}
+
+#[test]
+fn a_secret_that_a_student_could_not_type_is_warned_of_without_a_word_of_it() {
+    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("a byte order mark", format!("\u{feff}{SECRET}\n").into(), "byte order mark", ""),
+        ("UTF-16", [&b"\xff\xfe"[..], &utf_16(SECRET)].concat(), "not UTF-16", "PowerShell"),
+        ("a space behind", format!("{SECRET} \n").into(), "off its end", ""),
+        ("a tab behind", format!("{SECRET}\t").into(), "off its end", ""),
+        ("a space before", format!(" {SECRET}\n").into(), "off its beginning", ""),
+        ("openssl rand -base64 64", format!("{SECRET}\n{SECRET}\n").into(), "one line", "-base64 64"),
+        ("two newlines", format!("{SECRET}\n\n").into(), "one newline", ""),
+        ("a NUL", format!("{SECRET}\0").into(), "openssl rand", "NUL"),
+        ("openssl rand 32", (100..132).collect(), "openssl rand", "not ASCII"),
+        ("an accent", "pal\u{e1}cio-da-pena-em-sintra-portugal".into(), "openssl rand", "not ASCII"),
+        ("an escape", b"0123456789\x1b0123456789012345678901234567".into(), "openssl rand", "control"),
+        ("quotes", format!("\"{SECRET}\"\n").into(), "quotes off", ""),
+        ("\\n", format!("{SECRET}\\n").into(), "\\n out", ""),
+        ("an old Mac", format!("{SECRET}\r").into(), "not CR", ""),
+        ("an old Mac's two lines", format!("{SECRET}\r{SECRET}\r").into(), "not CR", ""),
+        ("an environment file", format!("SECRET={SECRET}\n").into(), "without NAME=", ""),
+        ("0x", format!("0x{SECRET}\n").into(), "0x", ""),
+        ("words", b"correct horse battery staple and more\n".into(), "openssl rand", "space"),
+        ("a key", JAVALI.public_pem.clone(), "openssl rand", "PEM"),
+    ];
+    are_told(&cases, secret::oddity);
+    for (name, file, ..) in &cases {
+        let said = secret::oddity(file).unwrap().to_string();
+        assert!(!said.contains(&SECRET[..8]), "{name}: {said}");
+    }
+    for right in
+        [SECRET.to_string(), format!("{SECRET}\n"), format!("{SECRET}\r\n"), standard_of(&[0xfb; 48])]
+    {
+        assert_eq!(secret::oddity(right.as_bytes()), None, "{right}");
+    }
+    let short = secret::too_short(27, 32);
+    assert!(short.to_string().contains("--allow-weak-keys"), "{short}");
+}
+
+#[test]
+fn a_key_out_of_another_program_is_named_with_the_way_back() {
+    let pem = String::from_utf8(JAVALI.public_pem.clone()).unwrap();
+    let body = pem.lines().filter(|line| !line.contains("-----")).collect::<Vec<_>>().join("\n");
+    let der = pem::parse(&pem).unwrap().into_contents();
+    let ssh = format!("ssh-rsa AAAAB3NzaC1yc2{}", "A".repeat(340));
+    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("an environment variable", pem.replace('\n', "\\n").into(), "printf '%b'", "two characters"),
+        ("base64 of it all", standard_of(pem.as_bytes()).into(), "base64 -d FILE > GROUP.pem", ""),
+        ("base64 of an OpenSSH line", standard_of(ssh.as_bytes()).into(), "GROUP.ssh", ""),
+        (
+            ".NET",
+            b"<RSAKeyValue><Modulus>sXc</Modulus></RSAKeyValue>".into(),
+            "ExportSubjectPublicKeyInfoPem",
+            ".NET",
+        ),
+        ("em dashes", pem.replace("-----", "\u{2014}\u{2014}-").into(), "not out of a chat", "typographic"),
+        ("en dashes", pem.replace("--", "\u{2013}").into(), "not out of a chat", "typographic"),
+        ("four dashes", pem.replace("-----", "----").into(), "five dashes", ""),
+        (
+            "an e-mail",
+            pem.lines().map(|line| format!("> {line}\n")).collect::<String>().into(),
+            "take the > off",
+            "e-mail",
+        ),
+        ("HTML", pem.replace('\n', "<br>\n").into(), "HTML", ""),
+        ("an attribute of XML", pem.replace('\n', "&#10;").into(), "HTML", ""),
+        ("RTF", format!("{{\\rtf1 {pem}}}").into(), "plain file", "RTF"),
+        ("Word", b"PK\x03\x04\x14\0".into(), "plain file", "Word"),
+        ("a picture", b"\x89PNG\r\n".into(), "picture", ""),
+        ("a JWK", br#"{"kty":"RSA","n":"sXc","e":"AQAB"}"#.into(), "createPublicKey", "JSON Web Key"),
+        ("PuTTY", b"---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n".into(), "ssh-keygen -i", "PuTTY"),
+        ("no lines around it", body.clone().into(), "put -----BEGIN", ""),
+        ("one line", pem.replace('\n', " ").into(), "break its lines", ""),
+        (
+            "a fingerprint",
+            b"2048 SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU me (RSA)".into(),
+            "not its fingerprint",
+            "",
+        ),
+        ("openssl -text", b"Public-Key: (2048 bit)\nModulus:\n    00:b1".into(), "not what is printed", ""),
+        ("PGP", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n".into(), "not PGP's", ""),
+        ("a known host", format!("example.org {ssh}").into(), "begin the line", "known_hosts"),
+        ("an OpenSSH line in lines", format!("{}\n{}", &ssh[..70], &ssh[70..]).into(), "on one line", ""),
+        ("an OpenSSH line's base64", ssh[8..].into(), "ssh-rsa and a space", ""),
+        ("ssh-rsaAAAA", ssh.replacen(' ', "", 1).into(), "a space behind", ""),
+        (
+            "a program's text",
+            pem.lines().map(|line| format!("\"{line}\"\n")).collect::<String>().into(),
+            "quotes off",
+            "",
+        ),
+        (
+            "a wrong label",
+            pem.replace("PUBLIC KEY", "RSA PUBLIC KEY").into(),
+            "openssl pkey",
+            "the other way round",
+        ),
+        (
+            "PKCS#1 with the other label",
+            pem::encode(&pem::Pem::new("PUBLIC KEY", &der[24..])).into(),
+            "openssl pkey",
+            "other way",
+        ),
+        ("base64url inside", pem.replacen('A', "_", 1).into(), "copy it out of its file", "base64url"),
+        (
+            "a no-break space",
+            pem.replacen("-----\n", "-----\u{a0}\n", 1).into(),
+            "copy it out of its file",
+            "not ASCII",
+        ),
+    ];
+    are_told(&cases, key_file::diagnose);
+    let marked = format!("\u{feff}{ssh}");
+    assert_eq!(key_file::without_mark(marked.as_bytes()), ssh.as_bytes());
+    for right in [pem.as_bytes(), ssh.as_bytes(), marked.as_bytes()] {
+        assert_eq!(key_file::diagnose(right), None, "{}", right.escape_ascii());
+    }
+}
+
+#[test]
+fn a_private_key_in_any_wrapping_is_called_that_and_one_with_a_passphrase_too() {
+    let private = std::fs::read_to_string(private_key("JAVALI", 2048)).unwrap();
+    let path = private_key("JAVALI", 2048);
+    let path = path.to_str().unwrap();
+    let with_passphrase = ["-aes256", "-passout", "pass:secret"];
+    let pkcs8 = run("openssl", &[&["pkey", "-in", path], &with_passphrase[..]].concat());
+    let pkcs1 = run("openssl", &[&["rsa", "-in", path, "-traditional"], &with_passphrase[..]].concat());
+    let openssh = |cipher: &str| {
+        let length = u32::try_from(cipher.len()).unwrap().to_be_bytes();
+        let contents = [b"openssh-key-v1\0", &length[..], cipher.as_bytes(), &[0; 64]].concat();
+        pem::encode(&pem::Pem::new("OPENSSH PRIVATE KEY", contents)).into_bytes()
+    };
+    let der = pem::parse(&private).unwrap().into_contents();
+    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("as it is", private.clone().into(), "new pair", "it is a private key:"),
+        ("\\n", private.replace('\n', "\\n").into(), "new pair", "it is a private key:"),
+        ("base64 of it all", standard_of(private.as_bytes()).into(), "new pair", "in base64"),
+        (
+            "with another label",
+            pem::encode(&pem::Pem::new("PUBLIC KEY", der)).into(),
+            "new pair",
+            "says PUBLIC KEY",
+        ),
+        (".NET", b"<RSAKeyValue><Modulus>sXc</Modulus><D>AQ</D></RSAKeyValue>".into(), "new pair", ".NET"),
+        ("PKCS#8 with a passphrase", pkcs8, "new pair", "with a passphrase"),
+        ("PKCS#1 with a passphrase", pkcs1, "new pair", "with a passphrase"),
+        ("OpenSSH's with a passphrase", openssh("aes256-ctr"), "new pair", "with a passphrase"),
+        ("OpenSSH's", openssh("none"), "new pair", "it is a private key:"),
+    ];
+    are_told(&cases, key_file::diagnose);
+    for (name, file, _, found) in &cases {
+        assert_eq!(key_file::is_encrypted(file), found.contains("passphrase"), "{name}");
+    }
+    is_fit("a passphrase", &key_file::passphrase());
+    assert!(key_file::too_short(1_024, 2_048).found().contains("--allow-weak-keys"));
+}
+
+#[test]
+fn a_table_that_is_almost_right_is_told_the_group_meant() {
+    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("UTF-16", utf_16(r#"{"ALFA": 3}"#), "not UTF-16", ""),
+        ("single quotes", b"{'ALFA': 3}".into(), "double quotes", "single quote"),
+        ("a trailing comma", br#"{"ALFA": 3,}"#.into(), "last comma", ""),
+        ("no quotes", br"{ALFA: 3}".into(), "name in double quotes", ""),
+        ("a comment", b"{\"ALFA\": 3 // mine\n}".into(), "comment out", ""),
+        ("a list of names", br#"["ALFA", "BETA"]"#.into(), r#"write {"ALFA": 3"#, r#"{"ALFA": 3, ...}"#),
+        ("a list of objects", br#"[{"name": "GAMA", "members": 3}]"#.into(), "write", r#"{"GAMA": 3, ...}"#),
+        ("a list of pairs", br#"[["GAMA", 3]]"#.into(), "write", r#"{"GAMA": 3, ...}"#),
+        ("a level too deep", br#"{"groups": {"ALFA": 3}}"#.into(), "out of the outer object", ""),
+        ("a level too deep, a list", br#"{"groups": [{"ALFA": 3}]}"#.into(), "out of the outer object", ""),
+        (
+            "a number as text",
+            br#"{"ALFA": 3, "BETA": "3"}"#.into(),
+            "quotes off the number (BETA)",
+            r#""BETA""#,
+        ),
+        (
+            "matriculas as text",
+            br#"{"BETA": [1, "2"]}"#.into(),
+            "quotes off its matriculas (BETA)",
+            r#"the string "2""#,
+        ),
+        ("names", br#"{"BETA": ["Ana", "Rui"]}"#.into(), "not names (BETA)", "Ana"),
+        ("objects", br#"{"BETA": [{"matricula": 1}]}"#.into(), "plain matriculas", ""),
+        ("matriculas in a text", br#"{"BETA": "1, 2"}"#.into(), "[1, 2, 3] (BETA)", ""),
+        ("a matricula", br#"{"BETA": 20240001}"#.into(), "around a matricula (BETA)", "20240001"),
+        ("nobody", br#"{"BETA": 0}"#.into(), "a member or more", "the number 0"),
+        ("an empty list", br#"{"BETA": []}"#.into(), "a member or more", "empty"),
+        ("300 members", br#"{"BETA": 300}"#.into(), "1 to 255", ""),
+        ("a float", br#"{"BETA": 3.0}"#.into(), "plain number", ""),
+        ("null", br#"{"BETA": null}"#.into(), "a number, or a list", "null"),
+        ("a name with a space", br#"{"GRUPO UM": 3}"#.into(), "rename the group GRUPO_UM", r#""GRUPO UM""#),
+        ("a name with a space behind", br#"{"ALFA ": 3}"#.into(), "rename the group ALFA", ""),
+        ("an accent", "{\"PINH\u{c3}O\": 3}".into(), "A-Z a-z 0-9", r"\xc3\x83"),
+        ("no group", b"{}".into(), "write {", "no group"),
+        ("nothing", b"".into(), "empty", ""),
+    ];
+    are_told(&cases, groups_json::diagnose);
+    let marked = "\u{feff}{\"ALFA\": 3, \"BETA\": [1, 2]}";
+    assert_eq!(groups_json::diagnose(marked.as_bytes()), None);
+    assert_eq!(groups_json::without_mark(marked.as_bytes())[0], b'{');
+}
+
+#[test]
+fn whatever_bytes_come_nothing_is_said_that_is_not_printable() {
+    let token = message();
+    let mut state = 1_u64;
+    let mut random = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    let inputs = [
+        token.clone(),
+        claims("JAVALI", 1, 7),
+        String::from_utf8(JAVALI.public_pem.clone()).unwrap(),
+        a_reply(b"x"),
+    ];
+    for _ in 0..2_000 {
+        let mut input = inputs[random() % inputs.len()].clone().into_bytes();
+        for _ in 0..=random() % 4 {
+            let at = random() % input.len();
+            match random() % 4 {
+                0 => input[at] = random() as u8,
+                1 => input.truncate(at.max(1)),
+                2 => input.insert(at, b"\"'.{}[]\\\0= \n"[random() % 12]),
+                _ => input.extend_from_within(at..),
+            }
+        }
+        let text = String::from_utf8_lossy(&input);
+        let said = [
+            datagram::diagnose(&input),
+            json::diagnose(&input),
+            key_file::diagnose(&input),
+            groups_json::diagnose(&input),
+            secret::oddity(&input),
+            replies::cut(&input),
+            replies::sent_back(&input),
+            nearly::group(&text, ["JAVALI"].into_iter()),
+        ];
+        for said in said.into_iter().flatten() {
+            is_fit(&input.escape_ascii().to_string(), &said);
+        }
+    }
+}
