@@ -19,6 +19,7 @@ use crate::tools::terminal::quote;
 use ring::digest::{self, digest};
 use ring::signature::{RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RsaPublicKeyComponents};
 use std::cell::LazyCell;
+use std::iter::repeat;
 
 /// A group's public key: its modulus and exponent, big-endian.
 #[derive(Clone, Copy, Debug)]
@@ -71,23 +72,20 @@ pub struct Opened {
 /// The numbers are public, so the time it takes may tell them.
 #[must_use]
 pub fn power(s: &[u8], e: &[u8], n: &[u8]) -> Vec<u8> {
-    let limbs = |number: &[u8]| {
+    let limbs = |number: &[u8]| -> Vec<u64> {
         let limb = |bytes: &[u8]| bytes.iter().fold(0, |limb, &byte| limb << 8 | u64::from(byte));
-        let mut limbs: Vec<u64> = number.rchunks(8).map(limb).collect();
-        limbs.resize(n.len().div_ceil(8), 0);
-        limbs
+        number.rchunks(8).map(limb).chain(repeat(0)).take(n.len().div_ceil(8)).collect()
     };
-    let (s, n_limbs) = (limbs(s), limbs(n));
-    let mut power = s.clone();
+    let (s, modulus, mut power) = (limbs(s), limbs(n), limbs(s));
     let bits = e.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1));
     for bit in bits.skip_while(|bit| !bit).skip(1) {
-        power = product(&power, &power, &n_limbs);
+        power = product(&power, &power, &modulus);
         if bit {
-            power = product(&power, &s, &n_limbs);
+            power = product(&power, &s, &modulus);
         }
     }
-    let bytes: Vec<u8> = power.iter().rev().flat_map(|limb| limb.to_be_bytes()).collect();
-    bytes[bytes.len() - n.len()..].into()
+    let bytes = power.iter().rev().flat_map(|limb| limb.to_be_bytes());
+    bytes.skip(power.len() * 8 - n.len()).collect()
 }
 
 /// a b mod n: doubled for each bit of b, and a added where it is set.
