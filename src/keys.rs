@@ -99,7 +99,7 @@ impl PublicKey {
 
     /// A key from a file with one OpenSSH line, `ssh-rsa AAAA... comment` (RFC 4253 section 6.6).
     pub fn from_openssh(file: &[u8], fewest_bits: usize) -> Result<Self, KeyFault> {
-        let line = file.trim_ascii();
+        let line = file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file).trim_ascii();
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         if words.next() != Some(b"ssh-rsa") || line.contains(&b'\n') {
             return Err(KeyFault::Form);
@@ -165,6 +165,7 @@ fn ssh_rsa(mut blob: &[u8]) -> Option<Numbers> {
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
 const RSA_ENCRYPTION: &[u8] =

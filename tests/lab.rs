@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::id_request;
 use udpsocket_jwt_server::tools::terminal::cli::HELP;
 
@@ -232,23 +232,63 @@ fn explain_says_that_a_message_could_not_be_recorded() {
     assert_eq!(class.received().len(), 0);
 }
 
-#[test]
-fn explain_says_nothing_to_what_is_not_signed() {
-    let class = Class::new();
+/// Datagrams that are not signed, and how what is said to each begins; nothing, if that would be longer.
+fn unsigned() -> Vec<(String, &'static str)> {
     let attacker = Signer::new("attacker", 2048);
-    let unsigned = [
-        "hello".to_string(),
-        "a".repeat(5_000),
-        "..".into(),
-        JAVALI.sign(r#"{"alg":"none"}"#, claims("JAVALI", 1, 7)),
-        JAVALI.sign(r#"{"alg":"RS256","crit":["exp"]}"#, claims("JAVALI", 1, 7)),
-        JAVALI.sign(RS256, "[]"),
-        JAVALI.message("FULANOS", 1, 7),
-        JAVALI.message("PINHAO", 1, 7),
-        attacker.message("JAVALI", 2, 7),
-    ];
-    let explained = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
-    silent(&explained.client(), &class, unsigned.into_iter());
+    let none = JAVALI.sign(r#"{"alg":"none"}"#, claims("JAVALI", 1, 7));
+    let crit = JAVALI.sign(r#"{"alg":"RS256","crit":["exp"]}"#, claims("JAVALI", 1, 7));
+    let json = r#"{"group":"JAVALI","seq_number":1,"seq_max":3,"matricula":20240001,"nome":"Ana Souza"}"#;
+    vec![
+        ("hello".to_string(), ""),
+        ("..".into(), ""),
+        (String::new(), ""),
+        ("a".repeat(5_000), "too_large: the datagram has 5000 bytes"),
+        (json.into(), "not_a_jws: "),
+        (format!("b'{}'", JAVALI.message("JAVALI", 1, 7)), "bad_base64: send token.encode(), not str(token)"),
+        (none, "wrong_alg: "),
+        (crit, "unsupported_crit: header: crit lists extensions"),
+        (JAVALI.sign(RS256, "[]"), "bad_payload: "),
+        (JAVALI.message("JAVALY", 1, 7), "unknown_group: "),
+        (JAVALI.message("PINHAO", 1, 7), "no_key: the server has no usable public key of PINHAO"),
+        (attacker.message("JAVALI", 2, 7), "bad_signature: "),
+    ]
+}
+
+#[test]
+fn explain_answers_what_is_not_signed_in_plain_text_smaller_than_it() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
+    let client = server.client();
+    for (datagram, said) in unsigned() {
+        client.send(&datagram);
+        let wait = Duration::from_millis(if said.is_empty() { 50 } else { 5_000 });
+        let reply = client.receive(wait).unwrap_or_default();
+        assert_eq!(reply.is_empty(), said.is_empty(), "{datagram}: {reply}");
+        assert!(reply.starts_with(said), "{datagram}: {reply}");
+        assert!(reply.is_empty() || reply.len() < datagram.len() && reply.ends_with('\n'), "{reply}");
+        let plain = reply.trim_end();
+        assert!(plain.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{reply}");
+        assert!(plain.is_empty() || plain.contains(' '), "no JWS, signed or not: {reply}");
+    }
+}
+
+#[test]
+fn explain_answers_at_most_200_a_second_of_what_is_not_signed() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
+    let (datagram, _) = unsigned().swap_remove(6);
+    let client = server.client();
+    let start = Instant::now();
+    let mut answered = 0;
+    for _ in 0..900 {
+        client.send(&datagram);
+        answered += u64::from(client.receive(Duration::from_millis(1)).is_some());
+    }
+    while client.receive(Duration::from_millis(100)).is_some() {
+        answered += 1;
+    }
+    let seconds = start.elapsed().as_secs() + 2; // the clock's, of which the first and the last are parts
+    assert!((200..=200 * seconds).contains(&answered), "{answered} in {seconds} seconds");
 }
 
 #[test]
@@ -256,6 +296,9 @@ fn without_explain_nothing_is_explained() {
     let class = Class::new();
     let server = Server::start(&class, &["--quiet", "--no-sync"]);
     silent(&server.client(), &class, refused().into_iter().map(|(token, _)| token));
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync"]);
+    silent(&server.client(), &class, unsigned().into_iter().map(|(datagram, _)| datagram));
 }
 
 /// Sends what must not be answered.

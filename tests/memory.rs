@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::server::MOST_TOGETHER;
 use udpsocket_jwt_server::start::{Settings, Started, start};
-use udpsocket_jwt_server::tools::lab::{Lab, journal::Journal};
+use udpsocket_jwt_server::tools::lab::{Lab, explain::Explainer, journal::Journal};
 
 /// Bytes that are allocated and not freed.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -48,7 +48,7 @@ fn nothing_of_a_datagram_is_kept_in_memory_once_it_is_answered_or_dropped() {
     };
     let Started { mut server, socket, .. } = start(&settings, Table::compiled_in()).unwrap();
     let journal = Journal::new(directory.path(), false);
-    let mut lab = Lab { journal, lose: 0, trial: None, explains: true };
+    let mut lab = Lab { journal, lose: 0, trial: None, explainer: Some(Explainer::default()) };
 
     let many_claims: String = (0..300).map(|number| format!(r#","{number}":[{{}}]"#)).collect();
     let mut datagrams = vec![vec![0xff; 4_096], vec![b'.'; 4_096], vec![b'{'; 5_000], Vec::new()];

@@ -17,7 +17,7 @@ use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
 use udpsocket_jwt_server::received::{self, Progress, replay};
 use udpsocket_jwt_server::server::{Class, Event, Server};
-use udpsocket_jwt_server::tools::lab::explain::explain;
+use udpsocket_jwt_server::tools::lab::explain::Explainer;
 use udpsocket_jwt_server::tools::terminal::refusals::{detail_of, name};
 use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
 
@@ -191,7 +191,7 @@ fn known(progress: &[Progress]) -> Vec<Known> {
 /// A server and its disk.
 pub struct Lab {
     server: Server,
-    explains: bool,
+    explainer: Option<Explainer>,
     pub disk: Disk,
 }
 
@@ -218,7 +218,7 @@ impl Lab {
             has_limit: false,
         };
         disk.set().calls.clear();
-        Self { server, explains: false, disk }
+        Self { server, explainer: None, disk }
     }
 
     /// JAVALI with 3 members, who have the only key.
@@ -228,7 +228,7 @@ impl Lab {
 
     /// The server with `--explain`.
     pub fn explain(&mut self) {
-        self.explains = true;
+        self.explainer = Some(Explainer::default());
     }
 
     /// Receives what waits at a socket, and answers it.
@@ -248,10 +248,8 @@ impl Lab {
         let event = |datagram| Event::new(NOW, sender, AsRef::<[u8]>::as_ref(datagram), otp);
         let mut events: Vec<_> = datagrams.iter().map(event).collect();
         self.server.handle(&mut events);
-        if self.explains {
-            for event in &mut events {
-                explain(&self.server.class, event);
-            }
+        for event in &mut events {
+            _ = self.explainer.as_mut().and_then(|explainer| explainer.explain(&self.server.class, event));
         }
         let handled = |event: Event| {
             let (outcome, detail) = match event.outcome.as_ref().unwrap() {

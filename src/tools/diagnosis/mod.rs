@@ -21,6 +21,7 @@ pub mod json;
 pub mod key_file;
 pub mod nearly;
 pub mod opened;
+pub mod refused;
 pub mod reply;
 pub mod secret;
 mod text;

@@ -1,20 +1,81 @@
-//! `--explain`: a signed request that is refused is answered with the reason.
+//! `--explain`: whoever is refused is told why.
+//!
+//! A signed request gets a signed reply, with `error` and `detail` in place of `next_number`. One that is
+//! not signed gets plain text, without an HMAC: nothing that a client can take for an acknowledgment, and
+//! nothing that the secret has touched. Each is smaller than what was sent: a forged address gains
+//! nothing by it, and two servers that explain themselves to each other come to an end.
 
 use crate::claims::REPLY_HEADER;
 use crate::jws;
+use crate::refusal::Refusal;
 use crate::server::{Class, Event};
+use crate::tools::diagnosis::{Diagnosis, refused};
 use crate::tools::terminal::{json_string, refusals};
+use std::time::{Duration, Instant};
 
-/// Gives the event of a signed request that was refused a reply that says why. The detail is cut so that
-/// the reply stays smaller than the request: a forged address gains nothing by it.
-pub fn explain(class: &Class, event: &mut Event) {
-    let (Some(id_request), Some(Err(refusal))) = (&event.id_request, &event.outcome) else { return };
-    if refusals::place(refusal) == 0 {
-        return; // what is lost is lost
+/// Most explanations in a second of what is not signed; past that, silence.
+const MOST_UNSIGNED: u32 = 200;
+/// A signature is opened once in this time, which takes some of it; past that, the reason is plain.
+const EVERY: Duration = Duration::from_millis(50);
+/// How long keys of other groups are tried on it.
+const OPENING: Duration = Duration::from_millis(20);
+
+/// Explains what was refused.
+#[derive(Debug, Default)]
+pub struct Explainer {
+    /// When a signature was opened last.
+    opened: Option<Instant>,
+    /// A second of the clock, and how many that are not signed were explained in it.
+    unsigned: (u64, u32),
+}
+
+impl Explainer {
+    /// Gives the event of a request that was refused a reply that says why. What the log is to say of
+    /// it, if a mistake was found.
+    pub fn explain(&mut self, class: &Class, event: &mut Event) -> Option<String> {
+        let Some(Err(refusal)) = &event.outcome else { return None };
+        if matches!(refusal, Refusal::LostOnPurpose(..)) {
+            return None; // what is lost is lost
+        }
+        if event.id_request.is_none() && !self.has_room(event.time.as_secs()) {
+            return None;
+        }
+        let diagnosis = self.diagnose(class, event, refusal);
+        let said = diagnosis.as_ref().map(ToString::to_string);
+        event.reply = match &event.id_request {
+            Some(id_request) => {
+                let detail = said.clone().unwrap_or_else(|| refusals::detail(refusal));
+                Some(signed(class, event, id_request, refusals::name(refusal), detail))
+            }
+            None => unsigned(event, refusal, diagnosis.as_ref()),
+        };
+        said
     }
-    let error = refusals::name(refusal);
+
+    /// Whether one more may be explained that is not signed, in this second.
+    fn has_room(&mut self, second: u64) -> bool {
+        if self.unsigned.0 != second {
+            self.unsigned = (second, 0);
+        }
+        self.unsigned.1 += 1;
+        self.unsigned.1 <= MOST_UNSIGNED
+    }
+
+    fn diagnose(&mut self, class: &Class, event: &Event, refusal: &Refusal) -> Option<Diagnosis> {
+        let start = Instant::now();
+        let is_rested = self.opened.is_none_or(|opened| start.duration_since(opened) >= EVERY);
+        if is_rested && matches!(refusal, Refusal::BadSignature(..)) {
+            self.opened = Some(start);
+        }
+        let may_open = || is_rested && start.elapsed() < OPENING;
+        let now = event.time.as_secs_f64();
+        refused::diagnose(refusal, &event.datagram, class, event.group, now, may_open)
+    }
+}
+
+/// The signed explanation, its detail cut until the reply is smaller than the request.
+fn signed(class: &Class, event: &Event, id_request: &str, error: &str, mut detail: String) -> String {
     let (number, timestamp) = (event.otp.number, event.otp.timestamp);
-    let mut detail = refusals::detail(refusal);
     loop {
         let quoted = json_string(&detail);
         let payload = format!(
@@ -22,8 +83,17 @@ pub fn explain(class: &Class, event: &mut Event) {
         );
         let reply = jws::sign(REPLY_HEADER, &payload, &class.secret);
         if reply.len() < event.datagram.len() || detail.pop().is_none() {
-            event.reply = Some(reply);
-            return;
+            return reply;
         }
     }
+}
+
+/// The explanation of what is not signed, if it is smaller than that.
+fn unsigned(event: &Event, refusal: &Refusal, diagnosis: Option<&Diagnosis>) -> Option<String> {
+    let detail = match diagnosis {
+        Some(diagnosis) => diagnosis.short().into(),
+        None => refusals::detail_of(refusal, &event.datagram),
+    };
+    let text = format!("{}: {detail}\n", refusals::name(refusal));
+    (text.len() < event.datagram.len()).then_some(text)
 }

@@ -21,6 +21,8 @@ const COLUMNS: usize = 100;
 /// Writes down what became of each datagram.
 #[derive(Debug)]
 pub struct Journal {
+    /// What else is known of the events to come, in their order: said in place of the refusal's detail.
+    pub(crate) details: Vec<Option<String>>,
     requests: Log,
     /// Room for lines on their way to the log, empty between the calls.
     lines: String,
@@ -61,6 +63,7 @@ impl Journal {
     pub fn new(directory: &Path, is_verbose: bool) -> Self {
         let columns = if io::stderr().is_terminal() { COLUMNS } else { usize::MAX };
         Self {
+            details: Vec::new(),
             requests: Log::open(directory, "requests.jsonl"),
             lines: String::new(),
             last: Vec::new(),
@@ -88,11 +91,13 @@ impl Journal {
 /// It only looks on.
 impl Lab for Journal {
     fn saw(&mut self, class: &Class, events: &[Event]) {
+        let mut details = std::mem::take(&mut self.details).into_iter();
         for event in events {
             let again = self.copy(class, event);
-            push_json_line(&mut self.lines, class, event, again.as_deref());
+            let detail = details.next().flatten().or(again);
+            push_json_line(&mut self.lines, class, event, detail.as_deref());
             if self.is_verbose {
-                say_soon(terminal_line(class, event, again.as_deref(), self.columns, self.colours));
+                say_soon(terminal_line(class, event, detail.as_deref(), self.columns, self.colours));
             }
         }
         self.requests.append(&self.lines);
@@ -112,12 +117,12 @@ impl Lab for Journal {
 
 /// Adds the line of `requests.jsonl`, its LF included. Bytes of a datagram stand in it only as
 /// `escape_ascii` writes them, within a JSON string: none can end the line or begin another.
-fn push_json_line(lines: &mut String, class: &Class, event: &Event, again: Option<&str>) {
+fn push_json_line(lines: &mut String, class: &Class, event: &Event, more: Option<&str>) {
     _ = write!(lines, "{{\"time\":\"{}\",\"peer\":\"{}\",\"outcome\":\"", rfc3339(event.time), event.peer());
     let mut lost = None;
     match &event.outcome {
         Some(Err(refusal)) => {
-            let detail = refusals::detail_of(refusal, &event.datagram);
+            let detail = more.map_or_else(|| refusals::detail_of(refusal, &event.datagram), Into::into);
             _ = write!(lines, "{}\",\"detail\":{}", refusals::name(refusal), json_string(&detail));
             if let Refusal::LostOnPurpose(what, _) = refusal {
                 lost = Some(what);
@@ -125,7 +130,7 @@ fn push_json_line(lines: &mut String, class: &Class, event: &Event, again: Optio
         }
         _ => {
             lines.push_str("answered\"");
-            if let Some(again) = again {
+            if let Some(again) = more {
                 _ = write!(lines, ",\"detail\":{}", json_string(again));
             }
         }
@@ -159,7 +164,7 @@ fn push_json_line(lines: &mut String, class: &Class, event: &Event, again: Optio
 fn terminal_line(
     class: &Class,
     event: &Event,
-    again: Option<&str>,
+    more: Option<&str>,
     columns: usize,
     colours: Colours,
 ) -> String {
@@ -167,19 +172,20 @@ fn terminal_line(
     let group = event.group.map_or("?", |group| &class.table[group].name);
     let seq_number = event.seq_number.map_or("?".into(), |seq_number| seq_number.to_string());
     let mut line = format!("{} {:<21} {group:<10} ", &time[11..19], event.peer().to_string());
-    let (room, again) = (columns.saturating_sub(line.len()), again.unwrap_or_default());
-    match &event.outcome {
-        None => {}
-        Some(Ok(_)) if !again.is_empty() => {
+    let room = columns.saturating_sub(line.len());
+    match (&event.outcome, more) {
+        (None, _) => {}
+        (Some(Ok(_)), Some(again)) => {
             let acknowledged = format!("{seq_number} acknowledged again, {again}");
             line += &colours.yellow(&shortened(&acknowledged, room));
         }
-        Some(Ok(0)) => line += &colours.green(&format!("{seq_number} acknowledged, everyone is in")),
-        Some(Ok(next_number)) => {
+        (Some(Ok(0)), None) => line += &colours.green(&format!("{seq_number} acknowledged, everyone is in")),
+        (Some(Ok(next_number)), None) => {
             line += &colours.green(&format!("{seq_number} acknowledged, next {next_number}"));
         }
-        Some(Err(refusal)) => {
-            let (name, detail) = (refusals::name(refusal), refusals::detail_of(refusal, &event.datagram));
+        (Some(Err(refusal)), _) => {
+            let name = refusals::name(refusal);
+            let detail = more.map_or_else(|| refusals::detail_of(refusal, &event.datagram), Into::into);
             line += &colours.red(&name[..name.len().min(room)]);
             line += &shortened(&format!(": {detail}"), room.saturating_sub(name.len()));
         }

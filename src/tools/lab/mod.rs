@@ -10,6 +10,7 @@ pub mod verdict;
 use crate::claims::random_number;
 use crate::refusal::Refusal;
 use crate::server::{self, Class, Event, MOST_TOGETHER, read};
+use explain::Explainer;
 use journal::Journal;
 use std::io;
 use trial::Trial;
@@ -23,8 +24,8 @@ pub struct Lab {
     pub lose: u8,
     /// `--trial`: examines the clients.
     pub trial: Option<Trial>,
-    /// `--explain`: answers a signed request that is refused.
-    pub explains: bool,
+    /// `--explain`: answers a request that is refused with the reason.
+    pub explainer: Option<Explainer>,
 }
 
 impl server::Lab for Lab {
@@ -47,9 +48,8 @@ impl server::Lab for Lab {
     }
 
     fn leaves(&mut self, class: &Class, event: &mut Event) {
-        if self.explains {
-            explain::explain(class, event);
-        }
+        let said = self.explainer.as_mut().and_then(|explainer| explainer.explain(class, event));
+        self.journal.details.push(said);
         if event.reply.is_none() {
             return;
         }

@@ -4,7 +4,7 @@ use super::{Colours, notify, say, startup};
 use crate::server::Server;
 use crate::start::{Settings, Started, start};
 use crate::tools::commands::{check, mermaid, report, timeline};
-use crate::tools::lab::{Lab, journal::Journal, trial::Trial};
+use crate::tools::lab::{Lab, explain::Explainer, journal::Journal, trial::Trial};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -29,7 +29,7 @@ what is wrong with it.
   --logs DIR         where the .jsonl files are                         (DIR)
   --lose PERCENT     lose that share of requests and of replies: a bad network
   --trial            examine the clients: what do they believe? (see report)
-  --explain          answer a signed request that is refused with the reason
+  --explain          answer what is refused with the reason: for the first hour
   --no-sync          do not sync to the disk before each reply: for benchmarks
   --no-limit         take any number of new messages a second from a group: too
   --allow-weak-keys  RSA keys from 1,024 bits, secrets from 1 byte
@@ -325,7 +325,7 @@ impl Options {
             journal: Journal::new(logs, self.is_verbose),
             lose: self.lose,
             trial: self.arguments.has("--trial").then(trial).transpose()?,
-            explains: self.arguments.has("--explain"),
+            explainer: self.arguments.has("--explain").then(Explainer::default),
         })
     }
 }
@@ -339,7 +339,7 @@ fn announce(started: &Started, options: &Options, local: SocketAddr) {
     for (option, note) in [
         ("--lose", "requests and replies are lost on purpose"),
         ("--trial", "clients are examined, and get the right reply at the sixth to eighth copy"),
-        ("--explain", "signed requests that are refused are answered with the reason"),
+        ("--explain", "what is refused is answered with the reason, at whatever address it names"),
         ("--no-sync", "records are not synced: a crash of the machine may lose some"),
         ("--no-limit", "who has captured two tokens of a group can use up its records"),
         ("--allow-weak-keys", "keys and secrets may be weaker than RFC 7518 allows"),

@@ -16,12 +16,22 @@
 
 use super::{describe, quote};
 use crate::groups::{Group, Table};
+use crate::tools::diagnosis;
 use serde_json::Value;
 use std::collections::HashMap;
 
 impl Table {
     /// The table of a `groups.json`. An error names the group, what was found and what to do.
     pub fn from_json(text: &[u8]) -> Result<Self, String> {
+        let meant = |error| match diagnosis::groups_json::diagnose(text) {
+            Some(diagnosis) => format!("{error}. {diagnosis}"),
+            None => error,
+        };
+        Self::parse(text).map_err(meant)
+    }
+
+    fn parse(text: &[u8]) -> Result<Self, String> {
+        let text = diagnosis::groups_json::without_mark(text);
         let wanted = r#"an object of name to number of members, like {"ALFA": 3, "BETA": 4}"#;
         let entries = match serde_json::from_slice(text) {
             Ok(Value::Object(entries)) if !entries.is_empty() => entries,

@@ -10,6 +10,7 @@
 
 use super::quote;
 use crate::keys::{self, KeyFault, MOST_BITS, OBJECT_IDENTIFIER, PublicKey, SEQUENCE, count, element};
+use crate::tools::diagnosis;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
 use pem::PemError;
 use ring::{digest, rsa::PublicKeyComponents};
@@ -86,9 +87,17 @@ fn mend(fault: &KeyFault, file: &[u8], why_not: fn(&[u8]) -> String) -> String {
         }
         KeyFault::Private => PRIVATE.into(),
         KeyFault::Name => "its name is that of no group in the table: rename it".into(),
-        KeyFault::Form => other_form(file).unwrap_or_else(|| why_not(file)),
+        KeyFault::Form => other_form(file).unwrap_or_else(|| {
+            let plain = why_not(file);
+            let is_known = !plain.starts_with("there is no line") && !plain.starts_with("it begins with");
+            match diagnosis::key_file::diagnose(file).filter(|_| !is_known) {
+                Some(mistake) => format!("{plain} ({}: {})", mistake.found(), mistake.short()),
+                None => plain,
+            }
+        }),
         KeyFault::Bits(bits, bound) if bits < bound => format!(
-            "its modulus has {bits} bits, fewer than {bound}: make a new pair (openssl genrsa -out my.pem 2048)"
+            "its modulus has {bits} bits, fewer than {bound}: make a new pair (openssl genrsa -out my.pem 2048){}",
+            if *bits >= keys::FEWEST_BITS_WEAK { ", or serve the class with --allow-weak-keys" } else { "" }
         ),
         KeyFault::Bits(bits, _) => {
             format!("its modulus has {bits} bits, more than {MOST_BITS}: make a new pair of 2048")

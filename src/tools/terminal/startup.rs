@@ -5,6 +5,7 @@ use crate::groups::Table;
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
 use crate::received::{self, Tail};
 use crate::start::{Fault, KeyFile, Settings, Started, content, public_keys, secret_file};
+use crate::tools::diagnosis;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
@@ -61,6 +62,10 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
     if is_readable_by_others(&secret) {
         let shown = secret.display();
         warnings.push(format!("{shown}: others on this machine can read it; chmod 600 \"{shown}\""));
+    }
+    if let Some(oddity) = content(&secret, 1 << 16).ok().and_then(|file| diagnosis::secret::oddity(&file)) {
+        let what = "what a student types gives another HMAC";
+        warnings.push(format!("{}: {oddity}: {what}", secret.display()));
     }
     warnings.extend(about_keys(&started.key_files, table, &settings.keys));
     let received = settings.logs.join("received.jsonl");
@@ -191,7 +196,8 @@ fn about_secret(fault: &Fault, settings: &Settings) -> String {
         }
         Fault::ShortSecret(bytes) => {
             let fewest = if settings.allows_weak_keys { 1 } else { FEWEST_SECRET_BYTES };
-            format!("{shown}: it has {bytes} bytes, fewer than {fewest}; {way_out}")
+            let keep = if settings.allows_weak_keys { "" } else { " # or keep it: --allow-weak-keys" };
+            format!("{shown}: it has {bytes} bytes, fewer than {fewest}; {way_out}{keep}")
         }
         Fault::Secret(error) => {
             format!("{shown}: cannot be read: {error}; let the user that runs the server read it")

@@ -1,0 +1,64 @@
+//! Which mistake a refused datagram holds: each reason asks the module of its kind.
+
+use super::opened::{Key, Opened, open};
+use super::{Diagnosis, datagram, json, nearly, reply};
+use crate::jws::{json_object, split};
+use crate::keys::without_newline;
+use crate::refusal::{NotAnObject, Refusal};
+use crate::server::Class;
+use serde_json::{Map, Value};
+
+/// The diagnosis of a datagram that was refused, if its mistake is known. `group` is the one that it
+/// claims. `may_open` says whether a signature may be opened, which takes milliseconds.
+#[must_use]
+pub fn diagnose(
+    refusal: &Refusal,
+    datagram: &[u8],
+    class: &Class,
+    group: Option<usize>,
+    now: f64,
+    may_open: impl Fn() -> bool,
+) -> Option<Diagnosis> {
+    let text = without_newline(datagram);
+    let parts = split(text).ok();
+    let object = |json: &[u8]| json_object(json).ok();
+    let header = || object(&parts.as_ref()?.header);
+    let payload = || object(&parts.as_ref()?.payload);
+    match refusal {
+        Refusal::NotAJws(_) | Refusal::BadBase64(..) => datagram::diagnose(datagram),
+        Refusal::BadHeader(NotAnObject::Text(text, _)) | Refusal::BadPayload(NotAnObject::Text(text, _)) => {
+            json::diagnose(text)
+        }
+        Refusal::BadHeader(_) => json::diagnose(&parts?.header),
+        Refusal::BadPayload(_) => json::diagnose(&parts?.payload),
+        Refusal::WrongAlg(_) => reply::sent_back(datagram).or_else(|| nearly::alg(&header()?)),
+        Refusal::UnknownGroup(Some(Value::String(name))) => {
+            nearly::group(name, class.table.iter().map(|group| group.name.as_str()))
+        }
+        Refusal::UnknownGroup(_) => nearly::claim(&payload()?, "group"),
+        Refusal::BadSignature(..) if may_open() => Some(opened(text, class, group?, may_open)?.diagnosis),
+        Refusal::BadClaim(claim, _) => nearly::claim(&payload()?, claim),
+        Refusal::Expired(_) => time(&payload()?, "exp", now),
+        Refusal::NotYetValid(_) => time(&payload()?, "nbf", now),
+        Refusal::OutOfOrder(members, _, seq_number) => {
+            nearly::exchanged(*seq_number, payload()?.get("matricula")?.as_u64()?, *members)
+        }
+        _ => None,
+    }
+}
+
+/// What a signature that does not verify with the key of its group holds.
+#[must_use]
+pub fn opened(token: &[u8], class: &Class, group: usize, goes_on: impl Fn() -> bool) -> Option<Opened> {
+    let key = |group: usize| {
+        let components = class.keys[group].as_ref()?.components();
+        Some(Key { name: &class.table[group].name, n: &components.n, e: &components.e })
+    };
+    let others: Vec<_> = (0..class.table.len()).filter(|other| *other != group).filter_map(key).collect();
+    open(token, key(group)?, &others, goes_on)
+}
+
+fn time(claims: &Map<String, Value>, claim: &str, now: f64) -> Option<Diagnosis> {
+    let number = |claim: &str| claims.get(claim).and_then(Value::as_f64);
+    nearly::time(claim, number(claim)?, number("iat"), now)
+}
