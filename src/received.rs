@@ -65,6 +65,8 @@ pub struct Progress {
     pub matricula: Option<u64>,
     /// Number of its records.
     pub records: u32,
+    /// The greatest `seq_number` of any of them.
+    pub greatest: u64,
     /// The group's allowance: when the pace of its records will be even again, in ms since 1970.
     due: u64,
 }
@@ -91,7 +93,8 @@ impl Progress {
         if let Some(ahead) = self.allowance(time) {
             self.due = milliseconds(time) + ahead + EVERY;
         }
-        (self.state, self.matricula) = (seq_number, Some(matricula));
+        (self.state, self.matricula, self.greatest) =
+            (seq_number, Some(matricula), self.greatest.max(seq_number));
         self.records = self.records.saturating_add(1);
     }
 }
@@ -109,6 +112,8 @@ pub struct Record {
     pub group: String,
     /// The member's number, or 0 for a start-over.
     pub seq_number: u8,
+    /// What the client believed the number of members to be.
+    pub seq_max: Option<u64>,
     /// The member's student number.
     pub matricula: u64,
 }
@@ -120,13 +125,13 @@ impl Record {
         let record: Value = serde_json::from_slice(line).ok()?;
         let text = |name: &str| record.get(name).and_then(Value::as_str);
         let integer = |name: &str| record.get(name).and_then(Value::as_u64);
-        let is_whole = text("peer").is_some()
-            && text("token").is_some()
-            && record.get("seq_max").is_some_and(|seq_max| seq_max.is_null() || seq_max.is_u64());
+        let seq_max = record.get("seq_max").filter(|seq_max| seq_max.is_null() || seq_max.is_u64())?;
+        let is_whole = text("peer").is_some() && text("token").is_some();
         is_whole.then_some(Self {
             time: parse_rfc3339(text("time")?)?,
             group: text("group")?.into(),
             seq_number: u8::try_from(integer("seq_number")?).ok()?,
+            seq_max: seq_max.as_u64(),
             matricula: integer("matricula")?,
         })
     }
@@ -323,9 +328,9 @@ pub enum Fault {
     Line(u64, Vec<u8>),
     /// So many bytes without an LF are more than the rest of a record.
     Tail(u64),
-    /// Its last line cannot be ended or cut off.
-    Mend(io::Error),
-    /// It or its directory cannot be synced.
+    /// Its last line cannot be ended or cut off, or it cannot be synced.
+    Mend(NotRecorded),
+    /// Its directory cannot be synced.
     Sync(io::Error),
 }
 
@@ -340,8 +345,9 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Replayed, Fault> 
         Err(TryLockError::Error(error)) => return Err(Fault::Lock(error)),
     }
     let is_new = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    let real = path.canonicalize().map_err(Fault::Open)?; // the name may be a link
     #[cfg(unix)] // a new file's name is on the disk only once its directory is
-    let directory = path.parent().filter(|_| is_new).map(File::open);
+    let directory = real.parent().filter(|_| is_new).map(File::open);
     let replayed = replay(Box::new(NamedFile(file, path)), table, syncs)?;
     #[cfg(unix)]
     if let Some(directory) = directory {
@@ -354,7 +360,7 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Replayed, Fault> 
 pub fn replay(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Replayed, Fault> {
     let mut progress = vec![Progress::default(); table.len()];
     let mut unknown = BTreeSet::new();
-    let (mut length, tail) = each_line(&mut BufReader::with_capacity(1 << 16, &mut disk), |number, line| {
+    let (length, tail) = each_line(&mut BufReader::with_capacity(1 << 16, &mut disk), |number, line| {
         let record = Record::parse(line).ok_or_else(|| Fault::Line(number, line.into()))?;
         match table.find(&record.group) {
             Some(group) => progress[group].record(record.seq_number.into(), record.matricula, record.time),
@@ -362,14 +368,16 @@ pub fn replay(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Rep
         }
         Ok(())
     })?;
-    match tail {
-        Tail::Nothing => {}
-        Tail::Record => length += disk.append(b"\n").map_err(Fault::Mend)? as u64,
+    let (torn, waiting) = match tail {
         Tail::Torn(bytes) if bytes > LONGEST_LINE => return Err(Fault::Tail(bytes)),
-        Tail::Torn(_) => disk.cut(length).map_err(Fault::Mend)?,
-    }
-    disk.sync().map_err(Fault::Sync)?;
-    let records = Records { disk, length, torn: 0, owes_sync: false, syncs, waiting: Vec::new() };
+        Tail::Torn(bytes) => (bytes, Vec::new()),
+        Tail::Record => (0, b"\n".into()),
+        Tail::Nothing => (0, Vec::new()),
+    };
+    let mut records = Records { disk, length, torn, owes_sync: true, syncs: true, waiting };
+    records.mend().and_then(|()| records.commit()).map_err(Fault::Mend)?;
+    records.expect(records.length).map_err(Fault::Mend)?;
+    records.syncs = syncs;
     Ok(Replayed { records, progress, tail, unknown })
 }
 

@@ -84,6 +84,8 @@ pub struct Event {
     pub id_request: Option<String>,
     /// The member's number, once the signature has verified.
     pub seq_number: Option<u64>,
+    /// Whether it says something new, which is to be recorded.
+    pub is_new: bool,
     /// The `next_number` that it is answered with, or why it is not; none: nothing yet.
     pub outcome: Option<Result<u64, Refusal>>,
     /// What is sent back.
@@ -94,9 +96,9 @@ impl Event {
     /// A datagram that nothing has become of yet.
     #[must_use]
     pub fn new(time: Duration, sender: SocketAddr, datagram: &[u8], otp: Otp) -> Self {
-        let (group, id_request, seq_number) = (None, None, None);
+        let (group, id_request, seq_number, is_new, outcome, reply) = (None, None, None, false, None, None);
         let datagram = datagram.into();
-        Self { time, sender, datagram, otp, group, id_request, seq_number, outcome: None, reply: None }
+        Self { time, sender, datagram, otp, group, id_request, seq_number, is_new, outcome, reply }
     }
 
     /// Who sent it, for people: `::ffff:1.2.3.4` is 1.2.3.4.
@@ -247,6 +249,7 @@ impl Server {
             self.records.add(&received::line(event.time, event.peer(), name, &request, token));
             before.entry(group).or_insert(progress);
             self.progress[group].record(request.seq_number, request.matricula, event.time);
+            event.is_new = true;
         }
         Ok(next_number)
     }

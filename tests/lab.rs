@@ -358,11 +358,12 @@ fn groups_json_is_the_class_from_the_first_datagram_to_the_report() {
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
-    let notes: Vec<_> = csv.lines().map(|row| row.rsplit(',').next().unwrap()).collect();
+    let notes: Vec<_> = csv.lines().map(|row| row.split(',').nth(5).unwrap()).collect();
+    let says_three = "says 3 members; the table 2";
     let twice = "sent under two numbers";
     assert_eq!(
         notes,
-        ["note", "", "missing", twice, "unknown", twice, "missing", "missing", "", ""],
+        ["note", "", "missing", twice, "unknown", twice, "missing", "missing", says_three, says_three],
         "of EMPTY, JAVALI and My_own-1"
     );
 }

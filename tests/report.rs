@@ -109,7 +109,7 @@ fn without_a_file_or_with_an_empty_one_every_group_is_shown_as_not_started() {
         }
         let csv = report(directory.path(), &["--csv"]).text;
         assert_eq!(csv.lines().count(), 1 + 3 * 4 + 4 + 1);
-        assert!(csv.lines().skip(1).all(|row| row.ends_with(",,,not started,")), "{csv}");
+        assert!(csv.lines().skip(1).all(|row| row.ends_with(",,,not started,,0,0")), "{csv}");
     }
     assert!(!directory.file(REQUESTS).exists(), "a report writes nothing");
 }
@@ -293,9 +293,64 @@ fn a_corrected_matricula_is_marked_and_the_later_one_counts() {
     let directory =
         class(r#"{"ALFA": 3, "BETA": 3}"#, &records("ALFA", &[(1, 77), (1, 19), (2, 12), (2, 12)]));
     let shown = text(directory.path());
-    shows(&shown, "ALFA", &["1 19* ", "2 12 ", "* corrected"]);
-    assert!(!part(&shown, "ALFA").contains(" 77"), "{shown}");
+    let other = "* corrected; another record says: 1 77 2023-11-14 22:00:20";
+    shows(&shown, "ALFA", &["1 19* ", "2 12 ", other]);
     assert!(!part(&shown, "BETA").contains("corrected"), "{shown}");
+}
+
+#[test]
+fn a_member_is_marked_corrected_whichever_record_of_whichever_run_says_something_else() {
+    // A captured earlier message corrects a later one; and an older run, replayed, is the last complete one.
+    for (messages, row) in [
+        (
+            &[(1, 111), (1, 222), (1, 111), (2, 5)][..],
+            "1,111,2023-11-14T22:02:20.123Z,complete,corrected: 222 at 2023-11-14T22:01:20.123Z,1,0",
+        ),
+        (
+            &[(1, 111), (2, 5), (0, 0), (1, 222), (2, 5), (0, 0), (1, 111), (2, 5)],
+            "1,111,2023-11-14T22:06:20.123Z,complete,corrected: 222 at 2023-11-14T22:03:20.123Z,3,2",
+        ),
+        (
+            &[(1, 1), (0, 0), (1, 2), (0, 0), (1, 3), (2, 5)],
+            "1,3,2023-11-14T22:04:20.123Z,complete,corrected: 2 at 2023-11-14T22:02:20.123Z and 1 more,1,2",
+        ),
+    ] {
+        let directory = class(r#"{"ALFA": 2}"#, &records("ALFA", messages));
+        let csv = report(directory.path(), &["--csv"]).text;
+        assert!(csv.contains(&format!("ALFA,{row}\r\n")), "{csv}");
+        let shown = text(directory.path());
+        shows(&shown, "ALFA", &["* corrected; another record says: 1 "]);
+    }
+}
+
+#[test]
+fn members_beyond_the_table_are_shown_and_a_seq_max_that_it_contradicts_is_told() {
+    let received =
+        records("ALFA", &[(1, 11), (2, 12), (3, 13), (4, 14)]).replace("\"seq_max\":null", "\"seq_max\":4");
+    let directory = class(r#"{"ALFA": 3, "BETA": 3}"#, &(received + &records("BETA", &[(1, 7)])));
+    let shown = text(directory.path());
+    shows(&shown, "ALFA", &["says 4 members, the table 3;", "4 14 ", "beyond the table: 4"]);
+    assert!(!part(&shown, "BETA").contains("says ") && !part(&shown, "BETA").contains("beyond"), "{shown}");
+    let csv = report(directory.path(), &["--csv"]).text;
+    let row =
+        "ALFA,4,14,2023-11-14T22:03:20.123Z,complete,beyond the table; says 4 members; the table 3,1,0\r\n";
+    assert!(csv.contains(row), "{csv}");
+}
+
+#[test]
+fn a_group_with_very_many_records_is_warned_of_and_one_at_its_limit_is_named() {
+    let now = udpsocket_jwt_server::time::rfc3339(udpsocket_jwt_server::time::now());
+    let mut received = record("ALFA", 1, 7, 0).repeat(10_000);
+    received += &record("BETA", 1, 7, 0).repeat(9_999);
+    let gama = record("GAMA", 1, 7, 0);
+    let rest = gama.split_once('Z').unwrap().1;
+    received += &format!("{{\"time\":\"{now}{rest}").repeat(300);
+    let directory = class(r#"{"ALFA": 3, "BETA": 3, "GAMA": 3}"#, &received);
+    let Shown { text, errors, status } = report(directory.path(), &[]);
+    assert_eq!((errors.lines().count(), status), (1, 1), "{errors}");
+    assert!(errors.contains("ALFA has 10000 records, and 100000 are the most"), "{errors}");
+    shows(&text, "GAMA", &["takes two new messages a second"]);
+    assert!(!part(&text, "BETA").contains("takes two"), "{text}");
 }
 
 #[test]
@@ -313,7 +368,7 @@ fn with_a_roster_it_says_who_is_missing_unknown_or_sent_under_two_numbers() {
     shows(&shown, "GAMA", &["sent under two numbers: 7"]);
     assert!(!part(&shown, "GAMA").contains("unknown"), "{shown}");
     let csv = report(directory.path(), &["--csv"]).text;
-    let notes: Vec<_> = csv.lines().skip(1).map(|row| row.rsplit(',').next().unwrap()).collect();
+    let notes: Vec<_> = csv.lines().skip(1).map(|row| row.split(',').nth(5).unwrap()).collect();
     let twice = "sent under two numbers";
     assert_eq!(notes, [twice, "unknown", twice, "", "missing", "missing", "missing", "", "", twice, twice]);
 }
@@ -357,14 +412,14 @@ fn the_csv_is_exact_to_the_byte() {
     let Shown { text, errors, status } = report(directory.path(), &["--csv"]);
     assert_eq!(
         text,
-        "group,seq_number,matricula,acknowledged,run,note\r\n\
-         ALFA,1,11,2023-11-14T22:00:20.123Z,complete,\r\n\
-         ALFA,2,19,2023-11-14T22:02:20.123Z,complete,corrected\r\n\
-         ALFA,3,13,2023-11-14T22:03:20.123Z,complete,\r\n\
-         BETA,1,201,2023-11-14T23:00:20.123Z,current,corrected\r\n\
-         BETA,2,,,current,\r\n\
-         BETA,,202,,current,missing\r\n\
-         GAMA,1,,,not started,\r\n"
+        "group,seq_number,matricula,acknowledged,run,note,complete_runs,start_overs\r\n\
+         ALFA,1,11,2023-11-14T22:00:20.123Z,complete,corrected: 21 at 2023-11-14T22:05:20.123Z,1,1\r\n\
+         ALFA,2,19,2023-11-14T22:02:20.123Z,complete,corrected: 12 at 2023-11-14T22:01:20.123Z,1,1\r\n\
+         ALFA,3,13,2023-11-14T22:03:20.123Z,complete,,1,1\r\n\
+         BETA,1,201,2023-11-14T23:00:20.123Z,current,corrected: 999 at 2023-11-14T22:59:20.123Z,0,0\r\n\
+         BETA,2,,,current,,0,0\r\n\
+         BETA,,202,,current,missing,0,0\r\n\
+         GAMA,1,,,not started,,0,0\r\n"
     );
     assert_eq!((errors.as_str(), status), ("", 0));
 }

@@ -228,8 +228,8 @@ fn a_directory_that_is_not_set_up_is_named_with_the_way_out() {
                 fs::remove_file(class.file("keys_priv/key_secret_for_hmac.txt")).unwrap();
                 class.write("keys_priv/key_secret_for_hmac.txt/file", "");
             },
-            "keys_priv/key_secret_for_hmac.txt: cannot be read: ",
-            "let the user that runs the server read it",
+            "keys_priv/key_secret_for_hmac.txt: cannot be read: it is not a file",
+            "move it elsewhere, and make one",
         ),
         (
             |class| _ = class.write("groups.json", "{\"JAVALI\": 0}"),

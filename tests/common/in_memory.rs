@@ -21,7 +21,7 @@ use udpsocket_jwt_server::tools::lab::explain::Explainer;
 use udpsocket_jwt_server::tools::terminal::refusals::{detail_of, name};
 use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
 
-/// The moment of every event here.
+/// The moment of every event here, unless a test moves its clock.
 pub const NOW: Duration = Duration::from_millis(1_700_000_000_500);
 
 /// What is asked of a disk.
@@ -68,6 +68,8 @@ pub struct Memory {
     pub is_full: bool,
     /// The file no longer has its name.
     pub is_moved: bool,
+    /// It loses its name at the next sync.
+    pub moves_at_sync: bool,
     fails_next: bool,
 }
 
@@ -161,6 +163,7 @@ impl received::Disk for Disk {
     fn sync(&mut self) -> io::Result<()> {
         let memory = &mut *self.set();
         let (_, result) = memory.call(Call::Sync);
+        memory.is_moved |= std::mem::take(&mut memory.moves_at_sync);
         match result {
             Ok(()) if !memory.owes_cut => (memory.owes_sync, memory.synced) = (false, memory.bytes.len()),
             Ok(()) => {}
@@ -193,6 +196,8 @@ pub struct Lab {
     server: Server,
     explainer: Option<Explainer>,
     pub disk: Disk,
+    /// The clock.
+    pub now: Duration,
 }
 
 impl Lab {
@@ -218,7 +223,7 @@ impl Lab {
             has_limit: false,
         };
         disk.set().calls.clear();
-        Self { server, explainer: None, disk }
+        Self { server, explainer: None, disk, now: NOW }
     }
 
     /// JAVALI with 3 members, who have the only key.
@@ -229,6 +234,19 @@ impl Lab {
     /// The server with `--explain`.
     pub fn explain(&mut self) {
         self.explainer = Some(Explainer::default());
+    }
+
+    /// Each group has its allowance.
+    pub fn limit(&mut self) {
+        self.server.has_limit = true;
+    }
+
+    /// The server is started anew on the disk as it is.
+    pub fn restart(&mut self) {
+        let bytes = self.disk.get().bytes.clone();
+        self.disk = Disk::of(&bytes);
+        let replayed = replay(Box::new(self.disk.clone()), &self.server.class.table, true).unwrap();
+        (self.server.progress, self.server.records) = (replayed.progress, replayed.records);
     }
 
     /// Receives what waits at a socket, and answers it.
@@ -245,7 +263,7 @@ impl Lab {
     pub fn handle_together(&mut self, datagrams: &[impl AsRef<[u8]>]) -> Vec<Handled> {
         let otp = Otp { number: 20_000, timestamp: 99_999_999_999 }; // the longest, until the year 5138
         let sender = ([192, 0, 2, 7], 50_000).into();
-        let event = |datagram| Event::new(NOW, sender, AsRef::<[u8]>::as_ref(datagram), otp);
+        let event = |datagram| Event::new(self.now, sender, AsRef::<[u8]>::as_ref(datagram), otp);
         let mut events: Vec<_> = datagrams.iter().map(event).collect();
         self.server.handle(&mut events);
         for event in &mut events {

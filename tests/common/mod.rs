@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::{hmac, rsa, signature::RSA_PKCS1_SHA256};
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -562,8 +562,13 @@ impl Client {
     pub fn receive(&self, wait: Duration) -> Option<String> {
         let mut buffer = [0; 65_536];
         self.socket.set_read_timeout(Some(wait)).unwrap();
-        let length = self.socket.recv(&mut buffer).ok()?;
-        Some(String::from_utf8(buffer[..length].to_vec()).unwrap())
+        loop {
+            match self.socket.recv(&mut buffer) {
+                Ok(length) => return Some(String::from_utf8(buffer[..length].to_vec()).unwrap()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {} // a machine that was stopped
+                Err(_) => return None,
+            }
+        }
     }
 
     /// Sends a token that must be answered; returns the reply's claims, its HMAC and its

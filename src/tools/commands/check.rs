@@ -9,11 +9,11 @@ use crate::jws::{self, Parts};
 use crate::keys::{self, PublicKey, without_newline};
 use crate::refusal::{NotAnObject, Refusal};
 use crate::server::{Class, Event, read};
-use crate::start::{key_files, public_keys, secret_file};
+use crate::start::{content, key_files, public_keys, secret_file};
 use crate::time::now;
 use crate::tools::terminal::groups_json::is_name;
 use crate::tools::terminal::refusals::{self, REASONS};
-use crate::tools::terminal::{Colours, key_file, startup};
+use crate::tools::terminal::{Colours, key_file, shown, startup};
 use ring::{digest, hmac, rsa, signature};
 use serde_json::Value;
 use std::fmt::Write;
@@ -125,7 +125,7 @@ fn class_of_one(token: Option<&Parts>, path: &Path) -> Result<Class, String> {
     let name = claimed.as_ref().and_then(|claims| claims.get("group")?.as_str());
     let name = name.filter(|name| is_name(name)).unwrap_or("YOURS");
     let table = Table::from_json(format!(r#"{{"{name}":255}}"#).as_bytes())?;
-    let key = load_key(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let key = load_key(path).map_err(|error| format!("{}: {error}", shown(path)))?;
     Ok(Class { table, keys: vec![Some(key)], secret: no_secret() })
 }
 
@@ -305,11 +305,8 @@ fn is_reply(token: &Parts) -> bool {
 /// Whether a reply's HMAC verifies with the secret, or what the secret would have to be.
 fn check_reply(token: &Parts, directory: &Path) -> Result<(String, bool), String> {
     let path = secret_file(directory);
-    let file = fs::read(&path).map_err(|error| {
-        format!(
-            "{}: cannot be read: {error}; the reply's HMAC needs the class's secret there",
-            path.display()
-        )
+    let file = content(&path, 1 << 16).map_err(|error| {
+        format!("{}: cannot be read: {error}; the reply's HMAC needs the class's secret there", shown(&path))
     })?;
     let verifies = |secret: &[u8]| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);

@@ -8,15 +8,15 @@
 use super::timeline::Timeline;
 use crate::fsm;
 use crate::groups::{Group, Table};
-use crate::received::{Record, each_line};
+use crate::received::{Progress, Record, each_line};
 use crate::time::{now, parse_rfc3339, rfc3339};
-use crate::tools::lab::log::{MOST_BYTES, read_tail};
+use crate::tools::lab::log::{MOST_BYTES, open_to_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
-use crate::tools::terminal::{Colours, refusals, shortened, startup};
+use crate::tools::terminal::{Colours, refusals, shortened, shown, startup};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufReader, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
@@ -39,8 +39,6 @@ pub struct Member {
     pub matricula: u64,
     /// When that was recorded.
     pub time: Duration,
-    /// Whether an earlier record of the run had another matricula.
-    pub is_corrected: bool,
 }
 
 /// A run: the members acknowledged since the group began, or began anew.
@@ -69,6 +67,13 @@ pub struct History {
     records: u32,
     state: u8,
     started_over: u32,
+    complete_runs: u32,
+    /// Every matricula that any record has for a number, in whatever run, with the last one's time.
+    matriculas: BTreeMap<u8, BTreeMap<u64, Duration>>,
+    /// What the client last said the number of members to be.
+    seq_max: Option<u64>,
+    /// The server's view, for the allowance.
+    progress: Progress,
     last_seen: Option<Duration>,
     last_recorded: Option<Duration>,
     last_refused: Option<Refused>,
@@ -95,19 +100,40 @@ impl History {
         self.last_recorded = Some(record.time);
         self.records += 1;
         self.state = record.seq_number;
+        self.seq_max = record.seq_max.or(self.seq_max);
+        self.progress.record(record.seq_number.into(), record.matricula, record.time);
         if record.seq_number == 0 {
             self.started_over += u32::from(!self.current.members.is_empty());
             self.current = Run::default();
             return;
         }
         let Record { seq_number, matricula, time, .. } = *record;
-        let before = self.current.members.get(&seq_number);
-        let is_corrected = before.is_some_and(|before| before.is_corrected || before.matricula != matricula);
-        self.current.members.insert(seq_number, Member { matricula, time, is_corrected });
-        if seq_number == members {
+        self.current.members.insert(seq_number, Member { matricula, time });
+        self.matriculas.entry(seq_number).or_default().insert(matricula, time);
+        if seq_number >= members {
+            self.complete_runs += u32::from(self.current.completed.is_none());
             self.current.completed.get_or_insert(time);
             self.last_complete = Some(self.current.clone());
         }
+    }
+
+    /// The last other matricula that any record has for this member, its time, and how many others there are.
+    fn other(&self, number: u8, matricula: u64) -> Option<(u64, Duration, usize)> {
+        let all = self.matriculas.get(&number)?;
+        let others = all.iter().filter(|(other, _)| **other != matricula);
+        let (other, time) = others.max_by_key(|(_, time)| **time)?;
+        Some((*other, *time, all.len() - 1))
+    }
+
+    /// What the group says of itself, if the table says something else.
+    fn contradiction(&self, group: &Group) -> Option<String> {
+        let seq_max = self.seq_max.filter(|seq_max| *seq_max != u64::from(group.members))?;
+        Some(format!("says {seq_max} members, the table {}", group.members))
+    }
+
+    /// Whether hardly a new message of the group is taken now, so many have come.
+    fn is_at_its_limit(&self, now: Duration) -> bool {
+        self.progress.allowance(now).is_none_or(|ahead| ahead > 145_000)
     }
 
     fn saw(&mut self, time: Duration) {
@@ -141,7 +167,7 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
     let mut report =
         Report { table, groups, records: 0, strangers: None, others: BTreeMap::new(), warnings: Vec::new() };
     fs::read_dir(logs).map_err(|error| {
-        format!("{}: cannot be read: {error}; name the directory with received.jsonl in it", logs.display())
+        format!("{}: cannot be read: {error}; name the directory with received.jsonl in it", shown(logs))
     })?;
     report.read_received(&logs.join("received.jsonl"))?;
     // These only add to what the evidence says, so an error of theirs changes nothing.
@@ -156,8 +182,8 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
 
 impl Report {
     fn read_received(&mut self, path: &Path) -> Result<(), String> {
-        let failed = |error: &dyn std::fmt::Display| format!("{}: cannot be read: {error}", path.display());
-        let file = match File::open(path) {
+        let failed = |error: &dyn std::fmt::Display| format!("{}: cannot be read: {error}", shown(path));
+        let file = match open_to_read(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(failed(&error)),
@@ -170,7 +196,7 @@ impl Report {
                 None => {
                     damaged += 1;
                     if damaged <= MOST_WARNINGS {
-                        let path = path.display();
+                        let path = shown(path);
                         let what = "is not a whole record: look at it; the server will not start on it";
                         self.warnings.push(format!("{path}: line {number} {what}"));
                     }
@@ -178,9 +204,12 @@ impl Report {
             }
             Ok(())
         })
-        .map_err(|fault| format!("{}: {}", path.display(), startup::about_received(&fault)))?;
+        .map_err(|fault| format!("{}: {}", shown(path), startup::about_received(&fault)))?;
         if damaged > MOST_WARNINGS {
-            self.warnings.push(format!("{}: {damaged} lines are no whole records", path.display()));
+            self.warnings.push(format!("{}: {damaged} lines are no whole records", shown(path)));
+        }
+        for (group, history) in self.table.iter().zip(&self.groups) {
+            self.warnings.extend(startup::about_number_of_records(&group.name, history.records));
         }
         Ok(())
     }
@@ -286,7 +315,8 @@ impl Report {
     /// One row for each group and member (RFC 4180), for a spreadsheet.
     #[must_use]
     pub fn to_csv(&self) -> String {
-        let mut text = String::from("group,seq_number,matricula,acknowledged,run,note\r\n");
+        let mut text =
+            String::from("group,seq_number,matricula,acknowledged,run,note,complete_runs,start_overs\r\n");
         for (group, history) in self.table.iter().zip(&self.groups) {
             let run = history.counting();
             let kind = match &history.last_complete {
@@ -294,18 +324,25 @@ impl Report {
                 None if history.records > 0 => "current",
                 None => "not started",
             };
-            for number in 1..=group.members {
+            let counts = format!("{},{}", history.complete_runs, history.started_over);
+            let beyond = run.members.keys().copied().filter(|number| *number > group.members);
+            for number in (1..=group.members).chain(beyond) {
                 _ = write!(text, "{},{number},", group.name);
                 _ = match run.members.get(&number) {
                     Some(member) => {
-                        let note = notes(group, run, member).join("; ");
-                        write!(text, "{},{},{kind},{note}\r\n", member.matricula, rfc3339(member.time))
+                        let note = notes(group, history, number, member).join("; ");
+                        write!(
+                            text,
+                            "{},{},{kind},{note},{counts}\r\n",
+                            member.matricula,
+                            rfc3339(member.time)
+                        )
                     }
-                    None => write!(text, ",,{kind},\r\n"),
+                    None => write!(text, ",,{kind},,{counts}\r\n"),
                 };
             }
             for matricula in run.missing(group) {
-                _ = write!(text, "{},,{matricula},,{kind},missing\r\n", group.name);
+                _ = write!(text, "{},,{matricula},,{kind},missing,{counts}\r\n", group.name);
             }
         }
         text
@@ -318,14 +355,22 @@ fn is_unknown(group: &Group, matricula: u64) -> bool {
 }
 
 /// What the professor should know of a member.
-fn notes(group: &Group, run: &Run, member: &Member) -> Vec<&'static str> {
+fn notes(group: &Group, history: &History, number: u8, member: &Member) -> Vec<String> {
+    let corrected = history.other(number, member.matricula).map(|(other, time, others)| match others {
+        1 => format!("corrected: {other} at {}", rfc3339(time)),
+        _ => format!("corrected: {other} at {} and {} more", rfc3339(time), others - 1),
+    });
+    let contradicted = history.contradiction(group).map(|contradiction| contradiction.replace(',', ";"));
+    let note = |applies: bool, note: &str| applies.then(|| note.to_string());
     [
-        (member.is_corrected, "corrected"),
-        (is_unknown(group, member.matricula), "unknown"),
-        (run.times(member.matricula) > 1, "sent under two numbers"),
+        corrected,
+        note(is_unknown(group, member.matricula), "unknown"),
+        note(history.counting().times(member.matricula) > 1, "sent under two numbers"),
+        note(number > group.members, "beyond the table"),
+        contradicted,
     ]
     .into_iter()
-    .filter_map(|(applies, note)| applies.then_some(note))
+    .flatten()
     .collect()
 }
 
@@ -352,13 +397,15 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
         text += &list("", facts(group, history, now));
         let digits = group.members.to_string().len();
         text += &grid(run.members.iter().map(|(number, member)| {
-            let mark = if member.is_corrected { "*" } else { "" };
+            let mark = if history.other(*number, member.matricula).is_some() { "*" } else { "" };
             format!("{number:>digits$} {}{mark} {}", member.matricula, clock(member.time, now))
         }));
-        text += &list(
-            "*",
-            run.members.values().filter(|member| member.is_corrected).take(1).map(|_| "corrected later"),
-        );
+        let corrected = run.members.iter().filter_map(|(number, member)| {
+            let (other, time, _) = history.other(*number, member.matricula)?;
+            Some(format!("{number} {other} {}", clock(time, now)))
+        });
+        text += &list("* corrected; another record says:", corrected);
+        text += &list("beyond the table:", run.members.keys().filter(|number| **number > group.members));
         let sent: BTreeSet<u64> = run.members.values().map(|member| member.matricula).collect();
         text += &list("missing:", run.missing(group));
         text += &list("unknown:", sent.iter().filter(|matricula| is_unknown(group, **matricula)));
@@ -426,6 +473,13 @@ fn facts(group: &Group, history: &History, now: Duration) -> Vec<String> {
         0 => {}
         1 => facts.push("started over once;".into()),
         times => facts.push(format!("started over {times} times;")),
+    }
+    if history.complete_runs > 1 {
+        facts.push(format!("{} complete runs;", history.complete_runs));
+    }
+    facts.extend(history.contradiction(group).map(|contradiction| contradiction + ";"));
+    if history.is_at_its_limit(now) {
+        facts.push("takes two new messages a second, after 300 at once: are captured tokens sent?;".into());
     }
     facts.extend(
         history.last_seen.map(|time| format!("last seen {} ({} UTC)", ago(time, now), clock(time, now))),

@@ -7,7 +7,7 @@ use super::log::Log;
 use crate::refusal::Refusal;
 use crate::server::{Class, Event, Lab};
 use crate::time::rfc3339;
-use crate::tools::terminal::{Colours, json_string, refusals, say_soon, shortened};
+use crate::tools::terminal::{Colours, json_string, moved::Whereabouts, refusals, say_soon, shortened};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
@@ -31,6 +31,9 @@ pub struct Journal {
     is_verbose: bool,
     columns: usize,
     colours: Colours,
+    received: Whereabouts,
+    /// Whether the terminal has been told that the records are no longer in place.
+    has_alarmed: bool,
 }
 
 /// The copies of a message.
@@ -70,6 +73,23 @@ impl Journal {
             is_verbose,
             columns,
             colours: Colours::of(&io::stderr()),
+            received: Whereabouts::of(&directory.join("received.jsonl")),
+            has_alarmed: false,
+        }
+    }
+
+    /// Says once, even where no other line is wanted, that the records are no longer in place; and once
+    /// more only after a message has been recorded again.
+    fn alarm(&mut self, event: &Event) {
+        match &event.outcome {
+            Some(Ok(_)) if event.is_new => self.has_alarmed = false,
+            Some(Err(Refusal::NotRecorded(why))) if !self.has_alarmed => {
+                if let Some(alarm) = self.received.alarm(why) {
+                    say_soon(self.colours.red(&alarm));
+                    self.has_alarmed = true;
+                }
+            }
+            _ => {}
         }
     }
 
@@ -93,6 +113,7 @@ impl Lab for Journal {
     fn saw(&mut self, class: &Class, events: &[Event]) {
         let mut details = std::mem::take(&mut self.details).into_iter();
         for event in events {
+            self.alarm(event);
             let again = self.copy(class, event);
             let detail = details.next().flatten().or(again);
             push_json_line(&mut self.lines, class, event, detail.as_deref());

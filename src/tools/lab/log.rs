@@ -1,7 +1,7 @@
 //! A log that is kept as far as that is possible: its errors stop nobody, and its size is bounded.
 
 use crate::received::{length_if_named, open_log};
-use crate::tools::terminal::say;
+use crate::tools::terminal::{say_soon, shown};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -9,6 +9,14 @@ use std::path::{Path, PathBuf};
 
 /// Most bytes of `NAME.jsonl`; then it becomes `NAME.1.jsonl`, replacing the one before.
 pub const MOST_BYTES: u64 = 64 << 20;
+
+/// Opens a file to read it. A FIFO or a device of its name would hold the reader up.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    match fs::metadata(path)? {
+        metadata if metadata.is_file() => File::open(path),
+        _ => Err(io::Error::other("it is not a file")),
+    }
+}
 
 /// A file of lines with a bound.
 #[derive(Debug)]
@@ -25,8 +33,8 @@ impl Log {
     pub fn open(directory: &Path, name: &str) -> Self {
         let mut log = Self { path: directory.join(name), file: None, length: 0 };
         if let Err(error) = log.reopen() {
-            let path = log.path.display();
-            say(&format!("warning: {path}: cannot be written: {error}; the server goes on without it"));
+            let path = shown(&log.path);
+            say_soon(format!("warning: {path}: cannot be written: {error}; the server goes on without it"));
         }
         log
     }
@@ -91,7 +99,7 @@ impl Log {
 
 /// Hands each whole JSON value of the last `most` bytes of a log to `each`.
 pub fn read_tail(path: &Path, most: u64, mut each: impl FnMut(&Value) -> Option<()>) -> io::Result<()> {
-    let mut file = File::open(path)?;
+    let mut file = open_to_read(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut lines = BufReader::new(file.take(most));

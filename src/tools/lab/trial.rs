@@ -8,7 +8,7 @@
 //! client is the [exam](super::exam)'s to say; here it is carried out and written down.
 
 use super::exam::{Exam, FIRST_RIGHT_COPY, Fate, Finding, Message, RIGHT_COPIES};
-use super::log::{Log, MOST_BYTES, read_tail};
+use super::log::{Log, MOST_BYTES, open_to_read, read_tail};
 use super::lost;
 use super::verdict::{Line, Standing, Verdict};
 use crate::claims;
@@ -21,7 +21,6 @@ use crate::tools::terminal::say_soon;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use serde_json::Value;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -178,7 +177,7 @@ impl Trial {
 
 /// Who replays what was recorded before this start must not be taken for the client.
 fn remember_records(path: &Path, table: &Table, examinees: &mut [Examinee]) {
-    let Ok(file) = File::open(path) else { return };
+    let Ok(file) = open_to_read(path) else { return };
     _ = each_line(&mut BufReader::new(file), |_, line| {
         let record: Value = serde_json::from_slice(line).unwrap_or_default();
         let text = |name: &str| record.get(name).and_then(Value::as_str);

@@ -1,6 +1,6 @@
 //! The command line: what the professor types, and what is said to a mistake in it.
 
-use super::{Colours, notify, say, startup};
+use super::{Colours, notify, say, say_soon, shown, startup, wait_until_said};
 use crate::server::Server;
 use crate::start::{Settings, Started, start};
 use crate::tools::commands::{check, mermaid, report, timeline};
@@ -12,6 +12,8 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
+use std::time::SystemTime;
 
 /// The whole help: one screen of 80 by 24.
 pub const HELP: &str = "\
@@ -221,7 +223,7 @@ fn report(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     let is_missing = !received.exists();
     if is_missing {
         let way_out = "--logs DIR names the directory where the server writes";
-        say(&format!("warning: {}: there is no such file, so no records; {way_out}", received.display()));
+        say(&format!("warning: {}: there is no such file, so no records; {way_out}", shown(&received)));
     }
     // Grades are not made of records that are elsewhere.
     let is_wrong = !report.warnings.is_empty() || is_csv && is_missing;
@@ -257,9 +259,10 @@ fn serve(arguments: Arguments) -> Result<ExitCode, Failure> {
     let options = Options::parse(arguments)?;
     let settings = &options.settings;
     fs::read_dir(&settings.keys).map_err(|error| {
-        let shown = settings.keys.display();
+        let shown = shown(&settings.keys);
         format!("{shown}: cannot be read: {error}; name the directory with keys_pub/ and keys_priv/ in it")
     })?;
+    startup::check_clock(SystemTime::now())?;
     let table = startup::load_table(&settings.keys)?;
     let mut started =
         start(settings, table.clone()).map_err(|fault| startup::failure(&fault, settings, &table))?;
@@ -267,10 +270,14 @@ fn serve(arguments: Arguments) -> Result<ExitCode, Failure> {
     let local = local.map_err(|error| format!("the socket has no address: {error}"))?;
     announce(&started, &options, local);
     let mut lab = options.lab(&started.server)?;
-    print(&format!("listening on {local}\n"));
+    wait_until_said();
+    let line = format!("listening on {local}\n");
+    _ = thread::Builder::new().spawn(move || print(&line)); // a terminal may be stopped
     notify::ready();
     let error = started.server.run(&started.socket, &mut lab);
-    Err(Failure::Start(format!("{local}: the socket fails: {error}; start the server again")))
+    say_soon(format!("udpsocket-jwt-server: {local}: the socket fails: {error}; start the server again"));
+    wait_until_said();
+    Ok(ExitCode::FAILURE)
 }
 
 /// What the command line says of the server, each part of it well-formed.
@@ -332,9 +339,9 @@ impl Options {
 
 /// Says what the professor should know of a start.
 fn announce(started: &Started, options: &Options, local: SocketAddr) {
-    _ = io::stderr().write_all(startup::table(started).as_bytes());
+    let mut text = startup::table(started);
     for warning in startup::warnings(started, &options.settings) {
-        say(&format!("warning: {warning}"));
+        text += &format!("warning: {warning}\n");
     }
     for (option, note) in [
         ("--lose", "requests and replies are lost on purpose"),
@@ -345,7 +352,7 @@ fn announce(started: &Started, options: &Options, local: SocketAddr) {
         ("--allow-weak-keys", "keys and secrets may be weaker than RFC 7518 allows"),
     ] {
         if options.arguments.has(option) {
-            say(&format!("note: {option}: {note}"));
+            text += &format!("note: {option}: {note}\n");
         }
     }
     let of_groups = started.server.class.table.iter().zip(&started.server.progress);
@@ -353,12 +360,14 @@ fn announce(started: &Started, options: &Options, local: SocketAddr) {
         of_groups.filter(|(_, progress)| progress.state > 0).map(|(group, _)| group.name.as_str()).collect();
     if options.arguments.has("--trial") && !in_a_run.is_empty() {
         let names = in_a_run.join(", ");
-        say(&format!("note: --trial: not in state 0, so examined only once they start over with 0: {names}"));
+        text += "note: --trial: not in state 0, so examined only once they start over with 0: ";
+        text += &(names + "\n");
     }
     if local.ip().is_loopback() {
         let way_out = "ADDRESS 0.0.0.0 opens it to the network";
-        say(&format!("note: {local} is reached from this machine alone; {way_out}"));
+        text += &format!("note: {local} is reached from this machine alone; {way_out}\n");
     }
+    say_soon(text.trim_end().into());
 }
 
 /// Prints on standard output, at once.

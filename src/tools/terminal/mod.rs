@@ -3,31 +3,71 @@
 pub mod cli;
 pub mod groups_json;
 pub mod key_file;
+pub mod moved;
 pub mod notify;
 pub mod refusals;
 pub mod startup;
 
 use serde_json::Value;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Says something to the professor, on standard error. That nobody reads it changes nothing.
 pub(crate) fn say(text: &str) {
     _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
+/// How many texts of [`say_soon`] are on their way.
+static ON_THEIR_WAY: AtomicUsize = AtomicUsize::new(0);
+
 /// Says something without waiting: a terminal that is stopped must not stop the loop. Where nobody
 /// reads fast enough, a line is lost and not a datagram.
 pub(crate) fn say_soon(line: String) {
     static LINES: LazyLock<SyncSender<String>> = LazyLock::new(|| {
         let (sender, lines) = sync_channel::<String>(1_024);
+        let say_them = move || {
+            for line in lines {
+                say(&line);
+                ON_THEIR_WAY.fetch_sub(1, Ordering::Relaxed);
+            }
+        };
         // Without a thread every line is lost, and nothing else.
-        _ = thread::Builder::new().spawn(move || lines.iter().for_each(|line| say(&line)));
+        _ = thread::Builder::new().spawn(say_them);
         sender
     });
-    _ = LINES.try_send(line);
+    ON_THEIR_WAY.fetch_add(1, Ordering::Relaxed);
+    if LINES.try_send(line).is_err() {
+        ON_THEIR_WAY.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Waits until what was to be said soon is said, but not for a reader who takes longer than a second.
+pub(crate) fn wait_until_said() {
+    let start = Instant::now();
+    while ON_THEIR_WAY.load(Ordering::Relaxed) > 0 && start.elapsed() < Duration::from_secs(1) {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A path as it may appear on a terminal: whoever named a file can't drive it.
+///
+/// ```
+/// use udpsocket_jwt_server::tools::terminal::shown;
+///
+/// assert_eq!(shown("class/\x1b[2J\nwarning: gone".as_ref()), r"class/\u{1b}[2J\nwarning: gone");
+/// ```
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    let escaped = |character: char| match character {
+        '\'' | '"' | '\\' => character.to_string(), // in a name, not in a string
+        _ => character.escape_debug().to_string(),
+    };
+    path.display().to_string().chars().map(escaped).collect()
 }
 
 /// Colours for a stream: only on a terminal, or where `CLICOLOR_FORCE` says so (for `watch -c`), and

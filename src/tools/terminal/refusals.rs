@@ -16,6 +16,10 @@ pub struct Reason {
     pub condition: &'static str,
 }
 
+/// The way out where a group has too many records: every other group keeps its own.
+pub(super) const SET_ASIDE: &str = "Ask the group for a new key; then stop the server, move this group's lines of \
+                                    received.jsonl to another file, and start again";
+
 /// The reasons in the order of the checks; [`Refusal`] has the same.
 pub const REASONS: [Reason; 18] = [
     reason("lost_on_purpose", "not discarded by --lose or --trial"),
@@ -195,10 +199,9 @@ fn why_no_object(found: &NotAnObject) -> String {
 
 fn why_not_recorded(why: &NotRecorded) -> String {
     match why {
-        NotRecorded::TooMany(group) => format!(
-            "{group} has {MOST_RECORDS} records, the most that are kept: stop the server, move this group's \
-             lines of received.jsonl to another file, and start again"
-        ),
+        NotRecorded::TooMany(group) => {
+            format!("{group} has {MOST_RECORDS} records, the most that are kept. {SET_ASIDE}")
+        }
         NotRecorded::TooFast(group) => format!(
             "{group} has had 300 new messages at once, and now may have two a second: send again (does \
              somebody send captured tokens?)"

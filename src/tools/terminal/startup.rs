@@ -1,16 +1,36 @@
 //! What the start says: the table of the class, what the professor should know, why it fails.
 
-use super::{key_file, quote};
-use crate::groups::Table;
+use super::refusals::SET_ASIDE;
+use super::{key_file, quote, shown};
+use crate::groups::{Group, Table};
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
-use crate::received::{self, Tail};
+use crate::received::{self, MOST_RECORDS, Tail};
+use crate::refusal::NotRecorded;
 use crate::start::{Fault, KeyFile, Settings, Started, content, public_keys, secret_file};
+use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::diagnosis;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// So many records of a group are worth a warning.
+const MANY_RECORDS: u32 = 10_000;
+
+/// Refuses a clock whose time a record could not hold, or not so that it can be read back.
+pub fn check_clock(clock: SystemTime) -> Result<(), String> {
+    let time = clock.duration_since(UNIX_EPOCH);
+    match time.map(|time| parse_rfc3339(&rfc3339(time))) {
+        Ok(Some(_)) => Ok(()),
+        _ => {
+            Err("the clock of this machine is before 1970 or after 9999: set it, since each record has its \
+                  time, and exp is compared with it"
+                .into())
+        }
+    }
+}
 
 /// The table of `groups.json`, or the one compiled in where there is no such file.
 pub fn load_table(directory: &Path) -> Result<Table, String> {
@@ -19,11 +39,11 @@ pub fn load_table(directory: &Path) -> Result<Table, String> {
         return Ok(Table::compiled_in());
     }
     match content(&path, u64::MAX) {
-        Ok(text) => Table::from_json(&text).map_err(|error| format!("{}: {error}", path.display())),
+        Ok(text) => Table::from_json(&text).map_err(|error| format!("{}: {error}", shown(&path))),
         Err(error) => {
             let is_forbidden = error.kind() == ErrorKind::PermissionDenied;
             let way_out = if is_forbidden { "run this as a user that may" } else { "mend or remove it" };
-            Err(format!("{}: cannot be read: {error}; {way_out}", path.display()))
+            Err(format!("{}: cannot be read: {error}; {way_out}", shown(&path)))
         }
     }
 }
@@ -58,26 +78,33 @@ pub fn table(started: &Started) -> String {
 pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
     let table = &started.server.class.table;
     let mut warnings = Vec::new();
-    let secret = secret_file(&settings.keys);
-    if is_readable_by_others(&secret) {
-        let shown = secret.display();
-        warnings.push(format!("{shown}: others on this machine can read it; chmod 600 \"{shown}\""));
+    let received = settings.logs.join("received.jsonl");
+    for file in [&secret_file(&settings.keys), &received] {
+        if is_readable_by_others(file) {
+            let shown = shown(file);
+            warnings.push(format!("{shown}: others on this machine can read it; chmod 600 \"{shown}\""));
+        }
     }
-    if let Some(oddity) = content(&secret, 1 << 16).ok().and_then(|file| diagnosis::secret::oddity(&file)) {
+    if let Some(oddity) =
+        content(&secret_file(&settings.keys), 1 << 16).ok().and_then(|file| diagnosis::secret::oddity(&file))
+    {
         let what = "what a student types gives another HMAC";
-        warnings.push(format!("{}: {oddity}: {what}", secret.display()));
+        warnings.push(format!("{}: {oddity}: {what}", shown(&secret_file(&settings.keys))));
     }
     warnings.extend(about_keys(&started.key_files, table, &settings.keys));
-    let received = settings.logs.join("received.jsonl");
-    let received = received.display();
+    let received = shown(&received);
     let found = about_records(started.tail, &started.unknown);
     warnings.extend(found.into_iter().map(|found| format!("{received}: {found}")));
     for (group, progress) in table.iter().zip(&started.server.progress) {
-        if progress.state > group.members.into() {
-            let (name, state, members) = (&group.name, progress.state, group.members);
+        let (Group { name, members, .. }, state, greatest) = (group, progress.state, progress.greatest);
+        if state > (*members).into() {
             let what = "only seq_number 0 leaves it";
             warnings.push(format!("{name} is in state {state}, above its {members} members: {what}"));
+        } else if greatest > (*members).into() {
+            let what = "the table was larger; report shows them as beyond the table";
+            warnings.push(format!("{name} has records up to member {greatest}, above its {members}: {what}"));
         }
+        warnings.extend(about_number_of_records(name, progress.records));
     }
     warnings
 }
@@ -99,6 +126,17 @@ pub fn about_records(tail: Tail, unknown: &BTreeSet<String>) -> Vec<String> {
     tail.into_iter().chain(unknown.iter().map(passed_over)).collect()
 }
 
+/// What is said of a group that has far more records than any class makes.
+#[must_use]
+pub fn about_number_of_records(group: &str, records: u32) -> Option<String> {
+    (records >= MANY_RECORDS).then(|| {
+        format!(
+            "{group} has {records} records, and {MOST_RECORDS} are the most that are kept: does somebody send \
+             captured tokens? {SET_ASIDE}"
+        )
+    })
+}
+
 #[cfg(unix)]
 fn is_readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
@@ -113,7 +151,7 @@ fn is_readable_by_others(_: &Path) -> bool {
 /// What is wrong in `keys_pub`: files that can't be used, two for one group, one key for two.
 fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String> {
     let directory = directory.join("keys_pub");
-    let shown = directory.display();
+    let shown = shown(&directory);
     let (mut warnings, mut several) = (Vec::new(), Vec::new());
     for KeyFile { name, group, key } in files {
         let own: Vec<&str> = files
@@ -165,7 +203,7 @@ pub fn failure(fault: &Fault, settings: &Settings, table: &Table) -> String {
         Fault::Keys(error) => cannot_read_keys(&settings.keys, error),
         Fault::NoKey(files) => no_key(files, table, &settings.keys),
         Fault::Received(fault) => {
-            format!("{}: {}", settings.logs.join("received.jsonl").display(), about_received(fault))
+            format!("{}: {}", shown(&settings.logs.join("received.jsonl")), about_received(fault))
         }
         Fault::Bind(error) => {
             let way_out = match error.kind() {
@@ -185,11 +223,9 @@ pub fn failure(fault: &Fault, settings: &Settings, table: &Table) -> String {
 
 fn about_secret(fault: &Fault, settings: &Settings) -> String {
     let path = secret_file(&settings.keys);
-    let (shown, keys_priv) = (path.display(), settings.keys.join("keys_priv"));
-    let way_out = format!(
-        "make one: (umask 077; mkdir -p \"{}\"; openssl rand -hex 32 > \"{shown}\")",
-        keys_priv.display()
-    );
+    let (shown, keys_priv) = (shown(&path), shown(&settings.keys.join("keys_priv")));
+    let way_out =
+        format!("make one: (umask 077; mkdir -p \"{keys_priv}\"; openssl rand -hex 32 > \"{shown}\")");
     match fault {
         Fault::Secret(error) if error.kind() == ErrorKind::NotFound => {
             format!("{shown}: there is no such file; {way_out}")
@@ -198,6 +234,9 @@ fn about_secret(fault: &Fault, settings: &Settings) -> String {
             let fewest = if settings.allows_weak_keys { 1 } else { FEWEST_SECRET_BYTES };
             let keep = if settings.allows_weak_keys { "" } else { " # or keep it: --allow-weak-keys" };
             format!("{shown}: it has {bytes} bytes, fewer than {fewest}; {way_out}{keep}")
+        }
+        Fault::Secret(error) if error.kind() == ErrorKind::Other => {
+            format!("{shown}: cannot be read: {error}; move it elsewhere, and {way_out}")
         }
         Fault::Secret(error) => {
             format!("{shown}: cannot be read: {error}; let the user that runs the server read it")
@@ -209,8 +248,7 @@ fn about_secret(fault: &Fault, settings: &Settings) -> String {
 /// What is said of a `keys_pub` that cannot be read.
 #[must_use]
 pub fn cannot_read_keys(directory: &Path, error: &dyn Display) -> String {
-    let shown = directory.join("keys_pub");
-    let shown = shown.display();
+    let shown = shown(&directory.join("keys_pub"));
     format!("{shown}: cannot be read: {error}; put each group's public key in it as GROUP.pem or GROUP.ssh")
 }
 
@@ -223,7 +261,7 @@ pub fn no_key(files: &[KeyFile], table: &Table, directory: &Path) -> String {
         reasons = "\n  put each group's public key in it as GROUP.pem or GROUP.ssh (scripts/keygen.sh makes a pair)"
             .into();
     }
-    format!("{}: there is no usable key in it{reasons}", directory.join("keys_pub").display())
+    format!("{}: there is no usable key in it{reasons}", shown(&directory.join("keys_pub")))
 }
 
 /// Why `received.jsonl` can't be used. `report` says the same of what it can't read.
@@ -257,9 +295,12 @@ pub fn about_received(fault: &received::Fault) -> String {
             "{bytes} bytes after its last newline are no record, and more than the server leaves there: \
              look at them, mend them or move them to another file, and start again"
         ),
-        Mend(error) => format!("its last line can be neither ended nor cut off: {error}; mend the disk"),
-        Sync(error) => {
-            format!("cannot be synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR")
-        }
+        Mend(NotRecorded::Disk(error)) => format!(
+            "cannot be put in order and synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR"
+        ),
+        Mend(_) => "another program has moved or changed it meanwhile; start again".into(),
+        Sync(error) => format!(
+            "its directory cannot be synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR"
+        ),
     }
 }

@@ -15,8 +15,12 @@ pub fn assert_printable(text: &str) {
 /// How a disk fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Failures {
-    /// An append fails after so many halves of its bytes.
+    /// An append fails after so many halves of its bytes, at the latest before the last byte.
     pub append: Option<usize>,
+    /// The file has lost its name.
+    pub moved: bool,
+    /// It loses its name at the next sync.
+    pub moves: bool,
     /// So many syncs fail.
     pub syncs: u8,
     /// A sync that fails has done its work all the same.
@@ -39,6 +43,8 @@ pub struct Platter {
     /// Most bytes of one read; 0: any number.
     pub most_read: usize,
     position: usize,
+    /// A write came halfway: the next one says why.
+    fails_next: bool,
 }
 
 /// A file as the server holds it: clones are the same file.
@@ -76,19 +82,25 @@ impl Read for Memory {
 }
 
 impl Disk for Memory {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn length(&mut self) -> Option<u64> {
+        let platter = self.0.borrow();
+        (!platter.failures.moved).then_some(platter.file.len() as u64)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut platter = self.0.borrow_mut();
-        platter.attempted = bytes.to_vec();
-        match platter.failures.append {
-            None => {
-                platter.file.extend(bytes);
-                Ok(())
-            }
-            Some(halves) => {
-                platter.file.extend(&bytes[..bytes.len() * halves / 2]);
-                Err(io::Error::other("the disk is full"))
-            }
+        let full = || io::Error::other("the disk is full");
+        if std::mem::take(&mut platter.fails_next) {
+            return Err(full());
         }
+        platter.attempted = bytes.to_vec();
+        let written = match platter.failures.append {
+            None => bytes.len(),
+            Some(halves) => (bytes.len() * halves / 2).min(bytes.len() - 1),
+        };
+        platter.file.extend(&bytes[..written]);
+        platter.fails_next = 0 < written && written < bytes.len();
+        if written == 0 { Err(full()) } else { Ok(written) }
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
@@ -97,12 +109,14 @@ impl Disk for Memory {
         if platter.failures.cut {
             return Err(io::Error::other("the disk is read-only"));
         }
+        assert!(!platter.failures.moved, "a cut of a file without its name");
         platter.file.truncate(length as usize);
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
         let mut platter = self.0.borrow_mut();
+        platter.failures.moved |= std::mem::take(&mut platter.failures.moves);
         let fails = platter.failures.syncs > 0;
         if !fails || platter.failures.sync_works {
             platter.durable = platter.file.clone();

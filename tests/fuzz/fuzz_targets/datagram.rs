@@ -32,9 +32,10 @@ use std::time::Duration;
 use udpsocket_jwt_server::claims::Otp;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{self, PublicKey};
-use udpsocket_jwt_server::received::{self, MOST_RECORDS, Progress, Record, Replayed};
-use udpsocket_jwt_server::refusal::{Reason, Refusal};
-use udpsocket_jwt_server::server::{Class, Event, Seen, Server};
+use udpsocket_jwt_server::received::{MOST_RECORDS, Progress, Record, Replayed, replay};
+use udpsocket_jwt_server::server::{Class, Event, Server};
+use udpsocket_jwt_server::tools::lab::explain::explain;
+use udpsocket_jwt_server::tools::terminal::refusals::{detail, detail_of, name};
 
 /// The server's clock stands still, so that `exp` and `nbf` can be found.
 const NOW: Duration = Duration::from_millis(1_700_000_000_250);
@@ -135,10 +136,11 @@ impl<'a> Step<'a> {
 
 /// The group's progress once that is recorded, the group, and the `next_number` of its reply; or the
 /// reason, with the group whose signature the message bears.
-type Verdict = Result<(Progress, usize, u64), (Reason, Option<usize>)>;
+type Verdict = Result<(Progress, usize, u64), (&'static str, Option<usize>)>;
 
 struct Run {
-    server: Server<Memory, ()>,
+    server: Server,
+    explains: bool,
     disk: Memory,
     /// How the disk fails during a step.
     failures: Failures,
@@ -147,6 +149,8 @@ struct Run {
     /// Records that the first group is taken to have besides.
     others: u32,
     syncs: bool,
+    /// A file that can't be written has lost its name: before the write, or at the sync.
+    is_moved: [bool; 2],
 }
 
 impl Run {
@@ -163,12 +167,21 @@ impl Run {
             }
         }
         let disk = Memory::of(before.as_bytes());
-        let Replayed { received, mut progress, .. } =
-            received::replay(disk.clone(), &FIXTURE.table, syncs).unwrap();
+        let Replayed { records, mut progress, .. } =
+            replay(Box::new(disk.clone()), &FIXTURE.table, syncs).unwrap();
         let others = if options & 8 > 0 { MOST_RECORDS - 2 } else { 0 };
         progress[0].records += others;
-        let server = Server { class: class(), progress, received, explains: options & 1 > 0, lab: () };
-        Self { server, disk, failures: Failures::default(), recorded: before.into(), others, syncs }
+        let server = Server { class: class(), progress, records, has_limit: false };
+        Self {
+            server,
+            explains: options & 1 > 0,
+            disk,
+            failures: Failures::default(),
+            recorded: before.into(),
+            others,
+            syncs,
+            is_moved: [options & 64 > 0, options & 128 > 0],
+        }
     }
 
     /// What befalls the disk before a step, and how it fails during it.
@@ -189,8 +202,12 @@ impl Run {
         if let Some(left) = left {
             self.restart(&left);
         }
+        let fails = disk & 3;
+        let [before, later] = self.is_moved.map(|is_moved| is_moved && fails > 0);
         self.failures = Failures {
-            append: [None, Some(0), Some(1), Some(2)][usize::from(disk & 3)],
+            append: [None, Some(0), Some(1), Some(2)][usize::from(fails)].filter(|_| !before && !later),
+            moved: before && !later,
+            moves: later,
             syncs: disk >> 2 & 3,
             cut: disk >> 4 & 1 > 0,
             sync_works: disk >> 5 & 1 > 0,
@@ -203,20 +220,20 @@ impl Run {
         let attempted = self.disk.0.borrow().attempted.clone();
         self.disk.restart(left);
         let table = &self.server.class.table;
-        let Replayed { received, mut progress, .. } = received::replay(self.disk.clone(), table, self.syncs)
-            .expect("what the server alone has written");
+        let replayed = replay(Box::new(self.disk.clone()), table, self.syncs);
+        let Replayed { records, mut progress, .. } =
+            replayed.unwrap_or_else(|fault| panic!("what the server alone has written: {fault:?}"));
         let file = self.disk.file();
         let others = file.strip_prefix(&self.recorded[..]).expect("what was acknowledged is found again");
         assert!(attempted.starts_with(others), "made up");
         let mut expected = self.server.progress.clone();
         for line in others.split_inclusive(|&byte| byte == b'\n') {
-            let Record { group, seq_number, matricula, .. } = Record::parse(line.trim_ascii()).unwrap();
-            let group = table.find(&group).unwrap();
-            expected[group] = expected[group].after(seq_number, matricula);
+            let Record { group, seq_number, matricula, time } = Record::parse(line.trim_ascii()).unwrap();
+            expected[table.find(&group).unwrap()].record(seq_number.into(), matricula, time);
         }
         progress[0].records += self.others;
         assert_eq!(progress, expected);
-        (self.server.progress, self.server.received, self.recorded) = (progress, received, file);
+        (self.server.progress, self.server.records, self.recorded) = (progress, records, file);
     }
 
     /// Has these steps handled together.
@@ -224,8 +241,7 @@ impl Run {
         let before = self.server.progress.clone();
         let mut after = before.clone(); // if the disk takes the records
         let (mut datagrams, mut records) = (Vec::new(), Vec::new());
-        // What each comes to if the disk takes the records, and if it doesn't.
-        let mut verdicts = [Vec::new(), Vec::new()];
+        let mut verdicts = Vec::new(); // if the disk takes the records
         for step in steps {
             let (mut datagram, signer) = token(step.signing, step.text);
             datagram.extend([&b""[..], b"\n", b"\r\n", b"\r"][usize::from(step.signing >> 3 & 3)]);
@@ -241,38 +257,40 @@ impl Run {
                 records.push((progress, group, datagrams.len()));
                 after[group] = progress;
             }
-            verdicts[0].push(verdict);
-            verdicts[1].push(match self.verdict(&datagram, &before) {
-                Ok((progress, group, _)) if progress != before[group] => {
-                    Err((Reason::NotRecorded, Some(group)))
-                }
-                verdict => verdict,
-            });
+            verdicts.push(verdict);
             datagrams.push(datagram);
         }
 
         let event = |datagram: &Vec<u8>| Event::new(NOW, ([192, 0, 2, 7], 50_000).into(), datagram, OTP);
         let mut events: Vec<_> = datagrams.iter().map(event).collect();
-        let replies = self.server.handle(&mut events.iter_mut().collect::<Vec<_>>());
+        self.server.handle(&mut events);
+        if self.explains {
+            events.iter_mut().for_each(|event| explain(&self.server.class, event));
+        }
 
-        let is_recorded = records.iter().all(|(.., index)| events[*index].outcome.is_ok());
+        let is_recorded = records.iter().all(|(.., index)| matches!(events[*index].outcome, Some(Ok(_))));
         assert!(is_recorded || self.failures != Failures::default(), "the disk is well");
         assert_eq!(self.server.progress, *if is_recorded { &after } else { &before });
         if is_recorded {
             self.check_records(&records, &datagrams);
         }
-        self.check_disk(events.iter().any(|event| event.outcome.is_ok()));
-        let verdicts = &verdicts[usize::from(!is_recorded)];
-        for ((event, reply), verdict) in events.into_iter().zip(replies).zip(verdicts) {
-            let Event { seen, outcome, datagram, .. } = event;
-            match (verdict, &outcome) {
-                (Ok((.., next_number)), Ok(answered)) => assert_eq!(u64::from(*answered), *next_number),
-                (Err((reason, _)), Err(refusal)) => {
-                    assert_eq!(refusal.reason, *reason, "{}", refusal.detail);
-                }
+        self.check_disk(events.iter().any(|event| matches!(event.outcome, Some(Ok(_)))));
+        // If it doesn't, what was decided of a group that had something new is not true.
+        let is_undone = |group: &usize| !is_recorded && records.iter().any(|(_, other, _)| other == group);
+        let undone = |verdict| match verdict {
+            Ok((_, group, _)) | Err(("out_of_order", Some(group))) if is_undone(&group) => {
+                Err(("not_recorded", Some(group)))
+            }
+            verdict => verdict,
+        };
+        let verdicts = verdicts.into_iter().map(undone).collect::<Vec<Verdict>>();
+        for (event, verdict) in events.iter().zip(&verdicts) {
+            match (verdict, event.outcome.as_ref().expect("an outcome")) {
+                (Ok((.., next_number)), Ok(answered)) => assert_eq!(answered, next_number),
+                (Err((reason, _)), Err(refusal)) => assert_eq!(name(refusal), *reason, "{refusal:?}"),
                 (verdict, outcome) => panic!("{outcome:?} in place of {verdict:?}"),
             }
-            self.check_reply(verdict, &outcome, reply, &seen, &datagram);
+            self.check_reply(verdict, event);
         }
     }
 
@@ -280,49 +298,48 @@ impl Run {
 
     /// Sections 1, 2, 3 and 7 of the protocol, written down once more and another way.
     fn verdict(&self, datagram: &[u8], progress: &[Progress]) -> Verdict {
-        use Reason::*;
         let class = &self.server.class;
         let unsigned = |reason| move || (reason, None);
         if datagram.len() > 4_096 {
-            return Err((TooLarge, None));
+            return Err(("too_large", None));
         }
         let text =
             datagram.strip_suffix(b"\n").map_or(datagram, |text| text.strip_suffix(b"\r").unwrap_or(text));
         let parts: Vec<_> = text.split(|&byte| byte == b'.').collect();
-        let [header, payload, _] = parts[..] else { return Err((NotAJws, None)) };
+        let [header, payload, _] = parts[..] else { return Err(("not_a_jws", None)) };
         let decoded: Option<Vec<_>> = parts.iter().copied().map(base64url).collect();
         let [header_json, payload_json, signature_bytes] =
-            decoded.ok_or_else(unsigned(BadBase64))?.try_into().unwrap();
+            decoded.ok_or_else(unsigned("bad_base64"))?.try_into().unwrap();
         let object = |json: &[u8]| serde_json::from_slice::<Value>(json).ok().filter(Value::is_object);
-        let header_object = object(&header_json).ok_or_else(unsigned(BadHeader))?;
+        let header_object = object(&header_json).ok_or_else(unsigned("bad_header"))?;
         if header_object["alg"] != "RS256" {
-            return Err((WrongAlg, None));
+            return Err(("wrong_alg", None));
         }
         if header_object.get("crit").is_some() {
-            return Err((UnsupportedCrit, None));
+            return Err(("unsupported_crit", None));
         }
-        let claims = object(&payload_json).ok_or_else(unsigned(BadPayload))?;
-        let name = claims["group"].as_str().ok_or_else(unsigned(UnknownGroup))?;
+        let claims = object(&payload_json).ok_or_else(unsigned("bad_payload"))?;
+        let name = claims["group"].as_str().ok_or_else(unsigned("unknown_group"))?;
         let group = class
             .table
             .iter()
             .position(|group| group.name.eq_ignore_ascii_case(name))
-            .ok_or_else(unsigned(UnknownGroup))?;
-        let key = class.keys[group].as_ref().ok_or_else(unsigned(NoKey))?;
+            .ok_or_else(unsigned("unknown_group"))?;
+        let key = class.keys[group].as_ref().ok_or_else(unsigned("no_key"))?;
         key.components()
             .verify(
                 &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
                 &[header, b".", payload].concat(),
                 &signature_bytes,
             )
-            .map_err(|_| (BadSignature, None))?;
+            .map_err(|_| ("bad_signature", None))?;
 
         let refused = |reason| (reason, Some(group));
-        let integer = |claim: &str| claims[claim].as_u64().ok_or(refused(BadClaim));
+        let integer = |claim: &str| claims[claim].as_u64().ok_or(refused("bad_claim"));
         let date = |claim: &str| match claims.get(claim) {
             None => Ok(None),
             Some(Value::Number(seconds)) => Ok(seconds.as_f64()),
-            Some(_) => Err(refused(BadClaim)),
+            Some(_) => Err(refused("bad_claim")),
         };
         let (seq_number, matricula) = (integer("seq_number")?, integer("matricula")?);
         if claims.get("seq_max").is_some() {
@@ -330,29 +347,31 @@ impl Run {
         }
         let (exp, nbf, now) = (date("exp")?, date("nbf")?, 1_700_000_000.25);
         if exp.is_some_and(|exp| exp <= now) {
-            return Err(refused(Expired));
+            return Err(refused("expired"));
         }
         if nbf.is_some_and(|nbf| nbf > now) {
-            return Err(refused(NotYetValid));
+            return Err(refused("not_yet_valid"));
         }
         if claims.get("aud").is_some() {
-            return Err(refused(WrongAudience));
+            return Err(refused("wrong_audience"));
         }
-        let Progress { state, matricula: last, records } = progress[group];
-        let (is_repeat, members) = (seq_number == u64::from(state), u64::from(class.table[group].members));
+        let Progress { state, matricula: last, records, .. } = progress[group];
+        let (is_repeat, members) = (seq_number == state, u64::from(class.table[group].members));
         let next_number = match seq_number {
             0 => 1,
-            n if n <= members && (is_repeat || n == u64::from(state) + 1) => (n + 1) % (members + 1),
-            _ => return Err(refused(OutOfOrder)),
+            n if n <= members && (is_repeat || n == state + 1) => (n + 1) % (members + 1),
+            _ => return Err(refused("out_of_order")),
         };
         if is_repeat && last == Some(matricula) {
             return Ok((progress[group], group, next_number));
         }
         if records >= MOST_RECORDS {
-            return Err(refused(NotRecorded));
+            return Err(refused("not_recorded"));
         }
-        let state = u8::try_from(seq_number).unwrap();
-        Ok((Progress { state, matricula: Some(matricula), records: records + 1 }, group, next_number))
+        let mut after = progress[group];
+        after.record(seq_number, matricula, NOW);
+        assert_eq!((after.state, after.matricula, after.records), (seq_number, Some(matricula), records + 1));
+        Ok((after, group, next_number))
     }
 
     /// The records that were due are on the disk, in order, and no others.
@@ -384,34 +403,28 @@ impl Run {
         let Record { time, group: name, seq_number, matricula } =
             Record::parse(line).expect("a whole record");
         assert_eq!(name, self.server.class.table[group].name);
-        assert_eq!((seq_number, Some(matricula), time), (due.state, due.matricula, NOW));
+        assert_eq!((u64::from(seq_number), Some(matricula), time), (due.state, due.matricula, NOW));
         let record: Value = serde_json::from_slice(line).unwrap();
         let token = record["token"].as_str().unwrap();
         let newline = datagram.strip_prefix(token.as_bytes()).expect("the evidence is the token");
         assert!([&b""[..], b"\n", b"\r\n"].contains(&newline));
     }
 
-    fn check_reply(
-        &self,
-        expected: &Verdict,
-        outcome: &Result<u8, Refusal>,
-        reply: Option<String>,
-        seen: &Seen,
-        datagram: &[u8],
-    ) {
+    fn check_reply(&self, expected: &Verdict, event: &Event) {
+        let (outcome, datagram) = (event.outcome.as_ref().unwrap(), &event.datagram);
         if let Err(refusal) = outcome {
-            assert_printable(&refusal.detail);
+            assert_printable(&detail_of(refusal, datagram));
         }
         let group = match expected {
             Ok((_, group, _)) | Err((_, Some(group))) => Some(*group),
             Err((_, None)) => None,
         };
-        assert_eq!(seen.id_request.is_some(), group.is_some(), "signed, or not");
-        let Some(group) = group.filter(|_| outcome.is_ok() || self.server.explains) else {
-            assert_eq!(reply, None, "only what is signed is answered");
+        assert_eq!(event.id_request.is_some(), group.is_some(), "signed, or not");
+        let Some(group) = group.filter(|_| outcome.is_ok() || self.explains) else {
+            assert_eq!(event.reply, None, "only what is signed is answered");
             return;
         };
-        let reply = reply.expect("a reply");
+        let reply = event.reply.as_ref().expect("a reply");
         let is_weak = self.server.class.keys[group].as_ref().unwrap().bits() < 2_048;
         assert!(is_weak || reply.len() < datagram.len(), "{} bytes for {}", reply.len(), datagram.len());
 
@@ -434,8 +447,8 @@ impl Run {
             Err(refusal) => {
                 let claims: Value = serde_json::from_str(&payload).unwrap();
                 assert_eq!(claims["id_request"], id_request);
-                assert_eq!(claims["error"], refusal.reason.name());
-                assert!(refusal.detail.starts_with(claims["detail"].as_str().unwrap()));
+                assert_eq!(claims["error"], name(refusal));
+                assert!(detail(refusal).starts_with(claims["detail"].as_str().unwrap()));
                 assert_eq!(
                     (&claims["otp_number"], &claims["otp_timestamp"]),
                     (&20_000.into(), &1_700_000_000.into())

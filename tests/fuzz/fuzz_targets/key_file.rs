@@ -13,14 +13,14 @@ use common::assert_printable;
 use libfuzzer_sys::fuzz_target;
 use ring::rsa::PublicKeyComponents;
 use udpsocket_jwt_server::keys::{self, PublicKey};
-use udpsocket_jwt_server::tools::key_file;
+use udpsocket_jwt_server::tools::terminal::key_file;
 
 fuzz_target!(|input: &[u8]| {
     let Some((form, bytes)) = input.split_first() else { return };
     match form {
-        b'S' => inside(bytes, PublicKey::from_pem(&pem("PUBLIC KEY", bytes), 2_048), spki),
-        b'R' => inside(bytes, PublicKey::from_pem(&pem("RSA PUBLIC KEY", bytes), 2_048), rsa),
-        b'O' => inside(bytes, PublicKey::from_openssh(&line(bytes), 2_048), ssh),
+        b'S' => inside(bytes, key_file::from_pem(&pem("PUBLIC KEY", bytes), 2_048), spki),
+        b'R' => inside(bytes, key_file::from_pem(&pem("RSA PUBLIC KEY", bytes), 2_048), rsa),
+        b'O' => inside(bytes, key_file::from_openssh(&line(bytes), 2_048), ssh),
         b'N' => numbers(bytes),
         _ => file(bytes),
     }
@@ -40,9 +40,9 @@ fn numbers(bytes: &[u8]) {
     let bits = element(writing(), 0x03, &[&[0], &rsa_key[..]].concat());
     let info = element(writing(), 0x30, &[ALGORITHM, &bits].concat());
     let blob = [string(b"ssh-rsa"), string(e), string(n)].concat();
-    inside(&rsa_key, PublicKey::from_pem(&pem("RSA PUBLIC KEY", &rsa_key), 2_048), rsa);
-    inside(&info, PublicKey::from_pem(&pem("PUBLIC KEY", &info), 2_048), spki);
-    inside(&blob, PublicKey::from_openssh(&line(&blob), 2_048), ssh);
+    inside(&rsa_key, key_file::from_pem(&pem("RSA PUBLIC KEY", &rsa_key), 2_048), rsa);
+    inside(&info, key_file::from_pem(&pem("PUBLIC KEY", &info), 2_048), spki);
+    inside(&blob, key_file::from_openssh(&line(&blob), 2_048), ssh);
 }
 
 /// DER and the OpenSSH form are canonical: of the forms of a key, only one is accepted.
@@ -65,10 +65,7 @@ fn file(bytes: &[u8]) {
     }
     match keys::secret(bytes, 32) {
         Ok(_) => assert!(bytes.len() >= 32),
-        Err(error) => {
-            assert_printable(&error);
-            assert!(bytes.len() < 32 + 2, "32 bytes and a newline");
-        }
+        Err(found) => assert!(found < 32 && bytes.len() < 32 + 2, "32 bytes and a newline"),
     }
 }
 
@@ -82,14 +79,19 @@ fn check(key: Result<PublicKey, String>, fewest: usize) -> Option<PublicKey> {
     let e = e.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
     assert!((3..=65_537).contains(&e) && e % 2 == 1, "e is {e}");
 
-    assert!(key.fingerprint().starts_with("SHA256:") && key.fingerprint().len() == 7 + 43);
+    assert!(
+        key_file::fingerprint(&key).starts_with("SHA256:") && key_file::fingerprint(&key).len() == 7 + 43
+    );
     let forms = [
-        PublicKey::from_pem(&pem("PUBLIC KEY", &spki(&key)), fewest),
-        PublicKey::from_pem(&pem("RSA PUBLIC KEY", &rsa(&key)), fewest),
-        PublicKey::from_openssh(&line(&ssh(&key)), fewest),
+        key_file::from_pem(&pem("PUBLIC KEY", &spki(&key)), fewest),
+        key_file::from_pem(&pem("RSA PUBLIC KEY", &rsa(&key)), fewest),
+        key_file::from_openssh(&line(&ssh(&key)), fewest),
     ];
     for form in forms {
-        assert_eq!(form.expect("its own forms are accepted").fingerprint(), key.fingerprint());
+        assert_eq!(
+            key_file::fingerprint(&form.expect("its own forms are accepted")),
+            key_file::fingerprint(&key)
+        );
     }
     Some(key)
 }

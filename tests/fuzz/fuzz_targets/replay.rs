@@ -9,42 +9,62 @@ mod common;
 use common::{Failures, Memory, assert_printable};
 use libfuzzer_sys::fuzz_target;
 use udpsocket_jwt_server::groups::Table;
-use udpsocket_jwt_server::received::{self, Progress, Record, Replayed};
+use udpsocket_jwt_server::received::{Progress, Record, Replayed, Tail, replay};
+use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
+
+/// The longest line of a record, its LF included, and most bytes of a tail that is cut off.
+const LONGEST: usize = 8_192;
 
 fuzz_target!(|input: &[u8]| {
     let [most_read, failing, file @ ..] = input else { return };
     let table = Table::compiled_in();
-    let expected = expected(&table, file);
     let whole = file.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-    let is_cut = whole < file.len();
+    let rest = &file[whole..];
+    let is_kept = rest.len() < LONGEST && Record::parse(rest).is_some();
+    let is_cut = !rest.is_empty() && !is_kept;
+    let left = match (is_kept, is_cut) {
+        (true, _) => [file, b"\n"].concat(),
+        (_, true) => file[..whole].to_vec(),
+        _ => file.to_vec(),
+    };
+    let expected = expected(&table, &left).filter(|_| !is_cut || rest.len() <= LONGEST);
 
     let disk = Memory::of(file);
     disk.0.borrow_mut().most_read = (*most_read).into();
-    disk.0.borrow_mut().failures =
-        Failures { cut: failing & 1 > 0, syncs: failing >> 1 & 1, ..Failures::default() };
-    let is_failing = is_cut && failing & 1 > 0 || failing & 2 > 0;
+    disk.0.borrow_mut().failures = Failures {
+        cut: failing & 1 > 0,
+        syncs: failing >> 1 & 1,
+        append: (failing & 4 > 0).then_some(0),
+        moved: failing & 8 > 0,
+        moves: failing & 16 > 0,
+        ..Failures::default()
+    };
+    let is_failing =
+        is_cut && failing & 1 > 0 || failing & 2 > 0 || is_kept && failing & 4 > 0 || failing & 24 > 0;
 
-    match received::replay(disk.clone(), &table, true) {
-        Err(error) => {
+    match replay(Box::new(disk.clone()), &table, true) {
+        Err(fault) => {
+            let error = about_received(&fault);
             assert_printable(&error);
             match expected {
                 None => assert_eq!(disk.file(), file, "a start that stops leaves the file alone"),
                 Some(_) => assert!(is_failing, "{error}"),
             }
-            assert!(disk.file() == file || disk.file() == file[..whole]);
+            assert!(disk.file() == file || disk.file() == left);
         }
         Ok(replayed) => {
             assert!(!is_failing, "a disk that fails stops the start");
             assert_eq!(Some(&replayed.progress), expected.as_ref());
-            assert_eq!(disk.file(), file[..whole]);
-            assert_eq!(disk.0.borrow().durable, file[..whole], "what a state is taken from is on the disk");
-            let warnings = replayed.warnings;
+            assert_eq!(disk.file(), left);
+            assert_eq!(disk.0.borrow().durable, left, "what a state is taken from is on the disk");
+            match replayed.tail {
+                Tail::Nothing => assert!(rest.is_empty()),
+                Tail::Record => assert!(is_kept),
+                Tail::Torn(bytes) => assert!(is_cut && bytes == rest.len() as u64),
+            }
+            let warnings = about_records(replayed.tail, &replayed.unknown);
             warnings.iter().for_each(|warning| assert_printable(warning));
-            assert_eq!(
-                warnings.iter().filter(|warning| warning.contains("are cut off")).count(),
-                usize::from(is_cut)
-            );
-            again(&disk, &table, &replayed.progress, &warnings[usize::from(is_cut)..]);
+            again(&disk, &table, &replayed.progress, &about_records(Tail::Nothing, &replayed.unknown));
         }
     }
 });
@@ -53,9 +73,9 @@ fuzz_target!(|input: &[u8]| {
 fn again(disk: &Memory, table: &Table, progress: &[Progress], warnings: &[String]) {
     let file = disk.file();
     disk.restart(&file);
-    let Replayed { mut received, progress: now, warnings: said } =
-        received::replay(disk.clone(), table, true).expect("the second start");
-    assert_eq!((&now[..], &said[..]), (progress, warnings));
+    let started = || replay(Box::new(disk.clone()), table, true).map_err(|fault| about_received(&fault));
+    let Replayed { mut records, progress: now, tail, unknown } = started().expect("the second start");
+    assert_eq!((&now[..], &about_records(tail, &unknown)[..]), (progress, warnings));
     assert_eq!(disk.file(), file);
 
     let line = concat!(
@@ -63,24 +83,35 @@ fn again(disk: &Memory, table: &Table, progress: &[Progress], warnings: &[String
         r#""seq_number":1,"seq_max":null,"matricula":7,"token":"e.e.c"}"#,
         "\n"
     );
-    received.append(line.as_bytes()).expect("a disk that is well");
+    records.add(line.as_bytes());
+    records.commit().expect("a disk that is well");
     disk.restart(&disk.file());
-    let replayed = received::replay(disk.clone(), table, true).expect("the third start");
-    assert_eq!(replayed.progress[0], progress[0].after(1, 7));
-    assert_eq!(replayed.progress[1..], progress[1..]);
+    let mut expected = progress.to_vec();
+    let Record { time, .. } = Record::parse(line.trim_end().as_bytes()).unwrap();
+    expected[0].record(1, 7, time);
+    assert_eq!(started().expect("the third start").progress, expected);
 }
 
 /// What a file says, written down once more and another way; none: it stops the start.
 fn expected(table: &Table, file: &[u8]) -> Option<Vec<Progress>> {
     let mut progress = vec![Progress::default(); table.len()];
     let mut lines: Vec<_> = file.split(|&byte| byte == b'\n').collect();
-    lines.pop(); // what follows the last LF, if only nothing
+    lines.pop(); // what follows the last LF: nothing
+    let mut last = vec![(0, None, 0, 0); table.len()];
     for line in lines {
-        let record = Record::parse(line).filter(|_| line.len() < 8_192)?;
+        let record = Record::parse(line).filter(|_| line.len() < LONGEST)?;
         let group = table.iter().position(|group| group.name.eq_ignore_ascii_case(&record.group));
-        if let Some(Progress { state, matricula, records }) = group.map(|group| &mut progress[group]) {
-            (*state, *matricula, *records) = (record.seq_number, Some(record.matricula), *records + 1);
+        if let Some(group) = group {
+            let Record { seq_number, matricula, time, .. } = record;
+            progress[group].record(seq_number.into(), matricula, time);
+            let (state, of_whom, records, greatest) = &mut last[group];
+            (*state, *of_whom, *records) = (seq_number.into(), Some(matricula), *records + 1);
+            *greatest = seq_number.max(*greatest);
         }
+    }
+    for (progress, (state, matricula, records, greatest)) in progress.iter().zip(last) {
+        let Progress { state: now, matricula: of_whom, records: number, greatest: most, .. } = *progress;
+        assert_eq!((now, of_whom, number, most), (state, matricula, records, greatest.into()));
     }
     Some(progress)
 }
