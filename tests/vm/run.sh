@@ -215,8 +215,6 @@ act_keys() {
 
 act_binary() {
     title 'Another program, and the one before it again (fault 6)'
-    # A byte behind the end of an ELF file makes it another file, and the same program.
-    { cat "$program"; echo; } >"$dir/newer"
     typed "$vm professor binary $dir/newer"
     comes 0 'program: replaced' 'listening on'
     typed "$vm professor binary --back"
@@ -417,6 +415,8 @@ act_next_term() {
 make_machine
 rm -rf "$class" "$dir"/{gama,wrong,slip,broken,load,next}
 make_class "$class" '{"ALFA": 3, "BETA": [1001, 1002, 1003, 1004], "HEARTBEAT": 1}' ALFA BETA HEARTBEAT
+# A byte behind the end of an ELF file makes it another file, and the same program.
+{ cat "$program"; echo; } >"$dir/newer"
 cp --sparse=always "$dir/bare.raw" "$dir/disk.raw"
 boot ''
 on_vm 'cat /etc/debian_version; systemctl --version | head -n 1; uname -r; cat /proc/1/comm'
