@@ -98,7 +98,12 @@ power_off() {
     wait "$machine" 2>/dev/null || true
     machine=''
 }
-trap power_off EXIT
+clean_up() {
+    local -a left
+    mapfile -t left < <(jobs -p)
+    kill -KILL "${left[@]}" 2>/dev/null || true
+}
+trap clean_up EXIT
 
 # --- what is typed, and what must come ---------------------------------------------------------------
 
@@ -153,7 +158,7 @@ act_first_day() {
     typed "script -qec '$vm careful status' /dev/null < <(sleep 20; echo secret; sleep 30)"
     comes 0 ': active'
     typed "setsid -w $vm careful status </dev/null"
-    ((status != 0)) || exit 1
+    comes 1 'wants a password'
 }
 
 act_levels() {
@@ -210,7 +215,7 @@ act_keys() {
     typed "$vm professor up $class"
     comes 0 'ALFA             3      3  ALFA.pem'
     typed "$SSH vm 'grep -rl PRIVATE /etc/udpsocket-jwt-server* /var/lib/udpsocket-jwt-server /home /root /tmp; ls /etc/udpsocket-jwt-server/keys_priv'"
-    [[ $out == key_secret_for_hmac.txt ]] || exit 1
+    [[ $out == key_secret_for_hmac.txt ]] || { echo 'FAILED: more than the secret is there' >&2; exit 1; }
 }
 
 act_binary() {
@@ -250,6 +255,7 @@ act_full_disk() {
     printf '%s' "$token" >&3
     reply=$(timeout 10 dd bs=65536 count=1 <&3 2>/dev/null) || true
     exec 3>&-
+    [[ -n $reply ]] || { echo 'FAILED: a repeat is not answered' >&2; exit 1; }
     echo "a repeat is answered: $(scripts/verify.sh "$class/keys_priv/key_secret_for_hmac.txt" "$reply")"
     typed "$SSH vm rm /full"
     comes 0
@@ -264,7 +270,7 @@ act_failed_start() {
     typed "$(client HEARTBEAT 1)"
     comes 0 'everyone is in'
     typed "$SSH vm 'sed -i s/^ADDRESS.*/ADDRESS=192.0.2.1/ /etc/default/udpsocket-jwt-server; systemctl restart udpsocket-jwt-server'"
-    ((status != 0)) || exit 1
+    comes 1 'failed'
     typed "$vm professor status"
     comes 1 'no interface of this machine has that address'
     typed "$vm professor run first"
@@ -272,7 +278,7 @@ act_failed_start() {
     typed "sleep 100; $SSH vm systemctl --failed --no-legend"
     comes 0 'udpsocket-jwt-server.service loaded failed failed'
     typed "$SSH vm 'systemctl reset-failed udpsocket-jwt-server; systemctl start udpsocket-jwt-server'"
-    ((status != 0)) || exit 1
+    comes 1 'failed'
     typed "$SSH vm 'sleep 12; ip address add 192.0.2.1/32 dev lo; sleep 12; systemctl is-active udpsocket-jwt-server'"
     comes 0 active
     typed "$SSH vm 'sed -i s/^ADDRESS.*/ADDRESS=::/ /etc/default/udpsocket-jwt-server; systemctl restart udpsocket-jwt-server'"
