@@ -83,7 +83,7 @@ impl Progress {
     /// group may have 300 records at once, and then two a second.
     #[must_use]
     pub fn allowance(&self, time: Duration) -> Option<u64> {
-        let ahead = self.due.saturating_sub(milliseconds(time));
+        let ahead = self.due.saturating_sub(time.as_millis() as u64);
         let ahead = if ahead > SPAN + EVERY { 0 } else { ahead }; // the clock went back
         (ahead + EVERY <= SPAN).then_some(ahead)
     }
@@ -91,16 +91,12 @@ impl Progress {
     /// One more record of the group.
     pub fn record(&mut self, seq_number: u64, matricula: u64, time: Duration) {
         if let Some(ahead) = self.allowance(time) {
-            self.due = milliseconds(time) + ahead + EVERY;
+            self.due = time.as_millis() as u64 + ahead + EVERY;
         }
         (self.state, self.matricula, self.greatest) =
             (seq_number, Some(matricula), self.greatest.max(seq_number));
         self.records = self.records.saturating_add(1);
     }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2)
 }
 
 /// A line of the file, read back.
@@ -209,10 +205,8 @@ pub struct Records {
     disk: Box<dyn Disk>,
     /// How long the file is when every line of it is whole and on the disk.
     length: u64,
-    /// How many bytes behind that a write has left that is not to be kept.
-    torn: u64,
-    /// Whether a cut must still be synced.
-    owes_sync: bool,
+    /// How many bytes behind that a write has left: to be cut off, and that synced, if it has failed.
+    torn: Option<u64>,
     syncs: bool,
     /// Lines that the next commit writes.
     waiting: Vec<u8>,
@@ -234,16 +228,12 @@ impl Records {
         }
         self.mend()?;
         self.expect(self.length)?;
-        match self.write(&lines) {
-            Ok(()) => {
-                (self.length, self.torn) = (self.length + self.torn, 0);
-                Ok(())
-            }
-            Err(error) => {
-                _ = self.mend(); // if that fails too, the next call tries again
-                Err(error)
-            }
+        let written = self.write(&lines);
+        match written {
+            Ok(()) => (self.length, self.torn) = (self.length + lines.len() as u64, None),
+            Err(_) => _ = self.mend(), // if that fails too, the next call tries again
         }
+        written
     }
 
     fn write(&mut self, lines: &[u8]) -> Result<(), NotRecorded> {
@@ -251,28 +241,25 @@ impl Records {
         while !rest.is_empty() {
             match self.disk.append(rest) {
                 Ok(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
-                Ok(written) => (self.torn, rest) = (self.torn + written as u64, &rest[written..]),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
             }
+            self.torn = Some((lines.len() - rest.len()) as u64);
         }
         self.sync()?;
-        self.expect(self.length + self.torn)
+        self.expect(self.length + lines.len() as u64)
     }
 
     /// Cuts off what a failed write has left: only where nothing else has come behind it.
     fn mend(&mut self) -> Result<(), NotRecorded> {
-        if self.torn > 0 {
-            if self.expect(self.length).is_err() {
-                self.expect(self.length + self.torn)?;
-                self.disk.cut(self.length)?;
-            }
-            (self.torn, self.owes_sync) = (0, true);
+        let Some(torn) = self.torn else { return Ok(()) };
+        if self.expect(self.length).is_err() {
+            self.expect(self.length + torn)?;
+            self.disk.cut(self.length)?;
         }
-        if self.owes_sync {
-            self.sync()?;
-            self.owes_sync = false;
-        }
+        self.sync()?;
+        self.torn = None;
         Ok(())
     }
 
@@ -374,7 +361,7 @@ pub fn replay(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Rep
         Tail::Record => (0, b"\n".into()),
         Tail::Nothing => (0, Vec::new()),
     };
-    let mut records = Records { disk, length, torn, owes_sync: true, syncs: true, waiting };
+    let mut records = Records { disk, length, torn: Some(torn), syncs: true, waiting };
     records.mend().and_then(|()| records.commit()).map_err(Fault::Mend)?;
     records.expect(records.length).map_err(Fault::Mend)?;
     records.syncs = syncs;
