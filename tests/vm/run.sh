@@ -7,11 +7,11 @@ usage() {
 usage: tests/vm/run.sh SUITE DIR [ACT ...]
 
 Makes a bare Debian (SUITE: bookworm, trixie) in DIR, boots it in qemu and plays the acts, each shown as
-it was typed with what came. A whole term takes about half an hour. Needs Debian's packages
+it was typed with what came. Needs Debian's packages
 qemu-system-x86, mmdebstrap, openssh-client, e2fsprogs and cargo build --release; forwards ssh and UDP
 port 5555 of the machine to free ports of 127.0.0.1. ACT: some of the acts only (default: all, in order).
 
-From the environment: ACCEL, qemu's accelerator (default tcg; kvm is faster), POWER_OFFS (default 10).
+From the environment: ACCEL, qemu's accelerator (default tcg: it needs no /dev/kvm), POWER_OFFS (default 10).
 TEXT
 }
 
