@@ -172,7 +172,7 @@ fn beside_a_running_server_it_shows_who_is_done_who_is_not_and_what_was_refused(
 #[test]
 fn while_records_are_appended_every_report_is_whole_and_none_falls_behind_the_one_before() {
     let class = Class::new();
-    let server = Server::start(&class, &["--no-sync"]);
+    let server = Server::start(&class, &["--no-limit", "--no-sync"]);
     let stop = AtomicBool::new(false);
     let counts: Vec<u64> = thread::scope(|scope| {
         scope.spawn(|| {

@@ -204,7 +204,7 @@ impl Bench {
 
     fn start(&self, class: &Scratch, logs: &Scratch, options: &[&str]) -> Server {
         let mut command = self.cores.command(common::PROGRAM);
-        command.args(options).args(["--quiet", "--logs"]).arg(logs.path());
+        command.args(options).args(["--quiet", "--no-limit", "--logs"]).arg(logs.path());
         Server::spawn(with_operands(command, class)).unwrap()
     }
 
