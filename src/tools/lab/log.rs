@@ -1,6 +1,6 @@
 //! A log that is kept as far as that is possible: its errors stop nobody, and its size is bounded.
 
-use crate::received::{length_if_named, open_log};
+use crate::received::{identity, open_log};
 use crate::tools::terminal::{say_soon, shown};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -89,7 +89,9 @@ impl Log {
         let full = self.file.take();
         // Where it can't be renamed the bound holds all the same; where it was moved, it is not ours.
         if fs::rename(&self.path, self.path.with_extension("1.jsonl")).is_err()
-            && let Some(file) = full.filter(|file| length_if_named(file, &self.path).is_some())
+            && let Some(file) = full
+            && let (Ok(named), Ok(open)) = (fs::metadata(&self.path), file.metadata())
+            && identity(&named) == identity(&open)
         {
             _ = file.set_len(0);
         }
