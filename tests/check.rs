@@ -182,55 +182,59 @@ fn each_cause_that_can_be_told_apart_is_named_alone() {
     let hash = |input: &str| digest(&SHA256, input.as_bytes());
     let pss = ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"];
     let causes: Vec<(&str, String, &str)> = vec![
-        ("PSS", signed_by(|input| dgst(&pss, input)), "It is signed with RSASSA-PSS"),
-        ("SHA-1", signed_by(|input| dgst(&["-sha1"], input)), "It is signed with SHA-1:"),
-        ("SHA-384", signed_by(|input| dgst(&["-sha384"], input)), "It is signed with SHA-384:"),
-        ("SHA-512", signed_by(|input| dgst(&["-sha512"], input)), "It is signed with SHA-512:"),
+        ("PSS", signed_by(|input| dgst(&pss, input)), "sign with RSASSA-PKCS1-v1_5 (RS256), not PSS (PS256)"),
+        ("SHA-1", signed_by(|input| dgst(&["-sha1"], input)), "sign with SHA-256, not SHA-1 "),
+        ("SHA-384", signed_by(|input| dgst(&["-sha384"], input)), "sign with SHA-256, not SHA-384 "),
+        ("SHA-512", signed_by(|input| dgst(&["-sha512"], input)), "sign with SHA-256, not SHA-512 "),
         (
             "the payload alone",
             signed_by(|_| signature(payload.as_bytes())),
-            "The payload's base64url alone is signed:",
+            "holds the SHA-256 of the payload alone, in base64url)",
         ),
         (
             "the claims alone",
             signed_by(|_| signature(self::payload("").as_bytes())),
-            "The payload's JSON alone is signed:",
+            "holds the SHA-256 of the payload alone, in JSON, before base64url)",
         ),
         (
             "JSON",
             signed_by(|_| signature(format!("{RS256}.{}", self::payload("")).as_bytes())),
-            "The JSON is signed, before base64url:",
+            "holds the SHA-256 of header and payload in JSON, before base64url)",
         ),
         (
             "a newline",
             signed_by(|input| signature(format!("{input}\n").as_bytes())),
-            "A newline is signed too",
+            "sign without the newline (printf '%s', not echo)",
         ),
         (
             "a dot",
             signed_by(|input| signature(format!("{input}.").as_bytes())),
-            "A dot at the end is signed too",
+            "sign without the dot at its end",
         ),
-        ("the hash", signed_by(|input| signature(hash(input).as_ref())), "The hash is signed, and so hashed"),
+        (
+            "the hash",
+            signed_by(|input| signature(hash(input).as_ref())),
+            "the signing input hashed (SHA-256))",
+        ),
         (
             "the hash in hexadecimal",
             signed_by(|input| signature(hexadecimal(hash(input).as_ref()).as_bytes())),
-            "The hash's hexadecimal text is signed, and so hashed",
+            "the signing input hashed, in hexadecimal (SHA-256))",
         ),
         (
             "another group's key",
             Signer::new("NONAME", 2048).sign(RS256, self::payload("")),
-            "It verifies with the key of NONAME:",
+            "it verifies with the key of NONAME)",
         ),
         (
             "little-endian",
             signed_by(|input| signature(input.as_bytes()).into_iter().rev().collect()),
-            "The signature's bytes are in reverse order (little-endian):",
+            "its bytes are in reverse order, little-endian)",
         ),
         (
             "hexadecimal in base64url",
             signed_by(|input| hexadecimal(&signature(input.as_bytes())).into()),
-            "The signature is hexadecimal text:",
+            "it is hexadecimal text in base64url)",
         ),
         (
             "hexadecimal as the third part",
@@ -238,12 +242,12 @@ fn each_cause_that_can_be_told_apart_is_named_alone() {
                 "{header}.{payload}.{}",
                 hexadecimal(&signature(format!("{header}.{payload}").as_bytes()))
             ),
-            "The signature is hexadecimal text:",
+            "it is hexadecimal text)",
         ),
         (
             "base64url twice",
             signed_by(|input| to_base64url(&signature(input.as_bytes())).into()),
-            "The signature is in base64url twice:",
+            "it is in base64url twice)",
         ),
     ];
     for (name, token, cause) in causes {
@@ -251,25 +255,78 @@ fn each_cause_that_can_be_told_apart_is_named_alone() {
         assert_eq!(checked.status, 1, "{name}");
         let verdict = checked.verdict();
         assert!(verdict[0].starts_with("bad_signature: "), "{name}: {verdict:#?}");
-        assert_eq!(verdict.len(), 2, "{name}: {verdict:#?}");
-        assert!(verdict[1].starts_with(cause), "{name}: {verdict:#?}");
+        let causes = verdict.iter().take_while(|line| !line.is_empty()).count();
+        assert!(causes == 2 && verdict[1].contains(cause), "{name}: {verdict:#?}");
     }
 }
 
 #[test]
-fn a_signature_without_a_known_cause_is_given_none() {
+fn a_signature_of_which_nothing_more_can_be_told_falls_into_its_class_all_the_same() {
     let class = Class::new();
     let pss = ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:max"];
     let causes = [
-        ("a stranger's key", Signer::new("attacker", 2048).sign(RS256, payload(""))),
-        ("another message's", signed_by(|_| JAVALI.signature(b"another message"))),
-        ("PSS with a salt that can't be tried", signed_by(|input| dgst(&pss, input))),
-        ("hexadecimal of nothing known", signed_by(|_| "0a".repeat(256).into())),
+        (
+            "a stranger's key",
+            Signer::new("attacker", 2048).sign(RS256, payload("")),
+            "the signature is noise",
+        ),
+        (
+            "another message's",
+            signed_by(|_| JAVALI.signature(b"another message")),
+            "holds the SHA-256 of a text that can't be computed from this token",
+        ),
+        ("PSS with the longest salt", signed_by(|input| dgst(&pss, input)), "a salt of 222 bytes"),
+        ("hexadecimal of nothing known", signed_by(|_| "0a".repeat(256).into()), "twice as long"),
     ];
-    for (name, token) in causes {
+    for (name, token, cause) in causes {
         let checked = in_class(&class, &token);
-        assert_eq!((checked.status, checked.verdict().len()), (1, 1), "{name}: {checked:#?}");
+        let verdict = checked.verdict();
+        assert!(checked.status == 1 && verdict[1].contains(cause), "{name}: {checked:#?}");
     }
+}
+
+#[test]
+fn a_signature_is_shown_opened_beside_what_it_should_hold() {
+    const DIGEST_INFO: &str = "DigestInfo  30 31 30 0d 06 09 60 86 48 01 65 03 04 02 01 05 00 04 20";
+    let class = Class::new();
+    let hash = |text: &str| format!("hash        {}", hexadecimal(digest(&SHA256, text.as_bytes()).as_ref()));
+    let signing_input = signing_input(RS256, payload(""));
+    let opened = |sign: &dyn Fn(&str) -> Vec<u8>| {
+        let checked = in_class(&class, signed_by(sign));
+        let (_, opened) = checked.output.split_once("\nWhat the signature holds").unwrap();
+        opened.lines().skip(1).map(String::from).collect::<Vec<_>>()
+    };
+    let should_hold = [
+        "What RS256 (RSASSA-PKCS1-v1_5 with SHA-256) makes of this header and payload:".into(),
+        "padding     00 01, 202 times ff, 00".into(),
+        DIGEST_INFO.into(),
+        hash(&signing_input),
+    ];
+    let of_another_text = opened(&|_| JAVALI.signature(b"another message"));
+    assert_eq!(of_another_text[..2], ["padding     00 01, 202 times ff, 00", DIGEST_INFO]);
+    assert_eq!(of_another_text[2], hash("another message"));
+    assert_eq!(of_another_text[3..], should_hold);
+
+    let of_sha1 = opened(&|input| dgst(&["-sha1"], input));
+    assert_eq!(
+        of_sha1[..2],
+        ["padding     00 01, 218 times ff, 00", "DigestInfo  30 21 30 09 06 05 2b 0e 03 02 1a 05 00 04 14"]
+    );
+    assert_eq!(of_sha1[3..], should_hold);
+
+    let scratch = Scratch::new();
+    let key = private_key("JAVALI", 2048);
+    let bare = opened(&|input| {
+        let file = scratch.write("hash", digest(&SHA256, input.as_bytes()));
+        run("openssl", &["pkeyutl", "-sign", "-inkey", key.to_str().unwrap(), "-in", file.to_str().unwrap()])
+    });
+    let bare_hash = hash(&signing_input);
+    assert_eq!(bare[..3], ["padding     00 01, 221 times ff, 00", "DigestInfo  none", &*bare_hash]);
+
+    let pss = ["-sha256", "-sigopt", "rsa_padding_mode:pss"];
+    let of_pss = opened(&|input| dgst(&pss, input));
+    assert!(of_pss[0].starts_with("padding     none: it begins "), "{of_pss:#?}");
+    assert_eq!(of_pss[1..], should_hold);
 }
 
 #[test]
@@ -292,20 +349,20 @@ fn a_mistake_in_base64url_or_json_is_named_with_the_way_out() {
             "base64",
             encoded(&|part| BASE64_STANDARD_NO_PAD.encode(part)),
             "bad_base64: ",
-            "base64url has - for + and _ for /",
+            "write - for + and _ for / : base64url",
         ),
         ("base64 with padding", encoded(&|part| BASE64_STANDARD.encode(part)), "bad_base64: ", "="),
         (
             "a comma in the header",
             JAVALI.sign(comma(RS256), payload("")),
             "bad_header: ",
-            "JSON has no comma behind the last member: take it off",
+            "take the last comma off (a comma with nothing behind it, at byte ",
         ),
         (
             "a comma in the payload",
             JAVALI.sign(RS256, comma(&payload(""))),
             "bad_payload: ",
-            "JSON has no comma behind the last member: take it off",
+            "take the last comma off (a comma with nothing behind it, at byte ",
         ),
     ];
     for (name, token, reason, way_out) in cases {
@@ -322,12 +379,24 @@ fn a_clock_that_is_off_is_named_with_the_seconds() {
     let class = Class::new();
     let now = now().as_secs();
     let (behind, ahead) = (now - 3_600, now + 3_600);
-    let hint = "iat is 3";
+    let zone = "make nbf from UTC: time.time(), not utcnow().timestamp() (iat is +1 hours off, which is a time zone, or a clock that is off)";
     let cases = [
-        (format!(r#""exp":{behind},"#), 1, vec!["expired: exp passed 36"]),
-        (format!(r#""nbf":{ahead},"#), 1, vec!["not_yet_valid: nbf is 3"]),
-        (format!(r#""nbf":{ahead},"iat":{ahead},"#), 1, vec!["not_yet_valid: nbf is 3", hint]),
-        (format!(r#""exp":{behind},"iat":{},"#, behind - 300), 1, vec!["expired: exp passed 36"]),
+        (
+            format!(r#""exp":{behind},"#),
+            1,
+            vec!["expired: exp passed 36", "sign anew; if it was just signed, set your clock"],
+        ),
+        (
+            format!(r#""nbf":{ahead},"#),
+            1,
+            vec!["not_yet_valid: nbf is 3", "set your clock, or leave nbf out"],
+        ),
+        (format!(r#""nbf":{ahead},"iat":{ahead},"#), 1, vec!["not_yet_valid: nbf is 3", zone]),
+        (
+            format!(r#""exp":{behind},"iat":{},"#, behind - 300),
+            1,
+            vec!["expired: exp passed 36", "sign anew"],
+        ),
         (format!(r#""iat":{ahead},"#), 0, vec![]),
         (r#""iat":1e300,"#.into(), 0, vec![]),
     ];
@@ -339,7 +408,7 @@ fn a_clock_that_is_off_is_named_with_the_seconds() {
             assert!(line.starts_with(expected), "{members}: {line}");
         }
         if status == 0 {
-            assert!(checked.output.contains("\nnote: iat is "), "{members}: {checked:#?}");
+            assert!(checked.output.contains("\nnote: "), "{members}: {checked:#?}");
         }
     }
 }
@@ -351,7 +420,8 @@ fn what_the_table_contradicts_is_a_note() {
         claims("JAVALI", seq_number, 7).replace(r#""seq_max":3"#, &format!(r#""seq_max":{seq_max}"#))
     };
     let seq_max = "note: seq_max is 4, but the table gives JAVALI 3 members";
-    let seq_number = "note: seq_number is 4, above the 3 members: it is never in order";
+    let seq_number =
+        "note: send seq_number 0 to 3 (seq_number is 4 and matricula 7, and the group has 3 members)";
     for (payload, expected) in [
         (message(1, 3), vec![]),
         (message(3, 4), vec![seq_max]),
@@ -400,7 +470,23 @@ fn a_key_file_that_cannot_be_used_is_named_with_the_reason() {
     let elliptic = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
     let weak = private_key("JAVALI", 1024);
     let private = std::fs::read_to_string(private_key("JAVALI", 2048)).unwrap();
-    let cases: [(&str, Vec<u8>, &str); 9] = [
+    let path = private_key("JAVALI", 2048);
+    let locked = |options: &[&str]| {
+        let key = ["-in", path.to_str().unwrap(), "-aes256", "-passout", "pass:secret"];
+        run("openssl", &[options, &key].concat())
+    };
+    let xml = "<RSAKeyValue><Modulus>AQAB</Modulus><D>AQAB</D></RSAKeyValue>";
+    let cases: [(&str, Vec<u8>, &str); 15] = [
+        ("locked", locked(&["pkey"]), "it is a private key with a passphrase, which can't be read here"),
+        ("locked-pkcs1", locked(&["rsa", "-traditional"]), "it is a private key with a passphrase"),
+        ("one-line", pem.replace('\n', "\\n").into(), "its line breaks are \\n, as two characters"),
+        ("in-base64", BASE64_STANDARD.encode(&pem).into(), "it is base64 of the whole PEM"),
+        ("xml", xml.into(), "it is a private key, in .NET's XML, in a form that can't be read here"),
+        (
+            "marked.pub",
+            [&b"\xef\xbb\xbf"[..], b"ssh-rsa AAAAB3 key"].concat(),
+            "a byte order mark (EF BB BF) stands before ssh-rsa",
+        ),
         ("empty", vec![], "it is empty"),
         ("text", b"my key".to_vec(), "-----BEGIN PUBLIC KEY-----"),
         ("binary", (0..=255).collect(), "-----BEGIN PUBLIC KEY-----"),
@@ -455,10 +541,16 @@ fn a_reply_is_verified_with_the_secret_or_told_which_secret_it_was_made_with() {
         ("as it came", reply.clone(), 0, "ok  the reply's HMAC verifies with the secret"),
         ("with a newline behind it", format!("{reply}\n"), 0, "ok  the reply's HMAC verifies"),
         ("newline left on", signed_with(format!("{SECRET}\n").as_bytes()), 1, "newline left on"),
-        ("CR LF left on", signed_with(format!("{SECRET}\r\n").as_bytes()), 1, "newline left on"),
+        ("CR LF left on", signed_with(format!("{SECRET}\r\n").as_bytes()), 1, "newline (CR LF) left on"),
         ("decoded", signed_with(&from_hexadecimal(SECRET)), 1, "decoded from hexadecimal"),
         ("another secret", signed_with(b"another secret"), 1, "another secret, or the reply was changed"),
-        ("no secret", signed_with(b""), 1, "another secret, or the reply was changed"),
+        ("no secret", signed_with(b""), 1, "it verifies with an empty key"),
+        (
+            "the public key",
+            signed_with(&JAVALI.public_pem),
+            1,
+            "it verifies with the file of an RSA public key as secret",
+        ),
         (
             "another next_number",
             {
@@ -475,9 +567,278 @@ fn a_reply_is_verified_with_the_secret_or_told_which_secret_it_was_made_with() {
         assert_eq!(checked.status, status, "{name}: {checked:#?}");
         let last = checked.output.lines().last().unwrap();
         assert!(last.contains(verdict), "{name}: {last}");
-        assert_eq!(last.starts_with("ok  "), status == 0, "{name}: {last}");
+        let marks = [(if status == 0 { "ok" } else { "NO" }, "the reply's HMAC verifies with the secret")];
+        assert_eq!(checked.marks(), marks, "{name}");
         assert!(!checked.output.contains("\nid_request"), "a reply's own hash is nobody's concern: {name}");
     }
+}
+
+#[test]
+fn a_reply_that_is_cut_says_how_much_is_missing_and_needs_no_secret() {
+    let class = Class::new();
+    let reply = reply(&class);
+    std::fs::remove_dir_all(class.directory.file("keys_priv")).unwrap();
+    for (bytes, missing) in [
+        (reply.len() - 1, ": 1 bytes are missing)"),
+        (reply.len() - 40, ": 40 bytes are missing)"),
+        (128, "bytes or more are missing)"),
+        (32, "bytes or more are missing)"),
+    ] {
+        let checked = in_class(&class, &reply[..bytes]);
+        assert_eq!((checked.status, checked.marks()), (1, vec![("NO", "the reply is whole")]), "{bytes}");
+        let last = checked.output.lines().last().unwrap();
+        let cut = format!("receive with a buffer of 65,535 bytes (the reply is cut after {bytes} bytes: ");
+        assert!(last.starts_with(&cut) && last.ends_with(missing), "{last}");
+    }
+}
+
+#[test]
+fn a_request_and_its_reply_belong_together_or_it_is_said_what_id_request_is_the_hash_of() {
+    const VERIFIES: &str = "the reply's HMAC verifies with the secret";
+    const BELONGS: &str = "id_request is the SHA-256 of this request's payload";
+    let class = Class::new();
+    let (request, right) = (JAVALI.message("JAVALI", 1, 7), reply(&class));
+    let id = id_request(payload_of(&request).as_bytes());
+    let signed = |id: &str| {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
+        let payload = payload_of(&right).replace(&id_request(payload_of(&request).as_bytes()), id);
+        udpsocket_jwt_server::jws::sign(r#"{"alg":"HS256","typ":"JWT"}"#, &payload, &key)
+    };
+    for input in [format!("{request}\n{right}\n"), format!("{right}\r\n\r\n{request}")] {
+        let checked = in_class(&class, input);
+        let marks = vec![("ok", VERIFIES), ("ok", BELONGS)];
+        assert_eq!((checked.status, checked.marks()), (0, marks), "{checked:#?}");
+        assert!(checked.output.contains(&format!("\nid_request  {id}\n")), "{checked:#?}");
+    }
+    let whole_token = id_request(request.as_bytes());
+    let part = id_request(request.split('.').nth(1).unwrap().as_bytes());
+    for (name, id, cause) in [
+        ("the whole token", whole_token, "it is the SHA-256 of the whole token)"),
+        ("base64url", part, "it is the SHA-256 of the payload alone, in base64url)"),
+        ("upper case", id.to_uppercase(), "it is the payload's hash in upper case)"),
+        ("another request's", id_request(b"another"), "ignore this reply: it answers another request"),
+    ] {
+        let checked = in_class(&class, format!("{request}\n{}\n", signed(&id)));
+        let marks = vec![("ok", VERIFIES), ("NO", BELONGS)];
+        assert_eq!((checked.status, checked.marks()), (1, marks), "{name}: {checked:#?}");
+        assert!(checked.output.lines().last().unwrap().contains(cause), "{name}: {checked:#?}");
+    }
+    let cut = in_class(&class, format!("{request}\n{}\n", &right[..100]));
+    assert_eq!((cut.status, cut.marks()), (1, vec![("NO", "the reply is whole")]), "{cut:#?}");
+}
+
+#[test]
+fn a_secret_that_nobody_would_type_is_warned_of_beside_the_reply() {
+    let class = Class::new();
+    let reply = reply(&class);
+    let (signing_input, _) = reply.rsplit_once('.').unwrap();
+    let with_secret = |options: &[&str], secret: &str| {
+        class.directory.write("keys_priv/key_secret_for_hmac.txt", secret);
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.trim_end_matches('\n').as_bytes());
+        let tag = to_base64url(ring::hmac::sign(&key, signing_input.as_bytes()).as_ref());
+        let directory = class.directory.path().to_str().unwrap();
+        checked(&[options, &[directory]].concat(), format!("{signing_input}.{tag}"))
+    };
+    for (name, options, secret, note) in [
+        ("a space", &[][..], format!("{SECRET} \n"), Some("take the space off its end")),
+        ("a mark", &[], format!("\u{feff}{SECRET}\n"), Some("save it without byte order mark")),
+        ("short", &[], "27 characters as it always was"[..27].into(), Some("or --allow-weak-keys")),
+        ("short and allowed", &["--allow-weak-keys"], "abc".into(), None),
+        ("plain", &[], format!("{SECRET}\n"), None),
+    ] {
+        let checked = with_secret(options, &secret);
+        let notes: Vec<_> = checked.output.lines().filter(|line| line.starts_with("note: ")).collect();
+        assert_eq!(checked.status, 0, "{name}: {checked:#?}");
+        match note {
+            Some(note) => assert!(notes.iter().any(|found| found.contains(note)), "{name}: {checked:#?}"),
+            None => assert_eq!(notes, [""; 0], "{name}"),
+        }
+        assert!(!checked.output.contains(secret.trim_end()), "{name}: the secret is not repeated");
+    }
+}
+
+#[test]
+fn a_key_file_alone_is_described_and_told_what_of_it_to_hand_in() {
+    let files = Scratch::new();
+    let private = private_key("JAVALI", 2048);
+    let private = private.to_str().unwrap();
+    let key = PublicKey::from_pem(&JAVALI.public_pem, 2_048).unwrap();
+    let pkcs1 = run("openssl", &["rsa", "-in", private, "-RSAPublicKey_out", "-outform", "DER"]);
+    let pkcs8 = run("openssl", &["pkey", "-in", private]);
+    let both = [&JAVALI.public_pem[..], b"\n", &pkcs8].concat();
+    let forms = [
+        (
+            "public.pem",
+            JAVALI.public_pem.clone(),
+            "a public key, SubjectPublicKeyInfo",
+            "this file, as GROUP.pem",
+        ),
+        (
+            "pkcs1.pem",
+            run("openssl", &["rsa", "-in", private, "-RSAPublicKey_out"]),
+            "a public key, PKCS#1",
+            "this file, as GROUP.pem",
+        ),
+        (
+            "id_rsa.pub",
+            ssh_line("ssh-rsa", &ssh_blob(&pkcs1)),
+            "a public key, an OpenSSH line",
+            "this file, as GROUP.ssh",
+        ),
+        ("private.pem", pkcs8, "a private key, PKCS#8", "its public key, never this file: openssl pkey -in"),
+        (
+            "private-pkcs1.pem",
+            run("openssl", &["rsa", "-in", private, "-traditional"]),
+            "a private key, PKCS#1",
+            "its public key, never this file: openssl pkey -in",
+        ),
+        (
+            "both.pem",
+            both,
+            "a private key with a public one beside it",
+            "the public key alone, never this file",
+        ),
+    ];
+    for (name, content, form, hand_in) in forms {
+        let file = files.write(name, content);
+        for input in ["", "\n"] {
+            let checked = checked(&[OsStr::new("--key"), file.as_os_str()], input);
+            let lines: Vec<_> = checked.output.lines().collect();
+            assert_eq!((checked.status, lines.len()), (0, 4), "{name}: {checked:#?}");
+            assert!(lines[0].starts_with(&format!("key         {}: {form}", file.display())), "{checked:#?}");
+            assert_eq!(lines[1], "bits        2048", "{name}");
+            assert_eq!(lines[2], format!("fingerprint {}", fingerprint(&key)), "{name}");
+            assert!(lines[3].starts_with(&format!("hand in     {hand_in}")), "{name}: {checked:#?}");
+            assert!(!checked.output.contains("MII"), "nothing of the key itself");
+        }
+    }
+}
+
+#[test]
+fn weak_keys_are_looked_at_where_the_class_allows_them_and_else_told_of_the_way_out() {
+    let class = Class::new();
+    let weak = private_key("weak", 1024);
+    let weak = weak.to_str().unwrap();
+    let input = signing_input(RS256, payload(""));
+    let file = class.directory.write("text", &input);
+    let signature = run("openssl", &["dgst", "-sha256", "-sign", weak, file.to_str().unwrap()]);
+    let token = format!("{input}.{}", to_base64url(&signature));
+    let public_pem = run("openssl", &["pkey", "-in", weak, "-pubout"]);
+    class.directory.write("keys_pub/JAVALI.pem", &public_pem);
+    let way_out = "needs --allow-weak-keys";
+    let refused = in_class(&class, &token);
+    assert!(refused.status == 1 && refused.verdict()[0].starts_with("no_key: "), "{refused:#?}");
+    assert!(
+        refused.verdict()[1].starts_with("keys_pub/JAVALI.pem: its modulus has 1024 bits"),
+        "{refused:#?}"
+    );
+    assert!(refused.verdict()[1].contains(way_out), "{refused:#?}");
+
+    let directory = class.directory.path().to_str().unwrap();
+    assert_eq!(checked(&["--allow-weak-keys", directory], &token).status, 0);
+    let file = class.directory.file("keys_pub/JAVALI.pem");
+    let key = ["--key", file.to_str().unwrap()];
+    for input in [&token[..], ""] {
+        let refused = checked(&key, input);
+        assert!(refused.status == 1 && refused.errors.contains(way_out), "{refused:#?}");
+        let allowed = checked(&[&key[..], &["--allow-weak-keys"]].concat(), input);
+        assert!(allowed.status == 0 && allowed.output.contains("1024"), "{allowed:#?}");
+    }
+    for group in Class::GROUPS {
+        class.directory.write(&format!("keys_pub/{group}.pem"), &public_pem);
+    }
+    let refused = in_class(&class, &token);
+    assert!(refused.status == 1 && refused.errors.contains(way_out), "{refused:#?}");
+}
+
+#[test]
+fn a_group_without_a_usable_key_is_told_of_its_file() {
+    let class = Class::new();
+    let token = JAVALI.message("JAVALI", 1, 7);
+    let file = class.directory.file("keys_pub/JAVALI.pem");
+    std::fs::remove_file(&file).unwrap();
+    assert!(in_class(&class, &token).verdict()[1].starts_with("keys_pub has no file for it: "));
+    std::fs::write(&file, "my key").unwrap();
+    assert!(in_class(&class, &token).verdict()[1].starts_with("keys_pub/JAVALI.pem: "));
+    std::fs::write(&file, &JAVALI.public_pem).unwrap();
+    std::fs::write(class.directory.file("keys_pub/javali.ssh"), "ssh-rsa").unwrap();
+    assert!(in_class(&class, &token).verdict()[1].starts_with("keys_pub has more than one file for it"));
+}
+
+#[test]
+fn what_was_sent_in_a_tokens_place_and_what_is_almost_right_is_named() {
+    let class = Class::new();
+    let token = JAVALI.message("JAVALI", 1, 7);
+    let utf_16: Vec<u8> = token.bytes().flat_map(|byte| [byte, 0]).collect();
+    let payload = payload("");
+    let cases: [(&str, Vec<u8>, &str, &str); 14] = [
+        ("a bytes object", format!("b'{token}'").into(), "bad_base64", "send token.encode(), not str(token)"),
+        ("Bearer", format!("Bearer {token}").into(), "bad_base64", "send the token alone, without Bearer"),
+        ("NULs", [token.as_bytes(), &[0; 300]].concat(), "bad_base64", "send strlen() bytes"),
+        ("a whole buffer", [token.as_bytes(), &[0; 8_000]].concat(), "too_large", "send strlen() bytes"),
+        ("UTF-16", utf_16, "bad_base64", "send ASCII bytes, not UTF-16"),
+        ("two tokens", format!("{token}{token}").into(), "not_a_jws", "send one token in a datagram"),
+        ("JSON", payload.clone().into(), "not_a_jws", "sign it: send header.payload.signature"),
+        (
+            "a dict",
+            JAVALI.sign(RS256, payload.replace('"', "'")).into(),
+            "bad_payload",
+            "use json.dumps: JSON has double quotes",
+        ),
+        (
+            "JSON twice",
+            JAVALI.sign(RS256, serde_json::Value::from(payload.clone()).to_string()).into(),
+            "bad_payload",
+            "encode",
+        ),
+        (
+            "a name almost right",
+            JAVALI.sign(RS256, payload.replace("seq_number", "seq_num")).into(),
+            "bad_claim",
+            "rename claim seq_num to seq_number",
+        ),
+        (
+            "Group",
+            JAVALI.sign(RS256, payload.replace("group", "Group")).into(),
+            "unknown_group",
+            "rename claim Group to group",
+        ),
+        (
+            "a letter off",
+            JAVALI.sign(RS256, payload.replace("JAVALI", "JAVALY")).into(),
+            "unknown_group",
+            "write group JAVALI",
+        ),
+        (
+            "HS256",
+            JAVALI.sign(r#"{"alg":"HS256"}"#, &payload).into(),
+            "wrong_alg",
+            "sign with RS256 and the private key, not HS256",
+        ),
+        (
+            "milliseconds",
+            JAVALI.sign(RS256, self::payload(r#""nbf":1800000000000,"#)).into(),
+            "not_yet_valid",
+            "write nbf in seconds, not milliseconds",
+        ),
+    ];
+    for (name, input, reason, change) in cases {
+        let checked = in_class(&class, input);
+        let verdict = checked.verdict();
+        assert!(checked.status == 1 && verdict[0].starts_with(reason), "{name}: {verdict:#?}");
+        assert!(verdict.len() == 2 && verdict[1].starts_with(change), "{name}: {verdict:#?}");
+        let misleading =
+            ["JWE", "shorten", "wait, or set"].into_iter().find(|word| verdict[0].contains(word));
+        assert_eq!(misleading, None, "{name}: {verdict:#?}");
+    }
+    let exchanged = in_class(&class, JAVALI.message("JAVALI", 20_150_466, 1));
+    assert!(exchanged.output.contains("\nnote: exchange seq_number and matricula ("), "{exchanged:#?}");
+    let file = class.directory.write("my.pem", &JAVALI.public_pem);
+    let of_key = |group: &str| {
+        let token = JAVALI.sign(RS256, self::payload("").replace("JAVALI", group));
+        checked(&[OsStr::new("--key"), file.as_os_str()], token)
+    };
+    assert!(of_key("JAVALI ").verdict()[1].starts_with("take the space or newline off group JAVALI"));
 }
 
 #[test]

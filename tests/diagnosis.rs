@@ -548,6 +548,20 @@ fn every_way_to_sign_falls_into_its_class() {
 }
 
 #[test]
+fn x9_31_is_told_whichever_of_the_two_signatures_is_the_smaller() {
+    for number in 0..8_u8 {
+        let x931 = ["-pkeyopt", "digest:sha256", "-pkeyopt", "rsa_padding_mode:x931"];
+        let token = token(&pkeyutl(&x931, &sha256([number])));
+        let opened = opened_by(&JAVALI, &[], &token).unwrap();
+        let said = &opened.diagnosis;
+        is_fit("X9.31", said);
+        assert_eq!(opened.kind, Kind::Padding, "{said}");
+        assert!(said.short() == "sign with RS256's padding, PKCS#1 v1.5", "{said}");
+        assert!(said.found().contains("X9.31"), "{said}");
+    }
+}
+
+#[test]
 fn noise_is_never_taken_for_anything_else() {
     let key = key_of(&JAVALI);
     let key = Key { name: "JAVALI", n: &key.components().n, e: &key.components().e };

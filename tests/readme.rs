@@ -103,19 +103,28 @@ fn check_says_to_the_commonest_mistakes_what_the_readme_prints() {
     let signed_as = |message: &str| {
         format!("{signing_input}.{}", jws::to_base64url(&signer.signature(message.as_bytes())))
     };
-    let standard = signature.replace('-', "+").replace('_', "/") + "==";
+    let hash = ring::digest::digest(&ring::digest::SHA256, signing_input.as_bytes());
+    let directory = Scratch::new();
+    let hash = directory.write("hash", hash);
+    let bare = ["pkeyutl", "-sign", "-inkey", PUBLISHED_KEY, "-in", hash.to_str().unwrap()];
+    let bare = common::run("openssl", &bare);
     let mistakes = [
-        format!("{signing_input}.{standard}"),
         signed_as(signing_input.split('.').nth(1).unwrap()),
         signed_as(&format!("{signing_input}\n")),
-        signer.sign(RS256, claims("HEARTBEAT", 1, 7).replace(":1,", ":\"1\",")),
+        format!("{signing_input}.{}", jws::to_base64url(&bare)),
+        Signer::new("attacker", 2048).sign(RS256, blocks("json")[0]),
+        format!("{signing_input}.{}", signature.replace('-', "+").replace('_', "/") + "=="),
         format!("b'{}'", blocks("text")[0]),
+        blocks("json")[0].into(),
+        signer.sign(RS256, claims("HEARTBEAT", 1, 7).replace(":1,", ":\"1\",")),
         signer.sign(RS256, claims("HEARTBEAT", 20_240_001, 1)),
     ];
-    let rows: Vec<_> =
-        README.lines().skip_while(|line| *line != "| mistake | `check` says |").skip(2).take(6).collect();
+    let rows = README.lines().skip_while(|line| *line != "| mistake | `check` says |").skip(2);
+    let rows: Vec<_> = rows.take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.len(), mistakes.len());
     for (row, token) in rows.iter().zip(mistakes) {
         let promised = row.split('`').nth_back(1).unwrap().trim_end_matches("...");
+        assert!(promised.len() > 30, "{row}");
         let said = check(&class, &token);
         assert!(said.contains(promised), "{row}\n{said}");
     }

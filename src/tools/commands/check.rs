@@ -1,99 +1,369 @@
 //! `check`: takes one token apart and says what the server would say, and why.
 //!
-//! The checks are the server's own ([`read`]), in its order. What is added here is the diagnosis: a
-//! signature that does not verify is tried as if it were made with each of the usual mistakes.
+//! The checks are the server's own ([`read`]), in its order. What is added here is the
+//! [diagnosis](crate::tools::diagnosis): the mistake behind a refusal, and what to change.
 
+use super::own_key;
 use crate::claims::{self, Otp};
 use crate::groups::Table;
-use crate::jws::{self, Parts};
-use crate::keys::{self, PublicKey, without_newline};
-use crate::refusal::{NotAnObject, Refusal};
+use crate::jws::{self, Parts, json_object};
+use crate::keys::{self, KeyFault, PublicKey, without_newline};
+use crate::refusal::Refusal;
 use crate::server::{Class, Event, read};
-use crate::start::{content, key_files, public_keys, secret_file};
+use crate::start::{KeyFile, content, key_files, public_keys, secret_file};
 use crate::time::now;
+use crate::tools::diagnosis::opened::{Key, Opened, open};
+use crate::tools::diagnosis::{Diagnosis, datagram, json, nearly, reply, secret};
 use crate::tools::terminal::groups_json::is_name;
 use crate::tools::terminal::refusals::{self, REASONS};
-use crate::tools::terminal::{Colours, key_file, shown, startup};
-use ring::{digest, hmac, rsa, signature};
-use serde_json::Value;
+use crate::tools::terminal::{Colours, key_file, shortened, shown as escaped, startup};
+use ring::{digest, hmac};
+use serde_json::{Map, Value};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The checks that need neither the server's state nor its disk: from `too_large` to `wrong_audience`.
 const CHECKS: std::ops::Range<usize> = 1..15;
 
-/// What `check` says of a token: the text for the terminal, and whether everything passed.
-pub(crate) fn check(
-    datagram: &[u8],
-    directory: &Path,
-    key: Option<&Path>,
-    colours: Colours,
-) -> Result<(String, bool), String> {
-    let text = without_newline(datagram);
-    let mut out = format!("{:11} {} bytes\n", "token", text.len());
-    let token = jws::split(text).ok();
-    if let Some(token) = &token {
-        out += &parts(token);
-        if is_reply(token) {
-            let (verdict, passes) = check_reply(token, directory)?;
-            _ = writeln!(out, "\n{}", mark(passes, &verdict, colours));
-            return Ok((out, passes));
+/// Most bytes in a datagram of UDP: beyond them nothing is worth a diagnosis.
+const MOST_BYTES: usize = 65_535;
+
+/// How long keys of other groups are opened.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What `check` is told.
+pub(crate) struct Check<'a> {
+    /// The class's directory.
+    pub directory: &'a Path,
+    /// The one key that matters, in place of the class's.
+    pub key: Option<&'a Path>,
+    /// Whether keys and secrets may be weaker than RFC 7518 allows.
+    pub allows_weak_keys: bool,
+    pub colours: Colours,
+}
+
+impl Check<'_> {
+    fn fewest_bits(&self) -> usize {
+        if self.allows_weak_keys { keys::FEWEST_BITS_WEAK } else { keys::FEWEST_BITS }
+    }
+
+    /// What a key file is, and what of it to hand in.
+    pub(crate) fn key_file(&self, path: &Path) -> Result<String, String> {
+        own_key::described(path, self.fewest_bits()).map_err(|error| format!("{}: {error}", escaped(path)))
+    }
+
+    /// What is said of what came on standard input: the text for the terminal, and whether everything
+    /// passed.
+    pub(crate) fn check(&self, input: &[u8]) -> Result<(String, bool), String> {
+        let lines: Vec<_> = input.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).collect();
+        let lines: Vec<_> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+        match lines[..] {
+            [request, reply] | [reply, request] if is_request(request) && is_reply(reply) => {
+                self.exchange(request, reply)
+            }
+            [reply] if is_reply(reply) => self.reply(reply),
+            _ => self.request(input),
         }
-        _ = writeln!(out, "{:11} {}", "id_request", claims::id_request(&token.payload));
     }
-    let class = match key {
-        Some(path) => class_of_one(token.as_ref(), path)?,
-        None => class_of(directory)?,
-    };
-    let nobody = ([0; 4], 0).into();
-    let mut event = Event::new(now(), nobody, datagram, Otp { number: 0, timestamp: 0 });
-    let outcome = read(&class, &mut event);
-    if let Some(group) = event.group {
-        let key = class.keys[group].as_ref();
-        let key = key.map_or("no usable key".into(), |key| {
-            format!("{} bits, {}", key.bits(), key_file::fingerprint(key))
-        });
-        _ = writeln!(out, "{:11} {}, {key}", "group", class.table[group].name);
+
+    /// A reply alone.
+    fn reply(&self, text: &[u8]) -> Result<(String, bool), String> {
+        let mut out = format!("{:11} {} bytes\n", "token", text.len());
+        if let Ok(token) = jws::split(text) {
+            out += &parts(&token);
+        }
+        out.push('\n');
+        let (said, passes) = self.verified(text)?;
+        Ok((out + &said, passes))
     }
-    out.push('\n');
-    let failed = outcome.as_ref().map_or_else(refusals::place, |_| CHECKS.end);
-    for reason in &REASONS[CHECKS.start..failed] {
-        let is_known = key.is_none() || !["unknown_group", "no_key"].contains(&reason.name);
-        _ = match is_known {
-            true => writeln!(out, "{}", mark(true, reason.condition, colours)),
-            false => writeln!(out, "--  {}: not known here", reason.condition),
+
+    /// A request, and the reply that came: is it its reply?
+    fn exchange(&self, request: &[u8], text: &[u8]) -> Result<(String, bool), String> {
+        let mut out = format!("{:11} {} bytes\n", "request", request.len());
+        if let Ok(token) = jws::split(request) {
+            out += &parts(&token);
+            _ = writeln!(out, "{:11} {}", "id_request", claims::id_request(&token.payload));
+        }
+        _ = writeln!(out, "\n{:11} {} bytes", "reply", text.len());
+        let (said, passes) = match jws::split(text) {
+            Ok(token) => {
+                out += &parts(&token);
+                let (said, passes) = self.verified(text)?;
+                let members = json_object(&token.payload).unwrap_or_default();
+                let found = members.get("id_request").and_then(Value::as_str).unwrap_or_default();
+                let diagnosis = reply::id_request(found, request);
+                let condition = "id_request is the SHA-256 of this request's payload";
+                let said = said + &self.marked(condition, diagnosis.as_ref());
+                (said, passes && diagnosis.is_none())
+            }
+            Err(_) => self.verified(text)?,
         };
+        Ok((out + "\n" + &said, passes))
     }
-    match outcome {
-        Ok((group, request)) => {
-            let clock = token.as_ref().and_then(clock_hint);
-            for note in notes(key.is_none().then_some(&class.table), group, &request).into_iter().chain(clock)
-            {
-                _ = writeln!(out, "note: {note}");
-            }
-            _ = match key {
-                None => writeln!(out, "The server takes it if its seq_number is in order."),
-                Some(_) => {
-                    let group = &class.table[group].name;
-                    writeln!(
-                        out,
-                        "The server takes it if it has this key for {group}, and seq_number is in order."
-                    )
-                }
+
+    /// A request, or whatever else was sent in its place.
+    fn request(&self, datagram: &[u8]) -> Result<(String, bool), String> {
+        let text = without_newline(datagram);
+        let mut out = format!("{:11} {} bytes\n", "token", text.len());
+        let token = jws::split(text).ok();
+        if let Some(token) = &token {
+            out += &parts(token);
+            _ = writeln!(out, "{:11} {}", "id_request", claims::id_request(&token.payload));
+        }
+        let class = match self.key {
+            Some(path) => self.class_of_one(token.as_ref(), path)?,
+            None => self.class()?,
+        };
+        let nobody = ([0; 4], 0).into();
+        let mut event = Event::new(now(), nobody, datagram, Otp { number: 0, timestamp: 0 });
+        let outcome = read(&class, &mut event);
+        if let Some(group) = event.group {
+            let key = class.keys[group].as_ref();
+            let key = key.map_or("no usable key".into(), |key| {
+                format!("{} bits, {}", key.bits(), key_file::fingerprint(key))
+            });
+            _ = writeln!(out, "{:11} {}, {key}", "group", class.table[group].name);
+        }
+        out.push('\n');
+        let failed = outcome.as_ref().map_or_else(refusals::place, |_| CHECKS.end);
+        for reason in &REASONS[CHECKS.start..failed] {
+            let is_known = self.key.is_none() || !["unknown_group", "no_key"].contains(&reason.name);
+            _ = match is_known {
+                true => writeln!(out, "{}", mark(true, reason.condition, self.colours)),
+                false => writeln!(out, "--  {}: not known here", reason.condition),
             };
-            Ok((out, true))
         }
-        Err(refusal) => {
-            _ = writeln!(out, "{}", mark(false, REASONS[failed].condition, colours));
-            let detail = refusals::detail_of(&refusal, datagram);
-            _ = writeln!(out, "\n{}: {detail}", refusals::name(&refusal));
-            for hint in hints(&refusal, token.as_ref(), &class, event.group) {
-                _ = writeln!(out, "{}", colours.yellow(&hint));
+        match outcome {
+            Ok((group, request)) => {
+                let table = self.key.is_none().then_some(&class.table);
+                let claims = token.and_then(|token| json_object(&token.payload).ok()).unwrap_or_default();
+                for note in notes(table, group, &request, &claims) {
+                    _ = writeln!(out, "note: {note}");
+                }
+                _ = match self.key {
+                    None => writeln!(out, "The server takes it if its seq_number is in order."),
+                    Some(_) => {
+                        let group = &class.table[group].name;
+                        writeln!(
+                            out,
+                            "The server takes it if it has this key for {group}, and seq_number is in order."
+                        )
+                    }
+                };
+                Ok((out, true))
             }
-            Ok((out, false))
+            Err(refusal) => {
+                _ = writeln!(out, "{}", mark(false, REASONS[failed].condition, self.colours));
+                let cause = self.cause(&refusal, text, token.as_ref(), &class, event.group);
+                let detail = refusals::detail_of(&refusal, datagram);
+                let detail = if cause.is_empty() { &detail } else { found(&refusal, &detail) };
+                _ = writeln!(out, "\n{}: {detail}", refusals::name(&refusal));
+                out += &cause;
+                Ok((out, false))
+            }
         }
     }
+
+    /// The mistake behind a refusal, where it can be told.
+    fn cause(
+        &self,
+        refusal: &Refusal,
+        text: &[u8],
+        token: Option<&Parts>,
+        class: &Class,
+        group: Option<usize>,
+    ) -> String {
+        let object = |part: fn(&Parts) -> Vec<u8>| json_object(&part(token?)).ok();
+        let claims = || object(|token| token.payload.clone()).unwrap_or_default();
+        let time = |claim| {
+            let (claims, now) = (claims(), now().as_secs_f64());
+            let time = |claim: &str| claims.get(claim).and_then(Value::as_f64);
+            let diagnosis = nearly::time(claim, time(claim)?, time("iat"), now)?;
+            // What was pasted may be old, which the server's own diagnosis need not think of.
+            let is_zone = diagnosis.short().contains("UTC") && time("iat")? < now;
+            let or = if is_zone { "; or it was signed so long ago: sign anew" } else { "" };
+            let found = diagnosis.found().replace("the server's clock", "this machine's clock");
+            Some(Diagnosis::new(diagnosis.short().to_string(), found + or))
+        };
+        let diagnosis = match refusal {
+            Refusal::TooLarge(bytes) if *bytes > MOST_BYTES => None,
+            Refusal::TooLarge(_) | Refusal::NotAJws(_) | Refusal::BadBase64(..) => datagram::diagnose(text),
+            Refusal::BadHeader(_) => token.and_then(|token| json::diagnose(&token.header)),
+            Refusal::WrongAlg(_) => {
+                object(|token| token.header.clone()).and_then(|header| nearly::alg(&header))
+            }
+            Refusal::BadPayload(_) => token.and_then(|token| json::diagnose(&token.payload)),
+            Refusal::UnknownGroup(Some(Value::String(name))) => match self.key {
+                None => nearly::group(name, class.table.iter().map(|group| group.name.as_str())),
+                Some(_) => nearly::group(name, Some(name.trim()).filter(|name| is_name(name)).into_iter()),
+            },
+            Refusal::UnknownGroup(_) => nearly::claim(&claims(), "group"),
+            Refusal::NoKey(name) => return self.why_no_key(name, &class.table),
+            Refusal::BadSignature(..) => {
+                let opened = group.and_then(|group| opened(text, class, group));
+                return opened.map(|opened| self.shown(&opened, token)).unwrap_or_default();
+            }
+            Refusal::BadClaim(claim, _) => nearly::claim(&claims(), claim),
+            Refusal::Expired(_) => time("exp"),
+            Refusal::NotYetValid(_) => time("nbf"),
+            _ => None,
+        };
+        diagnosis.map(|diagnosis| self.told(&diagnosis)).unwrap_or_default()
+    }
+
+    fn told(&self, diagnosis: &Diagnosis) -> String {
+        self.colours.yellow(&diagnosis.to_string()) + "\n"
+    }
+
+    /// A condition of a reply: met, or with the cause.
+    fn marked(&self, condition: &str, cause: Option<&Diagnosis>) -> String {
+        let cause_told = cause.map(|cause| self.told(cause)).unwrap_or_default();
+        format!("{}\n{cause_told}", mark(cause.is_none(), condition, self.colours))
+    }
+
+    /// A signature that was opened, block by block: what RSASSA-PKCS1-v1_5 makes, beside what is there.
+    fn shown(&self, Opened { diagnosis, block, .. }: &Opened, token: Option<&Parts>) -> String {
+        let mut out = self.told(diagnosis);
+        let Some(token) = token.filter(|_| !block.is_empty()) else { return out };
+        let padding = block.iter().skip(2).take_while(|&&byte| byte == 0xff).count();
+        let is_padded = block.starts_with(&[0, 1]) && padding >= 8 && block.get(padding + 2) == Some(&0);
+        let (content, hash) = if is_padded { content_of(&block[padding + 3..]) } else { (None, None) };
+        let line = |padding: usize, info: &str, hash: &str| {
+            let padding = format!("00 01, {padding} times ff, 00");
+            format!("{:11} {padding}\n{:11} {info}\n{:11} {hash}\n", "padding", "DigestInfo", "hash")
+        };
+        _ = writeln!(out, "\nWhat the signature holds, opened with the public key (s^e mod n):");
+        out += &match (is_padded, content, hash) {
+            (true, Some(info), Some(hash)) => line(padding, &spaced(info), &hexadecimal(hash)),
+            (true, _, _) => line(padding, "none", &shortened(&hexadecimal(&block[padding + 3..]), 64)),
+            (false, ..) => format!("{:11} none: it begins {} ...\n", "padding", spaced(&block[..16])),
+        };
+        let hash = digest::digest(&digest::SHA256, token.signing_input);
+        let padding = block.len().saturating_sub(3 + DIGEST_INFO.len() + 32);
+        _ = writeln!(out, "What RS256 (RSASSA-PKCS1-v1_5 with SHA-256) makes of this header and payload:");
+        out + &line(padding, &spaced(&DIGEST_INFO), &hexadecimal(hash.as_ref()))
+    }
+
+    /// Why a group has no key here.
+    fn why_no_key(&self, group: &str, table: &Table) -> String {
+        let files = key_files(self.directory, table, self.allows_weak_keys).unwrap_or_default();
+        let own: Vec<_> =
+            files.iter().filter(|file| file.group.is_some_and(|index| table[index].name == group)).collect();
+        let way_out = match own[..] {
+            [] => format!(
+                "keys_pub has no file for it: put its public key there, as {group}.pem or {group}.ssh"
+            ),
+            [KeyFile { name, key: Err(fault), .. }] => {
+                let file = content(&self.directory.join("keys_pub").join(name), 1 << 16).unwrap_or_default();
+                format!("keys_pub/{}: {}", name.escape_debug(), key_file::why(fault, name, &file))
+                    + self.weak(fault)
+            }
+            _ => "keys_pub has more than one file for it: keep one".into(),
+        };
+        self.colours.yellow(&way_out) + "\n"
+    }
+
+    /// The way out of a key that is too short only for a class without weak keys.
+    fn weak(&self, fault: &KeyFault) -> &'static str {
+        match fault {
+            KeyFault::Bits(bits, bound) if bits < bound && !self.allows_weak_keys => {
+                "; a class with such keys needs --allow-weak-keys"
+            }
+            _ => "",
+        }
+    }
+
+    /// A class of one group, the one that the token claims, with the key in a file.
+    fn class_of_one(&self, token: Option<&Parts>, path: &Path) -> Result<Class, String> {
+        let claimed = token.and_then(|token| serde_json::from_slice::<Value>(&token.payload).ok());
+        let name = claimed.as_ref().and_then(|claims| claims.get("group")?.as_str());
+        let name = name.filter(|name| is_name(name)).unwrap_or("YOURS");
+        let table = Table::from_json(format!(r#"{{"{name}":255}}"#).as_bytes())?;
+        let own = own_key::load(path, self.fewest_bits());
+        let own = own.map_err(|error| format!("{}: {error}", escaped(path)))?;
+        Ok(Class { table, keys: vec![Some(own.key)], secret: no_secret() })
+    }
+
+    /// The class of a directory, without its secret.
+    fn class(&self) -> Result<Class, String> {
+        let table = startup::load_table(self.directory)?;
+        let way_out = "\nor name your own key: --key FILE";
+        let files = key_files(self.directory, &table, self.allows_weak_keys)
+            .map_err(|error| startup::cannot_read_keys(self.directory, &error) + way_out)?;
+        let keys = public_keys(&files, &table);
+        if keys.iter().all(Option::is_none) {
+            let weak = files.iter().filter_map(|file| file.key.as_ref().err()).map(|fault| self.weak(fault));
+            let weak = weak.max().unwrap_or_default();
+            return Err(startup::no_key(&files, &table, self.directory) + weak + way_out);
+        }
+        Ok(Class { table, keys, secret: no_secret() })
+    }
+
+    /// Whether a reply is whole and its HMAC verifies with the secret, or what the secret was taken for.
+    fn verified(&self, text: &[u8]) -> Result<(String, bool), String> {
+        const VERIFIES: &str = "the reply's HMAC verifies with the secret";
+        if let Some(cut) = reply::cut(text) {
+            return Ok((self.marked("the reply is whole", Some(&cut)), false));
+        }
+        let path = secret_file(self.directory);
+        let shown = escaped(&path);
+        let file = content(&path, 1 << 16).map_err(|error| {
+            format!("{shown}: cannot be read: {error}; the reply's HMAC needs the class's secret there")
+        })?;
+        let keys_pub = fs::read_dir(self.directory.join("keys_pub")).into_iter().flatten().flatten();
+        let public: Vec<_> = keys_pub.filter_map(|entry| content(&entry.path(), 1 << 16).ok()).collect();
+        let public: Vec<_> = public.iter().map(Vec::as_slice).collect();
+        let cause = reply::verify(text, &file, &public);
+        let mut said = self.marked(VERIFIES, cause.as_ref());
+        let bytes = without_newline(&file).len();
+        let short = bytes < keys::FEWEST_SECRET_BYTES && !self.allows_weak_keys;
+        let short = short.then(|| secret::too_short(bytes, keys::FEWEST_SECRET_BYTES));
+        for odd in secret::oddity(&file).into_iter().chain(short) {
+            _ = writeln!(said, "note: {shown}: {odd}");
+        }
+        Ok((said, cause.is_none()))
+    }
+}
+
+/// What was found, without the advice that a cause contradicts.
+fn found<'a>(refusal: &Refusal, detail: &'a str) -> &'a str {
+    match refusal {
+        Refusal::TooLarge(_)
+        | Refusal::NotAJws(5)
+        | Refusal::BadSignature(..)
+        | Refusal::Expired(_)
+        | Refusal::NotYetValid(_) => detail.split_once(": ").map_or(detail, |(found, _)| found),
+        _ => detail,
+    }
+}
+
+/// What stands before a hash of SHA-256 in the block that is signed (RFC 8017 section 9.2, note 1).
+const DIGEST_INFO: [u8; 19] =
+    *b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+
+/// A well padded content, split where the hash in a `DigestInfo` begins: behind its tag and length.
+fn content_of(content: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
+    let is_hash = |length: &usize| {
+        let start = content.len().checked_sub(*length);
+        start.is_some_and(|at| content[..at].ends_with(&[4, *length as u8]))
+    };
+    let length = [16, 20, 28, 32, 48, 64].into_iter().find(is_hash).filter(|_| content.starts_with(&[0x30]));
+    length.map(|length| content.split_at(content.len() - length)).unzip()
+}
+
+/// The opened signature of a token that does not verify with its group's key.
+fn opened(text: &[u8], class: &Class, group: usize) -> Option<Opened> {
+    fn key<'a>(name: &'a str, key: &'a PublicKey) -> Key<'a> {
+        Key { name, n: &key.components().n, e: &key.components().e }
+    }
+    let others = class.table.iter().zip(&class.keys).enumerate().filter(|(index, _)| *index != group);
+    let others = others.filter_map(|(_, (other, public))| Some(key(&other.name, public.as_ref()?)));
+    let others: Vec<_> = others.collect();
+    let own = key(&class.table[group].name, class.keys[group].as_ref()?);
+    let start = Instant::now();
+    open(text, own, &others, || start.elapsed() < PATIENCE)
 }
 
 fn mark(passes: bool, text: &str, colours: Colours) -> String {
@@ -119,217 +389,67 @@ fn printable(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// A class of one group, the one that the token claims, with the key in a file.
-fn class_of_one(token: Option<&Parts>, path: &Path) -> Result<Class, String> {
-    let claimed = token.and_then(|token| serde_json::from_slice::<Value>(&token.payload).ok());
-    let name = claimed.as_ref().and_then(|claims| claims.get("group")?.as_str());
-    let name = name.filter(|name| is_name(name)).unwrap_or("YOURS");
-    let table = Table::from_json(format!(r#"{{"{name}":255}}"#).as_bytes())?;
-    let key = load_key(path).map_err(|error| format!("{}: {error}", shown(path)))?;
-    Ok(Class { table, keys: vec![Some(key)], secret: no_secret() })
-}
-
-/// The key in a file: public, in any form that the server takes, or the private one.
-fn load_key(path: &Path) -> Result<PublicKey, String> {
-    let file = fs::read(path).map_err(|error| format!("cannot be read: {error}; name your key's file"))?;
-    if key_file::has_private_key(&file) {
-        let pem = pem::parse(&file).map_err(
-            |_| "it is no private key in PEM, or cut: name the public one, or copy it again, whole",
-        )?;
-        if pem.tag() == "OPENSSH PRIVATE KEY" {
-            return Err("it is in OpenSSH's own form: ssh-keygen -p -m PEM -f FILE makes it PEM".into());
-        }
-        let pair =
-            rsa::KeyPair::from_pkcs8(pem.contents()).or_else(|_| rsa::KeyPair::from_der(pem.contents()));
-        let pair = pair.map_err(|error| {
-            format!("it is no private key that can be read here ({error}): name the public one")
-        })?;
-        let rsa::PublicKeyComponents { n, e } = rsa::PublicKeyComponents::<Vec<u8>>::from(pair.public());
-        PublicKey::new(n, e, keys::FEWEST_BITS).map_err(|fault| key_file::why(&fault, "", &[]))
-    } else if file.starts_with(b"ssh-") {
-        key_file::from_openssh(&file, keys::FEWEST_BITS)
-    } else {
-        key_file::from_pem(&file, keys::FEWEST_BITS)
-    }
-}
-
-/// The class of a directory, without its secret.
-fn class_of(directory: &Path) -> Result<Class, String> {
-    let table = startup::load_table(directory)?;
-    let way_out = "\nor name your own key: --key FILE";
-    let files = key_files(directory, &table, false)
-        .map_err(|error| startup::cannot_read_keys(directory, &error) + way_out)?;
-    let keys = public_keys(&files, &table);
-    if keys.iter().all(Option::is_none) {
-        return Err(startup::no_key(&files, &table, directory) + way_out);
-    }
-    Ok(Class { table, keys, secret: no_secret() })
-}
-
 /// Nothing is signed here.
 fn no_secret() -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, &[])
 }
 
 /// What the server does not look at, but its student should. `table` is the server's, if it is known.
-fn notes(table: Option<&Table>, group: usize, request: &claims::Request) -> Vec<String> {
+fn notes(
+    table: Option<&Table>,
+    group: usize,
+    request: &claims::Request,
+    claims: &Map<String, Value>,
+) -> Vec<String> {
     const A_YEAR: f64 = 365.0 * 86_400.0;
-    let claims::Request { seq_number, seq_max, exp, .. } = *request;
+    let claims::Request { seq_number, seq_max, exp, matricula, .. } = *request;
+    let now = now().as_secs_f64();
     let mut notes = Vec::new();
-    if exp.is_some_and(|exp| exp - now().as_secs_f64() > A_YEAR) {
-        notes.push("exp is more than a year ahead: is it in milliseconds? It counts seconds".into());
+    if let Some(exp) = exp.filter(|exp| exp - now > A_YEAR) {
+        let diagnosis = nearly::time("exp", exp, None, now);
+        let found = diagnosis.map(|diagnosis| diagnosis.to_string());
+        notes.push(found.unwrap_or_else(|| "exp is more than a year ahead: it counts seconds".into()));
     }
     let members = if let Some(table) = table {
-        let (name, members) = (&table[group].name, u64::from(table[group].members));
-        if let Some(seq_max) = seq_max.filter(|seq_max| *seq_max != members) {
+        let (name, members) = (&table[group].name, table[group].members);
+        if let Some(seq_max) = seq_max.filter(|seq_max| *seq_max != u64::from(members)) {
             notes.push(format!("seq_max is {seq_max}, but the table gives {name} {members} members"));
         }
         Some(members)
     } else {
-        seq_max
+        seq_max.and_then(|seq_max| u8::try_from(seq_max).ok())
     };
-    if let Some(members) = members.filter(|members| seq_number > *members) {
-        notes.push(format!("seq_number is {seq_number}, above the {members} members: it is never in order"));
-    }
+    let exchanged = members.and_then(|members| nearly::exchanged(seq_number, matricula, members));
+    notes.extend(exchanged.map(|exchanged| exchanged.to_string()));
+    let iat = claims.get("iat").and_then(Value::as_f64).filter(|iat| iat - now > 1.0);
+    let clock = iat.and_then(|iat| nearly::time("iat", iat, Some(iat), now));
+    notes.extend(clock.map(|clock| clock.to_string().replace("the server's clock", "this machine's clock")));
     notes
 }
 
-/// The cause of a refusal, where it can be told apart.
-fn hints(refusal: &Refusal, token: Option<&Parts>, class: &Class, group: Option<usize>) -> Vec<String> {
-    match (refusal, token, group) {
-        (Refusal::BadSignature(..), Some(token), Some(group)) => why_unverified(token, class, group),
-        (Refusal::BadHeader(found) | Refusal::BadPayload(found), ..) => match found {
-            NotAnObject::Text(_, error) if error.contains("trailing comma") => {
-                vec!["JSON has no comma behind the last member: take it off".into()]
-            }
-            _ => Vec::new(),
-        },
-        (Refusal::Expired(_) | Refusal::NotYetValid(_), Some(token), _) => {
-            clock_hint(token).into_iter().collect()
-        }
-        _ => Vec::new(),
-    }
+/// A member of a JSON object in bytes.
+fn member(json: &[u8], name: &str) -> Option<Value> {
+    json_object(json).ok()?.get(name).cloned()
 }
 
-/// Where `iat` is later than now, the clocks differ.
-fn clock_hint(token: &Parts) -> Option<String> {
-    let payload: Value = serde_json::from_slice(&token.payload).ok()?;
-    let ahead = payload.get("iat")?.as_f64()? - now().as_secs_f64();
-    (ahead > 1.0)
-        .then(|| format!("iat is {ahead:.0} s ahead of this machine's clock: one of the two clocks is off"))
+/// A token that is none of the server's.
+fn is_request(text: &[u8]) -> bool {
+    jws::split(text).is_ok_and(|token| member(&token.header, "alg").is_some() && !is_reply(text))
 }
 
-/// Tries the signature as if it were made with each of the usual mistakes.
-fn why_unverified(token: &Parts, class: &Class, group: usize) -> Vec<String> {
-    let verifies = |key: &PublicKey, parameters, message: &[u8], signature: &[u8]| {
-        key.components().verify(parameters, message, signature).is_ok()
-    };
-    let rs256 = &signature::RSA_PKCS1_2048_8192_SHA256;
-    let (signing_input, signature) = (token.signing_input, &token.signature);
-    let mut hints = Vec::new();
-
-    for (other, key) in class.table.iter().zip(&class.keys) {
-        if key.as_ref().is_some_and(|key| verifies(key, rs256, signing_input, signature)) {
-            hints.push(format!(
-                "It verifies with the key of {}: another private key, or another claim group.",
-                other.name
-            ));
-        }
-    }
-    let Some(key) = &class.keys[group] else { return hints };
-
-    let algorithms: [(&signature::RsaParameters, &str); 4] = [
-        (
-            &signature::RSA_PSS_2048_8192_SHA256,
-            "It is signed with RSASSA-PSS (PS256): RS256 is RSASSA-PKCS1-v1_5.",
-        ),
-        (&signature::RSA_PKCS1_2048_8192_SHA384, "It is signed with SHA-384: RS256 takes SHA-256."),
-        (&signature::RSA_PKCS1_2048_8192_SHA512, "It is signed with SHA-512: RS256 takes SHA-256."),
-        (
-            &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
-            "It is signed with SHA-1: RS256 takes SHA-256.",
-        ),
-    ];
-    hints.extend(
-        algorithms
-            .into_iter()
-            .filter(|(parameters, _)| verifies(key, parameters, signing_input, signature))
-            .map(|(_, hint)| hint.into()),
-    );
-
-    let payload_part = signing_input.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
-    let header_part = &signing_input[..signing_input.len() - payload_part.len()];
-    let hash = digest::digest(&digest::SHA256, signing_input);
-    let messages: [(Vec<u8>, &str); 7] = [
-        (payload_part.into(), "The payload's base64url alone is signed"),
-        (token.payload.clone(), "The payload's JSON alone is signed"),
-        ([signing_input, b"\n"].concat(), "A newline is signed too (use printf '%s', not echo): without it"),
-        ([header_part, payload_part, b"."].concat(), "A dot at the end is signed too: without it"),
-        ([&token.header[..], b".", &token.payload].concat(), "The JSON is signed, before base64url"),
-        (hash.as_ref().into(), "The hash is signed, and so hashed twice"),
-        (
-            claims::id_request(signing_input).into(),
-            "The hash's hexadecimal text is signed, and so hashed twice",
-        ),
-    ];
-    hints.extend(
-        messages.iter().filter(|(message, _)| verifies(key, rs256, message, signature)).map(
-            |(_, mistake)| format!("{mistake}: sign header.payload, both in base64url, as they are sent."),
-        ),
-    );
-
-    let text = jws::to_base64url(signature);
-    let signatures = [
-        (
-            Some(signature.iter().rev().copied().collect()),
-            "The signature's bytes are in reverse order (little-endian): reverse them.",
-        ),
-        (
-            hexadecimal(signature).or_else(|| hexadecimal(text.as_bytes())),
-            "The signature is hexadecimal text: encode its bytes as base64url, not their hexadecimal.",
-        ),
-        (jws::base64url(signature).ok(), "The signature is in base64url twice: once is enough."),
-    ];
-    hints.extend(signatures.into_iter().filter_map(|(signature, hint)| {
-        verifies(key, rs256, signing_input, &signature?).then(|| hint.into())
-    }));
-    hints
+/// A reply is signed with HS256 and carries `id_request`. One that is cut is known by its header, which
+/// a request does not share beyond `{"alg":"`.
+fn is_reply(text: &[u8]) -> bool {
+    let is_whole = jws::split(text).is_ok_and(|token| {
+        member(&token.header, "alg") == Some("HS256".into()) && member(&token.payload, "id_request").is_some()
+    });
+    is_whole || text.len() >= 16 && jws::split(text).is_err() && reply::cut(text).is_some()
 }
 
-/// A reply is signed with HS256 and carries `id_request`.
-fn is_reply(token: &Parts) -> bool {
-    let member = |json: &[u8], name: &str| serde_json::from_slice::<Value>(json).ok()?.get(name).cloned();
-    member(&token.header, "alg") == Some("HS256".into()) && member(&token.payload, "id_request").is_some()
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether a reply's HMAC verifies with the secret, or what the secret would have to be.
-fn check_reply(token: &Parts, directory: &Path) -> Result<(String, bool), String> {
-    let path = secret_file(directory);
-    let file = content(&path, 1 << 16).map_err(|error| {
-        format!("{}: cannot be read: {error}; the reply's HMAC needs the class's secret there", shown(&path))
-    })?;
-    let verifies = |secret: &[u8]| {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        hmac::verify(&key, token.signing_input, &token.signature).is_ok()
-    };
-    let secret = without_newline(&file);
-    let with_newlines = [[secret, b"\n"].concat(), [secret, b"\r\n"].concat()];
-    let verdict = if verifies(secret) {
-        return Ok(("the reply's HMAC verifies with the secret".into(), true));
-    } else if with_newlines.iter().any(|secret| verifies(secret)) {
-        "the HMAC verifies only with the secret's newline left on: take it off before signing"
-    } else if hexadecimal(secret).is_some_and(|secret| verifies(&secret)) {
-        "the HMAC verifies only with the secret decoded from hexadecimal: use its characters as they stand"
-    } else {
-        "the HMAC does not verify with the secret: another secret, or the reply was changed"
-    };
-    Ok((verdict.into(), false))
-}
-
-fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() % 2 == 1 || !text.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let digits = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
-    text.chunks(2).map(digits).collect()
+fn spaced(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod mermaid;
+pub(crate) mod own_key;
 pub mod remarks;
 pub mod report;
 pub mod timeline;

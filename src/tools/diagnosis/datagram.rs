@@ -194,6 +194,14 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
         .map(|(_, row)| *row);
     let object = json_object(text).ok();
     if beginning.is_none() && object.is_none() {
+        // Base64's own characters, within a part, are no end of it.
+        let is_base64 = |byte: &u8| is_base64url(*byte) || b"+/=.".contains(byte);
+        if text.iter().all(is_base64)
+            && text.iter().any(|byte| b"+/".contains(byte))
+            && let Some(found) = of_parts(text)
+        {
+            return Some(found);
+        }
         if let Some((before, after)) = around_token(text) {
             return Some(of_surroundings(before, after));
         }
@@ -326,8 +334,9 @@ fn of_parts(text: &[u8]) -> Option<Diagnosis> {
             ("take the = off each part", "its parts end in =".into())
         }
         (3, Some(_)) if is_standard => {
-            let and = if is_padded { ", and no =" } else { "" };
-            ("write - for + and _ for / : base64url", format!("its parts are base64{and}, not base64url"))
+            const CHANGE: &str = "write - for + and _ for / : base64url";
+            let and = if is_padded { ", which has no =" } else { "" };
+            (CHANGE, format!("its parts are base64, not base64url{and}"))
         }
         (3, Some(_)) if find(text, b"\xe2\x80\xa6").is_some() => {
             ("copy the token whole: part of it is ...", "an ellipsis stands in it".into())

@@ -230,7 +230,10 @@ pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64) -> Option<Diagn
             match iat_off {
                 Some(iat_off) if is_zone(iat_off) => said(
                     format!("make {claim} from UTC: time.time(), not utcnow().timestamp()"),
-                    format!("iat is {:+} hours off, which is a time zone", hours(iat_off)),
+                    format!(
+                        "iat is {:+} hours off, which is a time zone, or a clock that is off",
+                        hours(iat_off)
+                    ),
                 ),
                 Some(iat_off) if iat_off > 1.0 => said(
                     "set your clock: it is ahead".into(),

@@ -66,6 +66,8 @@ pub struct Opened {
     pub diagnosis: Diagnosis,
     /// For a terminal: what the block holds, and what it should hold.
     pub shown: Vec<(String, String)>,
+    /// The block itself, s^e mod n; empty where none was opened.
+    pub block: Vec<u8>,
 }
 
 /// s^e mod n, all big-endian, for s < n: squared for each bit of e, and multiplied where it is set.
@@ -304,22 +306,27 @@ pub fn open(token: &[u8], key: Key, others: &[Key], goes_on: impl Fn() -> bool) 
         let found = format!("it verifies with the key of {}", other.name);
         return Some(Opened::new(Kind::AnotherKey, ANOTHER_KEY, found));
     }
-    let forms = forms(&signature, parts.signature, key.n.len());
+    let forms = forms(&signature, parts.signature, key.n);
     if let Some((_, change, found)) = forms.iter().find(|(form, ..)| is_by(&key, form)) {
         return Some(Opened::new(Kind::Disguised, *change, *found));
     }
     let texts = Texts::new(Box::new(|| texts::all(&parts)));
     let opened = |key: &Key, signature: &[u8]| {
-        let bits = key.n.len() * 8 - key.n.first()?.leading_zeros() as usize;
+        let bits = key.n.len() * 8 - key.n.first().map_or(0, |byte| byte.leading_zeros() as usize);
         let fits = signature.len() == key.n.len() && signature < key.n;
-        let block = if fits { read(&power(signature, key.e, key.n), bits, &texts) } else { Block::Noise };
-        block.explained(&texts)
+        let block = if fits { power(signature, key.e, key.n) } else { Vec::new() };
+        let read = if fits { read(&block, bits, &texts) } else { Block::Noise };
+        match read.explained(&texts) {
+            Some(opened) => Ok(Opened { block, ..opened }),
+            None => Err(block),
+        }
     };
-    if let Some(found) = opened(&key, &signature) {
-        return Some(found);
-    }
+    let noise = match opened(&key, &signature) {
+        Ok(found) => return Some(found),
+        Err(block) => block,
+    };
     for (form, change, found) in &forms {
-        if let Some(opened) = opened(&key, form) {
+        if let Ok(opened) = opened(&key, form) {
             let found = format!("{found}; then {}: {}", opened.diagnosis.short(), opened.diagnosis.found());
             return Some(Opened { diagnosis: Diagnosis::new(*change, found), ..opened });
         }
@@ -328,7 +335,7 @@ pub fn open(token: &[u8], key: Key, others: &[Key], goes_on: impl Fn() -> bool) 
         if !goes_on() {
             break;
         }
-        if let Some(opened) = opened(other, &signature) {
+        if let Ok(opened) = opened(other, &signature) {
             let found = format!(
                 "it opens with the key of {}; then {}: {}",
                 other.name,
@@ -343,7 +350,7 @@ pub fn open(token: &[u8], key: Key, others: &[Key], goes_on: impl Fn() -> bool) 
         }
     }
     Some(match signature.len() == key.n.len() {
-        true => Opened::new(Kind::Noise, NOISE.0, NOISE.1),
+        true => Opened { block: noise, ..Opened::new(Kind::Noise, NOISE.0, NOISE.1) },
         false => of_length(&signature, key.n.len()),
     })
 }
@@ -358,11 +365,12 @@ const NOISE: (&str, &str) = (
 type Form = (Vec<u8>, &'static str, &'static str);
 
 /// The signature as it may have been before it was written wrongly, as long as the modulus.
-fn forms(signature: &[u8], part: &[u8], length: usize) -> Vec<Form> {
+fn forms(signature: &[u8], part: &[u8], n: &[u8]) -> Vec<Form> {
     const BYTES: &str = "encode the signature's bytes, not their text";
     let latin_1 = || -> Option<Vec<u8>> {
         str::from_utf8(signature).ok()?.chars().map(|char| u8::try_from(char).ok()).collect()
     };
+    let length = n.len();
     let short = length.saturating_sub(signature.len());
     let filled = (1..=2).contains(&short).then(|| [vec![0; short], signature.into()].concat());
     let shortened = signature.len().checked_sub(length).and_then(|more| {
@@ -408,6 +416,11 @@ fn forms(signature: &[u8], part: &[u8], length: usize) -> Vec<Form> {
             "DER is around it",
         ),
         (
+            (signature.len() == length && signature < n).then(|| difference(n, signature)),
+            "sign with RS256's padding, PKCS#1 v1.5",
+            "it is n minus another, as X9.31 takes the smaller of the two",
+        ),
+        (
             signature.strip_suffix(b"\n").map(<[u8]>::to_vec),
             "encode the signature without a newline",
             "a newline stands behind it",
@@ -420,6 +433,24 @@ fn forms(signature: &[u8], part: &[u8], length: usize) -> Vec<Form> {
     .collect()
 }
 
+/// n - s, both big-endian and of one length, s < n.
+fn difference(n: &[u8], s: &[u8]) -> Vec<u8> {
+    let mut borrow = false;
+    let mut bytes: Vec<u8> = n
+        .iter()
+        .zip(s)
+        .rev()
+        .map(|(n, s)| {
+            let (less, first) = n.overflowing_sub(*s);
+            let (less, second) = less.overflowing_sub(borrow.into());
+            borrow = first || second;
+            less
+        })
+        .collect();
+    bytes.reverse();
+    bytes
+}
+
 /// What a signature of another length is.
 fn of_length(signature: &[u8], wanted: usize) -> Opened {
     const RSA: &str = "sign with the group's RSA key, RS256";
@@ -430,6 +461,10 @@ fn of_length(signature: &[u8], wanted: usize) -> Opened {
         _ if lost > 8 => (
             "encode the signature's bytes, do not read them as text",
             format!("{lost} of its bytes were lost where it was read as text (U+FFFD)"),
+        ),
+        _ if length == 2 * wanted && is_text(signature) => (
+            "encode the signature's bytes, not their text",
+            "it is text, twice as long as it should be".into(),
         ),
         20 | 32 | 48 => (
             "sign with RSA (RS256), not with HMAC",
@@ -444,9 +479,6 @@ fn of_length(signature: &[u8], wanted: usize) -> Opened {
             "sign with the private key of the public one handed in",
             format!("a key of {} bits made it, and the group's has {}", length * 8, wanted * 8),
         ),
-        _ if length == 2 * wanted => {
-            ("encode the signature's bytes, not their text", "it is twice as long as it should be".into())
-        }
         _ if length < wanted => {
             ("send the signature whole", format!("it is cut: {length} bytes of {wanted}"))
         }
@@ -457,7 +489,8 @@ fn of_length(signature: &[u8], wanted: usize) -> Opened {
 
 impl Opened {
     fn new(kind: Kind, change: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { kind, diagnosis: Diagnosis::new(change.into(), found.into()), shown: Vec::new() }
+        let diagnosis = Diagnosis::new(change.into(), found.into());
+        Self { kind, diagnosis, shown: Vec::new(), block: Vec::new() }
     }
 }
 
@@ -554,6 +587,6 @@ impl Block {
             }
             Self::Noise => return None,
         };
-        Some(Opened { kind, diagnosis: Diagnosis::new(change, found), shown })
+        Some(Opened { kind, diagnosis: Diagnosis::new(change, found), shown, block: Vec::new() })
     }
 }

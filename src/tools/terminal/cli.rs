@@ -3,7 +3,8 @@
 use super::{Colours, notify, say, say_soon, shown, startup, wait_until_said};
 use crate::server::Server;
 use crate::start::{Settings, Started, start};
-use crate::tools::commands::{check, mermaid, report, timeline};
+use crate::tools::commands::check::Check;
+use crate::tools::commands::{mermaid, report, timeline};
 use crate::tools::lab::{Lab, explain::Explainer, journal::Journal, trial::Trial};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -25,7 +26,7 @@ Takes the members of each group in order, over UDP: a request is a JWT signed
 with the group's RSA key (RS256), the reply a JWT signed with the class's secret
 (HS256). Nothing acknowledged is lost. report shows who is done, or a group's
 last datagrams, as a time line or a diagram; check takes a token apart and says
-what is wrong with it.
+what is wrong with it, with a request and its reply, or with a key FILE.
 
   --keys DIR         where keys_pub/, keys_priv/ and groups.json are    (DIR)
   --logs DIR         where the .jsonl files are                         (DIR)
@@ -34,7 +35,7 @@ what is wrong with it.
   --explain          answer what is refused with the reason: for the first hour
   --no-sync          do not sync to the disk before each reply: for benchmarks
   --no-limit         take any number of new messages a second from a group: too
-  --allow-weak-keys  RSA keys from 1,024 bits, secrets from 1 byte
+  --allow-weak-keys  RSA keys from 1,024 bits, secrets from 1 byte (check too)
   -v, --verbose      a line for each datagram, as on a terminal; -q, --quiet
   -h, --help         this; -V, --version
 
@@ -79,7 +80,10 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
             let flags = &["--csv", "--mermaid", "--help"];
             report(Arguments::parse(arguments.split_off(1), flags, &["--group", "--keys", "--logs"])?)
         }
-        Some("check") => check(Arguments::parse(arguments.split_off(1), &["--help"], &["--key", "--keys"])?),
+        Some("check") => {
+            let flags = &["--allow-weak-keys", "--help"];
+            check(Arguments::parse(arguments.split_off(1), flags, &["--key", "--keys"])?)
+        }
         _ => serve(Arguments::parse(
             arguments,
             &[
@@ -236,14 +240,28 @@ fn check(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     }
     let directory = arguments.last_directory()?;
     let key = arguments.options.get("--key").map(Path::new);
+    let directory = arguments.directory("--keys", &directory);
+    let check = Check {
+        directory: &directory,
+        key,
+        allows_weak_keys: arguments.has("--allow-weak-keys"),
+        colours: Colours::of(&io::stdout()),
+    };
     let mut datagram = Vec::new();
-    if io::stdin().is_terminal() {
-        say("paste the token, then Enter and Ctrl-D");
+    let is_typed = io::stdin().is_terminal();
+    if is_typed {
+        if let Some(path) = key {
+            print(&check.key_file(path)?);
+        }
+        say("paste the token, or a request and its reply, then Enter and Ctrl-D");
     }
     let input = io::stdin().take(1 << 20).read_to_end(&mut datagram);
     input.map_err(|error| format!("standard input: cannot be read: {error}"))?;
-    let directory = arguments.directory("--keys", &directory);
-    let (text, passes) = check::check(&datagram, &directory, key, Colours::of(&io::stdout()))?;
+    let (text, passes) = match key {
+        Some(_) if is_typed && datagram.trim_ascii().is_empty() => (String::new(), true),
+        Some(path) if datagram.trim_ascii().is_empty() => (check.key_file(path)?, true),
+        _ => check.check(&datagram)?,
+    };
     print(&text);
     Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
