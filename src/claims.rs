@@ -111,7 +111,7 @@ pub fn id_request(payload: &[u8]) -> String {
 pub struct Otp {
     /// Uniform in 0..=20000, unpredictable.
     pub number: u16,
-    /// When the reply was made, in seconds since 1970-01-01 UTC.
+    /// When the request was received, in seconds since 1970-01-01 UTC.
     pub timestamp: u64,
 }
 

@@ -16,8 +16,8 @@
 //! The first stops an attack: were the algorithm the token's choice, `"none"` would need no signature,
 //! and `"HS256"` would take the group's *public* key, which everybody has, for the secret of an HMAC.
 //! The second forgets what it has verified: after it, `claims` is of the same type as before. Move one
-//! line up, and an unsigned claim moves the state. Here the proof carries what it proves: nothing but
-//! a [`Verified`] gives the claims out, and nothing but [`Token::verify`] makes one.
+//! line up, and an unsigned claim moves the state. Here the proof carries what it proves: a [`Token`]
+//! gives nothing but its group, a [`Verified`] one its claims, and only [`Token::verify`] makes one.
 //!
 //! ```
 //! use udpsocket_jwt_server::jws;
@@ -61,7 +61,7 @@ pub struct Token<'a> {
 pub struct Verified<'a>(&'a Token<'a>);
 
 /// Takes a token apart: its header names the one algorithm of this server, and its payload is a JSON
-/// object. Every other member of the header (`kid`, `jwk`, `jku`, `x5u`, ...) is ignored: a token does
+/// object. Any member of the header but `crit` (`kid`, `jwk`, `jku`, `x5u`, ...) is ignored: a token does
 /// not choose the key that it is verified with (RFC 8725 section 3.10).
 pub fn parse(text: &[u8]) -> Result<Token<'_>, Refusal> {
     let parts = split(text)?;

@@ -122,8 +122,8 @@ pub fn read(class: &Class, event: &mut Event) -> Result<(usize, Request), Refusa
     Ok((group, Request::of(&verified, event.time)?))
 }
 
-/// The token in a datagram: one newline at its end is taken off, so that `echo` can send it. Of 5,000
-/// bytes nothing is looked at.
+/// The token in a datagram: one newline at its end is taken off, so that `echo` can send it. One of more
+/// than 4,096 bytes, 5,000 say, is received whole and refused unread.
 fn token(datagram: &[u8]) -> Result<&[u8], Refusal> {
     match datagram.len() {
         ..=MOST_BYTES => Ok(without_newline(datagram)),
