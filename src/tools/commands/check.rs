@@ -7,13 +7,13 @@ use super::own_key;
 use crate::claims::{self, Otp};
 use crate::groups::Table;
 use crate::jws::{self, Parts, json_object};
-use crate::keys::{self, KeyFault, PublicKey, without_newline};
+use crate::keys::{self, KeyFault, without_newline};
 use crate::refusal::Refusal;
 use crate::server::{Class, Event, read};
 use crate::start::{KeyFile, content, key_files, public_keys, secret_file};
 use crate::time::now;
-use crate::tools::diagnosis::opened::{Key, Opened, open};
-use crate::tools::diagnosis::{Diagnosis, datagram, json, nearly, reply, secret};
+use crate::tools::diagnosis::opened::Opened;
+use crate::tools::diagnosis::{Diagnosis, datagram, nearly, refused, reply, secret};
 use crate::tools::terminal::groups_json::is_name;
 use crate::tools::terminal::refusals::{self, REASONS};
 use crate::tools::terminal::{Colours, key_file, shortened, shown as escaped, startup};
@@ -189,26 +189,20 @@ impl Check<'_> {
         };
         let diagnosis = match refusal {
             Refusal::TooLarge(bytes) if *bytes > MOST_BYTES => None,
-            Refusal::TooLarge(_) | Refusal::NotAJws(_) | Refusal::BadBase64(..) => datagram::diagnose(text),
-            Refusal::BadHeader(_) => token.and_then(|token| json::diagnose(&token.header)),
-            Refusal::WrongAlg(_) => {
-                object(|token| token.header.clone()).and_then(|header| nearly::alg(&header))
+            Refusal::TooLarge(_) => datagram::diagnose(text),
+            Refusal::UnknownGroup(Some(Value::String(name))) if self.key.is_some() => {
+                nearly::group(name, Some(name.trim()).filter(|name| is_name(name)).into_iter())
             }
-            Refusal::BadPayload(_) => token.and_then(|token| json::diagnose(&token.payload)),
-            Refusal::UnknownGroup(Some(Value::String(name))) => match self.key {
-                None => nearly::group(name, class.table.iter().map(|group| group.name.as_str())),
-                Some(_) => nearly::group(name, Some(name.trim()).filter(|name| is_name(name)).into_iter()),
-            },
-            Refusal::UnknownGroup(_) => nearly::claim(&claims(), "group"),
             Refusal::NoKey(name) => return self.why_no_key(name, &class.table),
             Refusal::BadSignature(..) => {
-                let opened = group.and_then(|group| opened(text, class, group));
+                let start = Instant::now();
+                let goes_on = || start.elapsed() < PATIENCE;
+                let opened = group.and_then(|group| refused::opened(text, class, group, goes_on));
                 return opened.map(|opened| self.shown(&opened, token)).unwrap_or_default();
             }
-            Refusal::BadClaim(claim, _) => nearly::claim(&claims(), claim),
             Refusal::Expired(_) => time("exp"),
             Refusal::NotYetValid(_) => time("nbf"),
-            _ => None,
+            _ => refused::diagnose(refusal, text, class, group, now().as_secs_f64(), || false),
         };
         diagnosis.map(|diagnosis| self.told(&diagnosis)).unwrap_or_default()
     }
@@ -351,19 +345,6 @@ fn content_of(content: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
     };
     let length = [16, 20, 28, 32, 48, 64].into_iter().find(is_hash).filter(|_| content.starts_with(&[0x30]));
     length.map(|length| content.split_at(content.len() - length)).unzip()
-}
-
-/// The opened signature of a token that does not verify with its group's key.
-fn opened(text: &[u8], class: &Class, group: usize) -> Option<Opened> {
-    fn key<'a>(name: &'a str, key: &'a PublicKey) -> Key<'a> {
-        Key { name, n: &key.components().n, e: &key.components().e }
-    }
-    let others = class.table.iter().zip(&class.keys).enumerate().filter(|(index, _)| *index != group);
-    let others = others.filter_map(|(_, (other, public))| Some(key(&other.name, public.as_ref()?)));
-    let others: Vec<_> = others.collect();
-    let own = key(&class.table[group].name, class.keys[group].as_ref()?);
-    let start = Instant::now();
-    open(text, own, &others, || start.elapsed() < PATIENCE)
 }
 
 fn mark(passes: bool, text: &str, colours: Colours) -> String {
