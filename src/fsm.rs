@@ -37,7 +37,6 @@
 
 /// The `next_number` that answers `seq_number` from a group in `state`; its new state is then that
 /// `seq_number`. None: it is out of order.
-#[must_use]
 pub fn next(members: u64, state: u64, seq_number: u64) -> Option<u64> {
     match seq_number {
         0 => Some(1),

@@ -44,7 +44,6 @@ pub struct Table {
 
 impl Table {
     /// The table compiled in.
-    #[must_use]
     pub fn compiled_in() -> Self {
         Self::new(
             GROUPS.map(|(name, members)| Group { name: name.into(), members, roster: Vec::new() }).into(),
@@ -62,7 +61,6 @@ impl Table {
     }
 
     /// The group of this name, in any case.
-    #[must_use]
     pub fn find(&self, name: &str) -> Option<usize> {
         self.by_name.get(&name.to_ascii_uppercase()).copied()
     }

@@ -32,7 +32,7 @@
 
 use crate::keys::PublicKey;
 use crate::refusal::{NotAnObject, Refusal};
-use base64::{DecodeError, Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use ring::{hmac, signature};
 use serde_json::{Map, Value};
 
@@ -85,7 +85,7 @@ pub fn split(text: &[u8]) -> Result<Parts<'_>, Refusal> {
         return Err(Refusal::NotAJws(text.split(|&byte| byte == b'.').count()));
     };
     let decode = |part: &'static str, text: &[u8]| {
-        base64url(text).map_err(|error| Refusal::BadBase64(part, text.len(), error))
+        BASE64URL.decode(text).map_err(|error| Refusal::BadBase64(part, text.len(), error))
     };
     Ok(Parts {
         signing_input: &text[..header.len() + 1 + payload.len()],
@@ -97,7 +97,6 @@ pub fn split(text: &[u8]) -> Result<Parts<'_>, Refusal> {
 
 impl Parts<'_> {
     /// Whether the signature is this key's: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3).
-    #[must_use]
     pub fn verifies(&self, key: &PublicKey) -> bool {
         let parameters = if key.bits() < 2_048 {
             &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY
@@ -127,35 +126,21 @@ impl Token<'_> {
 
 impl Verified<'_> {
     /// The payload's claims.
-    #[must_use]
     pub fn claims(&self) -> &Map<String, Value> {
         &self.0.claims
     }
 
     /// The payload's JSON text, as it was sent.
-    #[must_use]
     pub fn payload(&self) -> &[u8] {
         &self.0.parts.payload
     }
 }
 
 /// Signs with HMAC-SHA-256 (RFC 7518 section 3.2): the compact JWS of `header` and `payload`.
-#[must_use]
 pub fn sign(header: &str, payload: &str, secret: &hmac::Key) -> String {
-    let signing_input = to_base64url(header.as_bytes()) + "." + &to_base64url(payload.as_bytes());
+    let signing_input = BASE64URL.encode(header) + "." + &BASE64URL.encode(payload);
     let tag = hmac::sign(secret, signing_input.as_bytes());
-    signing_input + "." + &to_base64url(tag.as_ref())
-}
-
-/// Bytes as base64url without padding (RFC 7515 section 2).
-#[must_use]
-pub fn to_base64url(bytes: &[u8]) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// The bytes of canonical base64url without padding.
-pub fn base64url(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    BASE64_URL_SAFE_NO_PAD.decode(text)
+    signing_input + "." + &BASE64URL.encode(tag)
 }
 
 /// The members of a JSON object. Of members with one name the last counts (RFC 7515 section 4).

@@ -12,14 +12,10 @@
 //! that does not verify. So everything is checked here, once, and a fault says what was found.
 //!
 //! ```
-//! use udpsocket_jwt_server::keys::{KeyFault, PublicKey};
-//! # let n = vec![0xff; 256];
+//! use udpsocket_jwt_server::keys::PublicKey;
 //!
-//! let key = PublicKey::new(n, vec![1, 0, 1], 2_048).unwrap();
+//! let key = PublicKey::new(vec![0xff; 256], vec![1, 0, 1], 2_048).unwrap(); // e = 65,537
 //! assert_eq!(key.bits(), 2_048);
-//!
-//! let fault = PublicKey::from_openssh(b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 key", 2_048).unwrap_err();
-//! assert!(matches!(fault, KeyFault::Form));
 //! ```
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -110,13 +106,11 @@ impl PublicKey {
     }
 
     /// Modulus and exponent, as ring takes them.
-    #[must_use]
     pub fn components(&self) -> &PublicKeyComponents<Vec<u8>> {
         &self.components
     }
 
     /// Bits of the modulus, counted exactly.
-    #[must_use]
     pub fn bits(&self) -> usize {
         self.bits
     }
@@ -132,7 +126,6 @@ pub fn secret(file: &[u8], fewest_bytes: usize) -> Result<hmac::Key, usize> {
 }
 
 /// Text without one newline (LF or CRLF) at its end.
-#[must_use]
 pub fn without_newline(text: &[u8]) -> &[u8] {
     text.strip_suffix(b"\r\n").or(text.strip_suffix(b"\n")).unwrap_or(text)
 }
@@ -173,20 +166,15 @@ const RSA_ENCRYPTION: &[u8] =
 
 /// Takes the next DER element (X.690 section 8.1) off `der`: its content, if its tag is `tag`.
 pub(crate) fn element<'a>(tag: u8, der: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let rest = der.strip_prefix(&[tag])?;
-    let (&first, rest) = rest.split_first()?;
     // A length is one byte, or 0x80 and the number of bytes that follow: as few as will do.
-    let (length, rest) = match first {
-        0x81 => (usize::from(*rest.first()?), rest.get(1..)?),
-        0x82 => (usize::from(*rest.first()?) * 256 + usize::from(*rest.get(1)?), rest.get(2..)?),
-        _ => (usize::from(first), rest),
+    let (length, rest) = match der.strip_prefix(&[tag])? {
+        [length @ (..=0x7f), rest @ ..] | [0x81, length @ (0x80..), rest @ ..] => {
+            (usize::from(*length), rest)
+        }
+        [0x82, high @ (1..), low, rest @ ..] => (usize::from(*high) * 256 + usize::from(*low), rest),
+        _ => return None,
     };
-    let is_shortest = match first {
-        0x81 => length > 0x7f,
-        0x82 => length > 0xff,
-        _ => first < 0x80,
-    };
-    let (content, rest) = rest.split_at_checked(length).filter(|_| is_shortest)?;
+    let (content, rest) = rest.split_at_checked(length)?;
     *der = rest;
     Some(content)
 }
@@ -208,7 +196,6 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
 
 /// Whether a private key is in a file, perhaps beside the public one. Whatever became of the dashes, or
 /// of one end of the line.
-#[must_use]
 pub fn has_private_key(file: &[u8]) -> bool {
     let has = |marker| count(file, marker) > 0;
     let is_border = |line: &[u8]| {

@@ -18,19 +18,10 @@
 //! restart reads it back.
 //!
 //! ```
-//! use std::time::Duration;
-//! use udpsocket_jwt_server::claims::Request;
-//! use udpsocket_jwt_server::received::{Record, line};
+//! use udpsocket_jwt_server::received::Record;
 //!
-//! let request = Request { seq_number: 1, matricula: 20240001, seq_max: Some(3), exp: None };
-//! let peer = "192.0.2.7:50000".parse().unwrap();
-//! let line = line(Duration::from_secs(1_700_000_000), peer, "JAVALI", &request, b"eyJ.eyJ.c2ln");
-//! assert_eq!(
-//!     String::from_utf8_lossy(&line),
-//!     "{\"time\":\"2023-11-14T22:13:20.000Z\",\"peer\":\"192.0.2.7:50000\",\"group\":\"JAVALI\",\
-//!       \"seq_number\":1,\"seq_max\":3,\"matricula\":20240001,\"token\":\"eyJ.eyJ.c2ln\"}\n",
-//! );
-//! let record = Record::parse(line.trim_ascii_end()).unwrap();
+//! let line = br#"{"time":"2023-11-14T22:13:20.000Z","peer":"192.0.2.7:50000","group":"JAVALI","seq_number":1,"seq_max":3,"matricula":20240001,"token":"eyJ.eyJ.c2ln"}"#;
+//! let record = Record::parse(line).unwrap();
 //! assert_eq!((record.group.as_str(), record.seq_number, record.matricula), ("JAVALI", 1, 20240001));
 //! ```
 
@@ -75,7 +66,6 @@ pub struct Progress {
 
 impl Progress {
     /// Whether a message says what the group's last record already says.
-    #[must_use]
     pub fn knows(&self, request: &Request) -> bool {
         self.state == request.seq_number && self.matricula == Some(request.matricula)
     }
@@ -83,7 +73,6 @@ impl Progress {
     /// How many ms the group's records are ahead of an even pace; none if it may have no more now.
     /// Who has captured two tokens of a group can send them in turn for ever, each of them news: so a
     /// group may have 300 records at once, and then two a second.
-    #[must_use]
     pub fn allowance(&self, time: Duration) -> Option<u64> {
         let ahead = self.due.saturating_sub(time.as_millis() as u64);
         let ahead = if ahead > SPAN + EVERY { 0 } else { ahead }; // the clock went back
@@ -118,7 +107,6 @@ pub struct Record {
 
 impl Record {
     /// Parses a line without its LF; none if it is not a whole record.
-    #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {
         let record: Value = serde_json::from_slice(line).ok()?;
         let text = |name: &str| record.get(name).and_then(Value::as_str);
@@ -137,7 +125,6 @@ impl Record {
 
 /// The line of a record, its LF included. No datagram can end it or begin another: the numbers are
 /// printed, the group is spelled as in the table, and a token that has verified is base64url and dots.
-#[must_use]
 pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
     let Request { seq_number, matricula, seq_max, .. } = request;
     let (time, seq_max) = (rfc3339(time), seq_max.map_or("null".into(), |seq_max| seq_max.to_string()));
@@ -189,7 +176,6 @@ impl Disk for NamedFile {
 }
 
 /// What tells a file from any other, whatever its name: device and inode.
-#[must_use]
 pub fn identity(#[cfg_attr(not(unix), expect(unused))] metadata: &Metadata) -> (u64, u64) {
     #[cfg(unix)]
     return (MetadataExt::dev(metadata), MetadataExt::ino(metadata));
@@ -226,9 +212,8 @@ impl Records {
         self.mend()?;
         self.expect(self.length)?;
         let written = self.write(&lines);
-        match written {
-            Ok(()) => (self.length, self.torn) = (self.length + lines.len() as u64, None),
-            Err(_) => _ = self.mend(), // if that fails too, the next call tries again
+        if written.is_err() {
+            _ = self.mend(); // if that fails too, the next call tries again
         }
         written
     }
@@ -244,11 +229,13 @@ impl Records {
             }
             self.torn = Some((lines.len() - rest.len()) as u64);
         }
-        match self.syncs {
-            true => self.disk.sync()?,
-            false => return Ok(()), // for benchmarks
+        let length = self.length + lines.len() as u64;
+        if self.syncs {
+            self.disk.sync()?;
+            self.expect(length)?;
         }
-        self.expect(self.length + lines.len() as u64)
+        (self.length, self.torn) = (length, None);
+        Ok(())
     }
 
     /// Cuts off what a failed write has left: only where nothing else has come behind it.
@@ -258,7 +245,9 @@ impl Records {
             self.expect(self.length + torn)?;
             self.disk.cut(self.length)?;
         }
-        self.sync()?;
+        if self.syncs {
+            self.disk.sync()?;
+        }
         self.torn = None;
         Ok(())
     }
@@ -270,10 +259,6 @@ impl Records {
             Some(found) if found != length => Err(NotRecorded::Changed(found, length)),
             Some(_) => Ok(()),
         }
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        if self.syncs { self.disk.sync() } else { Ok(()) }
     }
 }
 
@@ -376,29 +361,23 @@ pub fn each_line(
     reader: &mut impl BufRead,
     mut each: impl FnMut(u64, &[u8]) -> Result<(), Fault>,
 ) -> Result<(u64, Tail), Fault> {
-    let mut piece = Vec::new();
-    let (mut length, mut rest, mut number) = (0, 0, 1);
+    let (mut line, mut bytes, mut length, mut number) = (Vec::new(), 0, 0, 1);
     loop {
-        let before = piece.len() as u64;
-        if before == LONGEST_LINE {
-            piece.clear();
+        let read = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(Fault::Read)?;
+        bytes += read as u64;
+        let is_ended = line.ends_with(b"\n");
+        if bytes > LONGEST_LINE {
+            line.clear();
         }
-        let read =
-            reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut piece).map_err(Fault::Read)? as u64;
-        rest += read;
-        if let Some(line) = piece.strip_suffix(b"\n") {
-            each(number, if rest <= LONGEST_LINE { line } else { b"" })?;
-            (number, length, rest) = (number + 1, length + rest, 0);
-            piece.clear();
+        if is_ended {
+            each(number, line.strip_suffix(b"\n").unwrap_or_default())?;
+            (number, length, bytes) = (number + 1, length + bytes, 0);
+            line.clear();
+        } else if read == 0 && Record::parse(&line).is_some() {
+            each(number, &line)?;
+            return Ok((length + bytes, Tail::Record));
         } else if read == 0 {
-            return match rest {
-                0 => Ok((length, Tail::Nothing)),
-                ..=LONGEST_LINE if Record::parse(&piece).is_some() => {
-                    each(number, &piece)?;
-                    Ok((length + rest, Tail::Record))
-                }
-                _ => Ok((length, Tail::Torn(rest))),
-            };
+            return Ok((length, if bytes == 0 { Tail::Nothing } else { Tail::Torn(bytes) }));
         }
     }
 }

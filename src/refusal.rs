@@ -10,18 +10,6 @@
 //! network hears nothing all the same; the sentences that a student reads, in the logs, on the terminal
 //! and from `check`, the tools make of it, in one place. A new reason is a variant here, in its place in
 //! the order, and a name and a sentence there: the compiler asks for both.
-//!
-//! ```
-//! use udpsocket_jwt_server::refusal::Refusal;
-//! use udpsocket_jwt_server::tools::terminal::refusals::{detail, name};
-//!
-//! let refusal = Refusal::BadClaim("seq_number", Some("1".into()));
-//! assert_eq!(name(&refusal), "bad_claim");
-//! assert_eq!(
-//!     detail(&refusal),
-//!     "claim seq_number is the string \"1\"; it must be an integer, 0 or more, like 1"
-//! );
-//! ```
 
 use base64::DecodeError;
 use serde_json::Value;

@@ -18,24 +18,16 @@
 //! A lost datagram, whether request or reply, loses nothing but time: the client hears nothing and
 //! sends the same bytes again, and the state machine answers a repeat like the first.
 //!
+//! The whole server, without the tools:
+//!
 //! ```
-//! use std::{env, fs, time::Duration};
-//! use udpsocket_jwt_server::{claims::Otp, groups::Table, received, refusal::Refusal};
-//! use udpsocket_jwt_server::server::{Class, Event, Server};
-//! # let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &[0; 32]);
+//! use udpsocket_jwt_server::groups::Table;
+//! use udpsocket_jwt_server::start::{Fault, Settings, start};
 //!
-//! let table = Table::compiled_in();
-//! let file = env::temp_dir().join(format!("received-{}.jsonl", std::process::id()));
-//! let received::Replayed { records, progress, .. } = received::open(&file, &table, true).unwrap();
-//! let class = Class { keys: vec![None; table.len()], table, secret };
-//! let mut server = Server { class, progress, records, has_limit: true };
-//!
-//! let datagram = b"eyJhbGciOiJSUzI1NiJ9.eyJncm91cCI6IkphdmFsaSJ9.c2lnbmF0dXJl\n"; // {"group":"Javali"}
-//! let (peer, otp) = ("192.0.2.7:50000".parse().unwrap(), Otp { number: 1_234, timestamp: 1_700_000_000 });
-//! let mut events = [Event::new(Duration::from_secs(1_700_000_000), peer, datagram, otp)];
-//! server.handle(&mut events);
-//! assert_eq!(events[0].outcome, Some(Err(Refusal::NoKey("JAVALI".into()))));
-//! # fs::remove_file(file).unwrap();
+//! fn serve(settings: &Settings) -> Result<std::io::Error, Fault> {
+//!     let mut started = start(settings, Table::compiled_in())?;
+//!     Ok(started.server.run(&started.socket, &mut ())) // until the socket fails for good
+//! }
 //! ```
 
 use crate::claims::{self, Otp, Request};
@@ -94,7 +86,6 @@ pub struct Event {
 
 impl Event {
     /// A datagram that nothing has become of yet.
-    #[must_use]
     pub fn new(time: Duration, sender: SocketAddr, datagram: &[u8], otp: Otp) -> Self {
         let (group, id_request, seq_number, is_new, outcome, reply) = (None, None, None, false, None, None);
         let datagram = datagram.into();
@@ -102,16 +93,19 @@ impl Event {
     }
 
     /// Who sent it, for people: `::ffff:1.2.3.4` is 1.2.3.4.
-    #[must_use]
     pub fn peer(&self) -> SocketAddr {
         SocketAddr::new(self.sender.ip().to_canonical(), self.sender.port())
     }
 }
 
 /// Finds out what a datagram says, by the checks in their order: its group, by the place in the table,
-/// and its request. The event is left saying how far that got.
+/// and its request. The event is left saying how far that got. One newline at the end is taken off, so
+/// that `echo` can send a token; a datagram of 5,000 bytes is received whole, and refused unread.
 pub fn read(class: &Class, event: &mut Event) -> Result<(usize, Request), Refusal> {
-    let token = jws::parse(token(&event.datagram)?)?;
+    if event.datagram.len() > MOST_BYTES {
+        return Err(Refusal::TooLarge(event.datagram.len()));
+    }
+    let token = jws::parse(without_newline(&event.datagram))?;
     let name = token.claimed_group()?;
     let group = class.table.find(name).ok_or_else(|| Refusal::UnknownGroup(Some(name.into())))?;
     event.group = Some(group);
@@ -120,15 +114,6 @@ pub fn read(class: &Class, event: &mut Event) -> Result<(usize, Request), Refusa
     event.id_request = Some(claims::id_request(verified.payload()));
     event.seq_number = verified.claims().get("seq_number").and_then(Value::as_u64);
     Ok((group, Request::of(&verified, event.time)?))
-}
-
-/// The token in a datagram: one newline at its end is taken off, so that `echo` can send it. One of more
-/// than 4,096 bytes, 5,000 say, is received whole and refused unread.
-fn token(datagram: &[u8]) -> Result<&[u8], Refusal> {
-    match datagram.len() {
-        ..=MOST_BYTES => Ok(without_newline(datagram)),
-        bytes => Err(Refusal::TooLarge(bytes)),
-    }
 }
 
 /// The lab between the network and the server: the one seam through which the tools look on and
@@ -226,7 +211,10 @@ impl Server {
             }
         }
         for event in events {
-            event.reply = self.reply(event);
+            if let (Some(Ok(next_number)), Some(id_request)) = (&event.outcome, &event.id_request) {
+                let payload = claims::reply(id_request, *next_number, event.otp);
+                event.reply = Some(jws::sign(claims::REPLY_HEADER, &payload, &self.class.secret));
+            }
         }
     }
 
@@ -245,7 +233,7 @@ impl Server {
             if self.has_limit && progress.allowance(event.time).is_none() {
                 return Err(Refusal::NotRecorded(NotRecorded::TooFast(name.clone())));
             }
-            let token = token(&event.datagram)?;
+            let token = without_newline(&event.datagram);
             self.records.add(&received::line(event.time, event.peer(), name, &request, token));
             before.entry(group).or_insert(progress);
             self.progress[group].record(request.seq_number, request.matricula, event.time);
@@ -253,31 +241,21 @@ impl Server {
         }
         Ok(next_number)
     }
-
-    /// The acknowledgment of a datagram that is answered.
-    fn reply(&self, event: &Event) -> Option<String> {
-        let Some(Ok(next_number)) = event.outcome else { return None };
-        let payload = claims::reply(event.id_request.as_ref()?, next_number, event.otp);
-        Some(jws::sign(claims::REPLY_HEADER, &payload, &self.class.secret))
-    }
 }
 
 /// Waits for a datagram, and takes what waits behind it. The socket waits for nothing else: a reply for
 /// which the system has no room must not hold up the others.
 fn receive(socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<Vec<Event>> {
-    let most = lab.most_together();
-    let mut events = Vec::with_capacity(most);
     socket.set_nonblocking(false)?;
-    events.push(receive_one(socket, buffer)?);
-    if socket.set_nonblocking(true).is_ok() {
-        while events.len() < most {
-            match receive_one(socket, buffer) {
-                Ok(event) => events.push(event),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break, // nothing waits
-                Err(error) => {
-                    lab.saw_error(&error);
-                    break;
-                }
+    let mut events = vec![receive_one(socket, buffer)?];
+    socket.set_nonblocking(true)?;
+    while events.len() < lab.most_together() {
+        match receive_one(socket, buffer) {
+            Ok(event) => events.push(event),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break, // nothing waits
+            Err(error) => {
+                lab.saw_error(&error);
+                break;
             }
         }
     }

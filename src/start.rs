@@ -121,7 +121,6 @@ pub fn start(settings: &Settings, table: Table) -> Result<Started, Fault> {
 }
 
 /// Where a class's secret is.
-#[must_use]
 pub fn secret_file(directory: &Path) -> PathBuf {
     directory.join("keys_priv").join("key_secret_for_hmac.txt")
 }
@@ -152,17 +151,14 @@ pub fn key_files(directory: &Path, table: &Table, allows_weak_keys: bool) -> io:
 
 fn key_file(directory: &Path, name: String, table: &Table, fewest_bits: usize) -> KeyFile {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
-    let parse: Option<fn(&[u8], usize) -> _> = match extension.to_ascii_lowercase().as_str() {
-        "pem" => Some(PublicKey::from_pem),
-        "ssh" => Some(PublicKey::from_openssh),
-        _ => None,
-    };
-    let group = table.find(stem).filter(|_| parse.is_some());
+    let extension = extension.to_ascii_lowercase();
+    let group = table.find(stem).filter(|_| extension == "pem" || extension == "ssh");
     let file = content(&directory.join(&name), MOST_BYTES).map_err(KeyFault::Read);
-    let key = file.and_then(|file| match (group, parse) {
+    let key = file.and_then(|file| match group {
         _ if keys::has_private_key(&file) => Err(KeyFault::Private),
-        (Some(_), Some(parse)) => parse(&file, fewest_bits),
-        _ => Err(KeyFault::Name),
+        None => Err(KeyFault::Name),
+        Some(_) if extension == "pem" => PublicKey::from_pem(&file, fewest_bits),
+        Some(_) => PublicKey::from_openssh(&file, fewest_bits),
     });
     KeyFile { name, group, key }
 }
@@ -179,7 +175,6 @@ pub fn content(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 /// The groups' keys, in the table's order. Of two files for one group neither is used.
-#[must_use]
 pub fn public_keys(files: &[KeyFile], table: &Table) -> Vec<Option<PublicKey>> {
     let key = |group| {
         let mut own = files.iter().filter(|file| file.group == Some(group));

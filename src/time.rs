@@ -12,23 +12,27 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The system clock: time since 1970-01-01 UTC. A clock before that counts as then.
-#[must_use]
 pub fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A time since 1970-01-01 UTC as `YYYY-MM-DDThh:mm:ss.sssZ`.
-#[must_use]
 pub fn rfc3339(time: Duration) -> String {
     let seconds = time.as_secs();
     let (year, month, day) = date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    let milli = time.subsec_millis();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    let milli = time.subsec_millis().into();
+    let numbers = [(4, year), (7, month), (10, day), (13, hour), (16, minute), (19, second), (23, milli)];
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    for (end, mut number) in numbers {
+        for digit in text[..end].iter_mut().rev().take_while(|byte| byte.is_ascii_digit()) {
+            (*digit, number) = (b'0' + (number % 10) as u8, number / 10);
+        }
+    }
+    text.map(char::from).iter().collect()
 }
 
 /// The inverse of [`rfc3339`], for that form alone.
-#[must_use]
 pub fn parse_rfc3339(text: &str) -> Option<Duration> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);

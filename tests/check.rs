@@ -17,11 +17,11 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
 use udpsocket_jwt_server::claims::id_request;
-use udpsocket_jwt_server::jws::{base64url, to_base64url};
 use udpsocket_jwt_server::keys::PublicKey;
 use udpsocket_jwt_server::time::now;
 use udpsocket_jwt_server::tools::terminal::key_file::fingerprint;
 use udpsocket_jwt_server::tools::terminal::refusals::REASONS;
+use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
 static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));
 

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 use std::{fs, thread};
-use udpsocket_jwt_server::{jws, keys::PublicKey};
+use udpsocket_jwt_server::{jws, keys::PublicKey, tools};
 
 /// What is wrong with the small server, in words: those of [`FAULTS`].
 type Fault = &'static str;
@@ -240,10 +240,10 @@ impl Small {
                     b'/' => b'_',
                     byte => *byte,
                 };
-                jws::base64url(&part.iter().map(urlsafe).collect::<Vec<_>>()).ok()
+                tools::base64url(&part.iter().map(urlsafe).collect::<Vec<_>>()).ok()
             }
-            "trims white space" => jws::base64url(part.trim_ascii()).ok(),
-            _ => jws::base64url(part).ok(),
+            "trims white space" => tools::base64url(part.trim_ascii()).ok(),
+            _ => tools::base64url(part).ok(),
         }
     }
 
@@ -302,7 +302,7 @@ impl Small {
             }
             "takes any alg" => key.verify(rs256, input, tag).is_ok(),
             "trusts jwk" => header.get("jwk").is_some_and(|jwk| {
-                let part = |name: &str| jws::base64url(jwk[name].as_str().unwrap().as_bytes()).unwrap();
+                let part = |name: &str| tools::base64url(jwk[name].as_str().unwrap().as_bytes()).unwrap();
                 PublicKeyComponents { n: part("n"), e: part("e") }.verify(rs256, input, tag).is_ok()
             }),
             "takes any groups key" => {
@@ -482,7 +482,7 @@ impl Small {
         };
         let reply = jws::sign(&header, &payload, &hmac::Key::new(hmac::HMAC_SHA256, &secret));
         if self.is("pads its reply") {
-            let tag = jws::base64url(reply.rsplit('.').next().unwrap().as_bytes()).unwrap();
+            let tag = tools::base64url(reply.rsplit('.').next().unwrap().as_bytes()).unwrap();
             return format!("{}.{}", reply.rsplit_once('.').unwrap().0, BASE64_URL_SAFE.encode(tag));
         }
         reply

@@ -8,12 +8,13 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
 use ring::hmac;
 use std::sync::LazyLock;
 use udpsocket_jwt_server::claims::{Otp, REPLY_HEADER, id_request, reply};
-use udpsocket_jwt_server::jws::{base64url, sign, to_base64url};
+use udpsocket_jwt_server::jws::sign;
 use udpsocket_jwt_server::keys::PublicKey;
 use udpsocket_jwt_server::tools::diagnosis::opened::{Key, Kind, Opened, open, power};
 use udpsocket_jwt_server::tools::diagnosis::{
     Diagnosis, datagram, groups_json, json, key_file, nearly, reply as replies, secret,
 };
+use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
 static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));
 static NONAME: LazyLock<Signer> = LazyLock::new(|| Signer::new("NONAME", 2048));

@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 use udpsocket_jwt_server::groups::{GROUPS, Table};
-use udpsocket_jwt_server::jws::{self, to_base64url};
+use udpsocket_jwt_server::jws;
 use udpsocket_jwt_server::keys::{self, FEWEST_BITS, FEWEST_BITS_WEAK, FEWEST_SECRET_BYTES, PublicKey};
 use udpsocket_jwt_server::server::Class;
 use udpsocket_jwt_server::start::{Settings, start};
 use udpsocket_jwt_server::tools::terminal::key_file::{self, fingerprint as fingerprint_of};
 use udpsocket_jwt_server::tools::terminal::refusals;
 use udpsocket_jwt_server::tools::terminal::startup::{failure, load_table, warnings};
+use udpsocket_jwt_server::tools::to_base64url;
 
 /// A class as the start reads it, and what it says.
 #[derive(Debug)]

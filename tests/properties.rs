@@ -13,8 +13,8 @@ use common::{
 use in_memory::{Known, Lab};
 use std::collections::HashMap;
 use std::fs;
-use udpsocket_jwt_server::jws::to_base64url;
 use udpsocket_jwt_server::keys::without_newline;
+use udpsocket_jwt_server::tools::to_base64url;
 
 /// xorshift64* (Vigna, 2014).
 struct Random(u64);

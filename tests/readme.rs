@@ -8,7 +8,7 @@ use ring::hmac;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use udpsocket_jwt_server::{claims as reply_claims, jws};
+use udpsocket_jwt_server::{claims as reply_claims, jws, tools};
 
 const README: &str = include_str!("../README.md");
 /// The published key of the worked example, and its secret.
@@ -99,9 +99,9 @@ fn check_says_to_the_commonest_mistakes_what_the_readme_prints() {
     let (_, signature) = blocks("text")[0].rsplit_once('.').unwrap();
     let signer = Signer::of_file(published);
     let signing_input =
-        jws::to_base64url(RS256.as_bytes()) + "." + &jws::to_base64url(blocks("json")[0].as_bytes());
+        tools::to_base64url(RS256.as_bytes()) + "." + &tools::to_base64url(blocks("json")[0].as_bytes());
     let signed_as = |message: &str| {
-        format!("{signing_input}.{}", jws::to_base64url(&signer.signature(message.as_bytes())))
+        format!("{signing_input}.{}", tools::to_base64url(&signer.signature(message.as_bytes())))
     };
     let hash = ring::digest::digest(&ring::digest::SHA256, signing_input.as_bytes());
     let directory = Scratch::new();
@@ -111,7 +111,7 @@ fn check_says_to_the_commonest_mistakes_what_the_readme_prints() {
     let mistakes = [
         signed_as(signing_input.split('.').nth(1).unwrap()),
         signed_as(&format!("{signing_input}\n")),
-        format!("{signing_input}.{}", jws::to_base64url(&bare)),
+        format!("{signing_input}.{}", tools::to_base64url(&bare)),
         Signer::new("attacker", 2048).sign(RS256, blocks("json")[0]),
         format!("{signing_input}.{}", signature.replace('-', "+").replace('_', "/") + "=="),
         format!("b'{}'", blocks("text")[0]),

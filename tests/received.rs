@@ -21,10 +21,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::id_request;
-use udpsocket_jwt_server::jws::base64url;
 use udpsocket_jwt_server::received::MOST_RECORDS;
 use udpsocket_jwt_server::server::MOST_TOGETHER;
 use udpsocket_jwt_server::time::{now, parse_rfc3339};
+use udpsocket_jwt_server::tools::base64url;
 
 const RECEIVED: &str = "received.jsonl";
 /// Most bytes after the last LF that are cut off.

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 use udpsocket_jwt_server::claims::id_request;
-use udpsocket_jwt_server::jws::to_base64url;
 use udpsocket_jwt_server::time::{now, rfc3339};
+use udpsocket_jwt_server::tools::to_base64url;
 
 const RECEIVED: &str = "received.jsonl";
 const REQUESTS: &str = "requests.jsonl";

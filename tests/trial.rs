@@ -16,8 +16,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::id_request;
-use udpsocket_jwt_server::jws::base64url;
 use udpsocket_jwt_server::time::{now, rfc3339};
+use udpsocket_jwt_server::tools::base64url;
 use udpsocket_jwt_server::tools::lab::verdict::Verdict;
 
 /// Copies of a message until its right reply has come for certain.

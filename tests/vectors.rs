@@ -3,9 +3,10 @@
 
 use ring::hmac;
 use serde_json::Value;
-use udpsocket_jwt_server::jws::{self, base64url};
+use udpsocket_jwt_server::jws;
 use udpsocket_jwt_server::keys::PublicKey;
 use udpsocket_jwt_server::refusal::Refusal;
+use udpsocket_jwt_server::tools::base64url;
 use udpsocket_jwt_server::tools::terminal::refusals::place;
 
 const RS256: &str = include_str!("vectors/jws_rs256.json");

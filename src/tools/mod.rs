@@ -12,3 +12,15 @@ pub mod commands;
 pub mod diagnosis;
 pub mod lab;
 pub mod terminal;
+
+use base64::{DecodeError, Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL};
+
+/// Bytes as base64url without padding (RFC 7515 section 2).
+pub fn to_base64url(bytes: &[u8]) -> String {
+    BASE64URL.encode(bytes)
+}
+
+/// The bytes of canonical base64url without padding.
+pub fn base64url(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    BASE64URL.decode(text)
+}

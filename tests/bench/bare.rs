@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::net::UdpSocket;
 use std::path::Path;
-use udpsocket_jwt_server::jws::{base64url, to_base64url};
 use udpsocket_jwt_server::keys::PublicKey;
+use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
 /// As long as the server's replies are.
 const REPLY: &str = r#"{"id_request":"2c1bf3eb9e900546a52748ea83ac4fbd0fdc2669381dd0af70455abea55a2fc9","next_number":1,"otp_number":12345,"otp_timestamp":1700000000}"#;

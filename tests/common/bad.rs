@@ -14,8 +14,8 @@ use crate::common::{
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::{digest, hmac};
 use std::path::PathBuf;
-use udpsocket_jwt_server::jws::to_base64url;
 use udpsocket_jwt_server::keys::PublicKey;
+use udpsocket_jwt_server::tools::to_base64url;
 
 /// What it is, the datagram, and why it is dropped.
 pub type Bad = (String, Vec<u8>, &'static str);

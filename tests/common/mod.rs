@@ -16,8 +16,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use udpsocket_jwt_server::jws::{base64url, to_base64url};
 use udpsocket_jwt_server::tools::terminal::refusals::REASONS;
+use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_udpsocket-jwt-server");

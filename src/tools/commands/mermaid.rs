@@ -13,7 +13,6 @@ const COLUMNS: usize = 48;
 const MOST_LINES: usize = 4;
 
 /// The diagram of a group's last datagrams.
-#[must_use]
 pub fn to_mermaid(group: &str, timeline: &Timeline) -> String {
     let rows = timeline.rows();
     let mut room = MOST_MESSAGES;

@@ -27,7 +27,6 @@ impl Message<'_> {
 }
 
 /// The remarks, a sentence or two each.
-#[must_use]
 pub fn remarks(rows: &[Row]) -> Vec<String> {
     let mut messages: Vec<Message> = Vec::new();
     for row in rows.iter().filter(|row| row.is_signed) {

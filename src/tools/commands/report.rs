@@ -253,7 +253,6 @@ impl Report {
     }
 
     /// The table for the terminal, at most 100 columns wide. Times are UTC.
-    #[must_use]
     pub(crate) fn to_text(&self, colours: Colours) -> String {
         let now = now();
         let done = self.groups.iter().filter(|history| history.last_complete.is_some()).count();
@@ -298,7 +297,6 @@ impl Report {
     }
 
     /// A group's facts and its last datagrams, without anybody's matricula. Times are UTC.
-    #[must_use]
     pub(crate) fn to_group_text(&self, group: &Group, timeline: &Timeline, colours: Colours) -> String {
         let now = now();
         let Some(history) = self.table.find(&group.name).map(|group| &self.groups[group]) else {
@@ -313,7 +311,6 @@ impl Report {
     }
 
     /// One row for each group and member (RFC 4180), for a spreadsheet.
-    #[must_use]
     pub fn to_csv(&self) -> String {
         let mut text =
             String::from("group,seq_number,matricula,acknowledged,run,note,complete_runs,start_overs\r\n");

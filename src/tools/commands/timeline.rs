@@ -2,8 +2,8 @@
 
 use super::remarks::remarks;
 use crate::claims;
-use crate::jws::base64url;
 use crate::time::{parse_rfc3339, rfc3339};
+use crate::tools::base64url;
 use crate::tools::lab::log::{MOST_BYTES, read_tail};
 use crate::tools::terminal::{Colours, refusals, shortened};
 use serde_json::Value;
@@ -101,7 +101,6 @@ pub struct Timeline {
 }
 
 /// Reads a group's datagrams from the logs, as far back as those go.
-#[must_use]
 pub fn read(logs: &Path, group: &str) -> Timeline {
     let mut timeline = Timeline::default();
     for name in ["requests.1.jsonl", "requests.jsonl"] {
@@ -162,7 +161,6 @@ impl Timeline {
     }
 
     /// The last datagrams, in their order.
-    #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<_> = self.signed.iter().chain(&self.unsigned).collect();
         rows.sort_by_key(|(place, _)| *place);
@@ -170,7 +168,6 @@ impl Timeline {
     }
 
     /// The time line for the terminal, and what it shows.
-    #[must_use]
     pub(crate) fn to_text(&self, colours: Colours) -> String {
         let rows = self.rows();
         if rows.is_empty() {
@@ -230,13 +227,11 @@ fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> 
 
 impl Row {
     /// Which copy it is, if it is not the first.
-    #[must_use]
     pub fn shown_copy(&self) -> String {
         if self.copy == 1 { String::new() } else { format!("copy {}", self.copy) }
     }
 
     /// How long after the copy before.
-    #[must_use]
     pub fn shown_since(&self) -> String {
         match self.since.as_secs() {
             _ if self.copy == 1 => String::new(),
@@ -248,7 +243,6 @@ impl Row {
 }
 
 /// A member's number, or that there is none.
-#[must_use]
 pub fn shown_number(number: Option<u8>) -> String {
     number.map_or("?".into(), |number| number.to_string())
 }

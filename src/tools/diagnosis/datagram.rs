@@ -2,8 +2,9 @@
 
 use super::Diagnosis;
 use super::text::{BOM, find, from_base64, from_hexadecimal, from_numbers, is_text, replaced, wide};
-use crate::jws::{base64url, json_object};
+use crate::jws::json_object;
 use crate::keys::without_newline;
+use crate::tools::base64url;
 use crate::tools::terminal::quote;
 use serde_json::Value;
 
@@ -161,7 +162,6 @@ const ENCODINGS: [(Decode, Row); 14] = [
 ];
 
 /// What is wrong with a datagram that is no token in three parts of base64url.
-#[must_use]
 pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
     let text = without_newline(datagram);
     let row = |(change, found): Row| Some(Diagnosis::new(change, found));

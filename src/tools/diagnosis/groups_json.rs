@@ -9,13 +9,11 @@ use serde_json::Value;
 const WANTED: &str = "write {\"ALFA\": 3, \"BETA\": 4}";
 
 /// The text without UTF-8's byte order mark, which may be passed over.
-#[must_use]
 pub fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(BOM).unwrap_or(text)
 }
 
 /// What is wrong with the first entry that is wrong. `None`: nothing that is known here.
-#[must_use]
 pub fn diagnose(text: &[u8]) -> Option<Diagnosis> {
     let text = without_mark(text);
     let said = |change: String, found: String| Some(Diagnosis::new(change, found));

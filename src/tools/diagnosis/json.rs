@@ -3,8 +3,9 @@
 
 use super::Diagnosis;
 use super::text::{BOM, find, from_base64, from_hexadecimal, wide};
-use crate::jws::{json_object, to_base64url};
+use crate::jws::json_object;
 use crate::tools::terminal::{describe, quote};
+use crate::tools::to_base64url;
 use serde_json::Value;
 
 /// What to change, and what was found.
@@ -45,7 +46,6 @@ const WORDS: [(&str, Row); 12] = [
 ];
 
 /// What is wrong with the text of a header or a payload. `None`: it is a JSON object.
-#[must_use]
 pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
     let row = |(change, found): Row| Some(Diagnosis::new(change, found));
     if json.trim_ascii().is_empty() {

@@ -115,7 +115,6 @@ const FORMS: [Row; 12] = [
 ];
 
 /// What a file is that is no public key in PEM or OpenSSH's form.
-#[must_use]
 pub fn diagnose(file: &[u8]) -> Option<Diagnosis> {
     if let Some(private) = private(file) {
         return Some(private);
@@ -130,13 +129,11 @@ pub fn diagnose(file: &[u8]) -> Option<Diagnosis> {
 }
 
 /// A file without UTF-8's byte order mark, which may be passed over.
-#[must_use]
 pub fn without_mark(file: &[u8]) -> &[u8] {
     file.strip_prefix(BOM).unwrap_or(file)
 }
 
 /// What is said of a private key, in any wrapping that [`diagnose`] knows: whoever has read it can sign.
-#[must_use]
 pub fn private(file: &[u8]) -> Option<Diagnosis> {
     const CHANGE: &str = "make a new pair, hand in its public key alone";
     let inside = from_base64(file).unwrap_or_default();
@@ -156,7 +153,6 @@ pub fn private(file: &[u8]) -> Option<Diagnosis> {
 
 /// Whether a private key has a passphrase: PKCS#8's label, OpenSSL's old header, or the cipher that
 /// OpenSSH's own form names.
-#[must_use]
 pub fn is_encrypted(file: &[u8]) -> bool {
     let openssh = || {
         let contents = pem::parse(file).ok()?.into_contents();
@@ -170,7 +166,6 @@ pub fn is_encrypted(file: &[u8]) -> bool {
 }
 
 /// What to do with one's own private key that has a passphrase, where a key is only asked for.
-#[must_use]
 pub fn passphrase() -> Diagnosis {
     Diagnosis::new(
         "name the public key: openssl pkey -in FILE -pubout",
@@ -179,7 +174,6 @@ pub fn passphrase() -> Diagnosis {
 }
 
 /// What is said of a modulus that has too few bits.
-#[must_use]
 pub fn too_short(bits: usize, fewest: usize) -> Diagnosis {
     Diagnosis::new(
         "make a new pair: openssl genrsa -out my.pem 2048",

@@ -44,13 +44,11 @@ impl Diagnosis {
     }
 
     /// What to change, in 60 bytes or a few more: it fits behind a reason in a small datagram.
-    #[must_use]
     pub fn short(&self) -> &str {
         &self.change
     }
 
     /// What was found.
-    #[must_use]
     pub fn found(&self) -> &str {
         &self.found
     }

@@ -61,7 +61,6 @@ const NAMES: [(&str, &[&str]); 6] = [
 ];
 
 /// What is wrong with a claim that is absent or not of its type.
-#[must_use]
 pub fn claim(members: &Map<String, Value>, claim: &str) -> Option<Diagnosis> {
     let Some(found) = members.get(claim) else { return Some(absent(members, claim)) };
     let described = format!("claim {claim} is {}", describe(Some(found)));
@@ -189,7 +188,6 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
 }
 
 /// `seq_number` and `matricula` in each other's place: a number of members is at most 255.
-#[must_use]
 pub fn exchanged(seq_number: u64, matricula: u64, members: u8) -> Option<Diagnosis> {
     let is_exchanged = seq_number > 255 && matricula <= members.into();
     let found =
@@ -205,7 +203,6 @@ pub fn exchanged(seq_number: u64, matricula: u64, members: u8) -> Option<Diagnos
 }
 
 /// What is wrong with a time that has passed or is still to come. All in seconds since 1970.
-#[must_use]
 pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64) -> Option<Diagnosis> {
     let said = |change: String, found: String| Some(Diagnosis::new(change, found));
     let off = value - now;
@@ -254,7 +251,6 @@ pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64) -> Option<Diagn
 }
 
 /// What is wrong with a header's `alg`.
-#[must_use]
 pub fn alg(header: &Map<String, Value>) -> Option<Diagnosis> {
     const DEFAULT: &str = "sign with RS256 and the private key, not HS256";
     let found = format!("alg is {}", describe(header.get("alg")));

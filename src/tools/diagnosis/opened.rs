@@ -14,7 +14,7 @@
 use super::Diagnosis;
 use super::text::{from_base64, from_hexadecimal, is_text, to_hexadecimal};
 use super::texts::{self, HASHES, Parts, SIGN, Text};
-use crate::jws::base64url;
+use crate::tools::base64url;
 use crate::tools::terminal::quote;
 use ring::digest::{self, digest};
 use ring::signature::{RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RsaPublicKeyComponents};
@@ -72,7 +72,6 @@ pub struct Opened {
 
 /// s^e mod n, all big-endian, for s < n: squared for each bit of e, and multiplied where it is set.
 /// The numbers are public, so the time it takes may tell them.
-#[must_use]
 pub fn power(s: &[u8], e: &[u8], n: &[u8]) -> Vec<u8> {
     let limbs = |number: &[u8]| -> Vec<u64> {
         let limb = |bytes: &[u8]| bytes.iter().fold(0, |limb, &byte| limb << 8 | u64::from(byte));

@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 
 /// The diagnosis of a datagram that was refused, if its mistake is known. `group` is the one that it
 /// claims. `may_open` says whether a signature may be opened, which takes milliseconds.
-#[must_use]
 pub fn diagnose(
     refusal: &Refusal,
     datagram: &[u8],
@@ -48,7 +47,6 @@ pub fn diagnose(
 }
 
 /// What a signature that does not verify with the key of its group holds.
-#[must_use]
 pub fn opened(token: &[u8], class: &Class, group: usize, goes_on: impl Fn() -> bool) -> Option<Opened> {
     let key = |group: usize| {
         let components = class.keys[group].as_ref()?.components();

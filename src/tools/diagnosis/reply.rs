@@ -5,9 +5,10 @@ use super::Diagnosis;
 use super::text::{BOM, from_base64, from_hexadecimal, to_hexadecimal};
 use super::texts::{self, HASHES, Parts};
 use crate::claims::{Otp, REPLY_HEADER, id_request as hash_of, reply};
-use crate::jws::{base64url, json_object, to_base64url};
+use crate::jws::json_object;
 use crate::keys::without_newline;
 use crate::tools::terminal::quote;
+use crate::tools::{base64url, to_base64url};
 use ring::digest::digest;
 use ring::hmac;
 use std::borrow::Cow;
@@ -16,7 +17,6 @@ use std::borrow::Cow;
 const TAG: usize = 43;
 
 /// A reply that ends before its end, and how much is missing.
-#[must_use]
 pub fn cut(text: &[u8]) -> Option<Diagnosis> {
     let text = without_newline(text);
     let header = to_base64url(REPLY_HEADER.as_bytes());
@@ -39,7 +39,6 @@ pub fn cut(text: &[u8]) -> Option<Diagnosis> {
 }
 
 /// A reply that came back to the server.
-#[must_use]
 pub fn sent_back(datagram: &[u8]) -> Option<Diagnosis> {
     let parts = Parts::of(without_newline(datagram))?;
     let (header, payload) = (json_object(&parts.header).ok()?, json_object(&parts.payload).ok()?);
@@ -53,7 +52,6 @@ type Secret<'a> = (Option<Cow<'a, [u8]>>, &'static str, &'static str);
 
 /// The key that a reply's HMAC was made with, in the place of the secret: a file's content, and the
 /// files of public keys that may have been taken for it.
-#[must_use]
 pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Option<Diagnosis> {
     const AS_IT_STANDS: &str = "use the secret's characters as they stand";
     const PUBLIC: &str = "verify with the HMAC secret, not with a public key";
@@ -206,7 +204,6 @@ fn of_tag(parts: &Parts, tag: &[u8], secret: &[u8]) -> (&'static str, Cow<'stati
 }
 
 /// What an `id_request` that is not a request's is the hash of. `None`: it is the request's.
-#[must_use]
 pub fn id_request(found: &str, request: &[u8]) -> Option<Diagnosis> {
     const CHANGE: &str = "hash the payload's JSON as sent: decode part 2, SHA-256";
     let request = without_newline(request);

@@ -64,7 +64,6 @@ const ODDITIES: [Row; 18] = [
 ];
 
 /// What nobody who types the secret would type. `None`: it is plain text, perhaps with a newline.
-#[must_use]
 pub fn oddity(file: &[u8]) -> Option<Diagnosis> {
     let secret = without_newline(file);
     let (change, found, _) = ODDITIES.iter().find(|(.., is_found)| is_found(secret))?;
@@ -72,7 +71,6 @@ pub fn oddity(file: &[u8]) -> Option<Diagnosis> {
 }
 
 /// What is said of a secret that has too few bytes.
-#[must_use]
 pub fn too_short(bytes: usize, fewest: usize) -> Diagnosis {
     Diagnosis::new(
         "make a longer one (openssl rand -hex 32), or --allow-weak-keys",

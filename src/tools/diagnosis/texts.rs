@@ -2,7 +2,7 @@
 //! computed from a token.
 
 use super::text::{find, reprinted, to_hexadecimal};
-use crate::jws::{base64url, to_base64url};
+use crate::tools::{base64url, to_base64url};
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, Engine};
 use ring::digest::{self, digest};
 use serde_json::Value;

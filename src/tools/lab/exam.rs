@@ -207,7 +207,6 @@ pub struct Exam {
 impl Exam {
     /// The exam of a group with so many members, in this state. Only a run that begins is examined:
     /// in another state than 0 that takes a 0.
-    #[must_use]
     pub fn new(members: u8, state: u8) -> Self {
         Self {
             members,
@@ -232,7 +231,6 @@ impl Exam {
     }
 
     /// How many copies of the message that is examined have come.
-    #[must_use]
     pub fn copies(&self) -> u32 {
         self.current.as_ref().map_or(0, |current| current.copies)
     }

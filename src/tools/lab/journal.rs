@@ -62,7 +62,6 @@ impl Copies {
 
 impl Journal {
     /// A journal in `directory`, and on standard error if it `is_verbose`.
-    #[must_use]
     pub fn new(directory: &Path, is_verbose: bool) -> Self {
         let columns = if io::stderr().is_terminal() { COLUMNS } else { usize::MAX };
         Self {

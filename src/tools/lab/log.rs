@@ -29,7 +29,6 @@ pub struct Log {
 impl Log {
     /// Opens or creates the file `name` in `directory`. If it can't be, a warning says so, and each
     /// call tries again.
-    #[must_use]
     pub fn open(directory: &Path, name: &str) -> Self {
         let mut log = Self { path: directory.join(name), file: None, length: 0 };
         if let Err(error) = log.reopen() {
@@ -56,7 +55,6 @@ impl Log {
     }
 
     /// Whether these lines would begin another file.
-    #[must_use]
     pub fn turns_over(&self, lines: &str) -> bool {
         self.length + lines.len() as u64 > MOST_BYTES
     }

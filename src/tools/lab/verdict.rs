@@ -70,7 +70,6 @@ impl Verdict {
     ];
 
     /// The name in `trial.jsonl`.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -95,7 +94,6 @@ impl Verdict {
 
     /// Whether it is a fault that stands. What isn't says how far an exam has come, is the last word
     /// on a client that sends nothing more, or is advice.
-    #[must_use]
     pub fn is_fault(self) -> bool {
         matches!(
             self,
@@ -110,7 +108,6 @@ impl Verdict {
     }
 
     /// What the client did, and what to mend.
-    #[must_use]
     pub fn explanation(self) -> &'static str {
         match self {
             Self::Passed => {
@@ -172,7 +169,6 @@ pub struct Line {
 
 impl Line {
     /// The line, its LF included.
-    #[must_use]
     pub fn to_json(&self, group: &str) -> String {
         let Self { number, copies, verdict, otp_number, .. } = self;
         let (time, name, detail) = (rfc3339(self.time), verdict.name(), json_string(verdict.explanation()));
@@ -184,7 +180,6 @@ impl Line {
     }
 
     /// Reads a line back: the group's name, and the rest.
-    #[must_use]
     pub fn parse(line: &Value) -> Option<(&str, Self)> {
         let text = |name: &str| line.get(name).and_then(Value::as_str);
         let integer = |name: &str| line.get(name).and_then(Value::as_u64);

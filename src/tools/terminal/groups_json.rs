@@ -93,7 +93,6 @@ fn group(name: &str, members: &Value) -> Result<Group, String> {
 }
 
 /// Whether this may be a group's name.
-#[must_use]
 pub fn is_name(name: &str) -> bool {
     (1..=32).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))

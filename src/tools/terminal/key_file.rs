@@ -38,7 +38,6 @@ pub const PRIVATE: &str = "it has a PRIVATE key in it, with which whoever has re
                            make a new pair, and hand in the public key alone";
 
 /// Why the file `name` gives no key. `file` is what is in it.
-#[must_use]
 pub fn why(fault: &KeyFault, name: &str, file: &[u8]) -> String {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
     match fault {
@@ -60,7 +59,6 @@ pub fn why(fault: &KeyFault, name: &str, file: &[u8]) -> String {
 }
 
 /// Whether a private key is anywhere in a file: beside a public one, in UTF-16, or in DER.
-#[must_use]
 pub fn has_private_key(file: &[u8]) -> bool {
     keys::has_private_key(&without_nul(file)) || is_private_der(file)
 }
@@ -234,7 +232,6 @@ fn without_nul(file: &[u8]) -> Vec<u8> {
 
 /// The fingerprint that `ssh-keygen -lf` prints for the same key: `SHA256:` and the base64 of the hash
 /// of its OpenSSH form.
-#[must_use]
 pub fn fingerprint(key: &PublicKey) -> String {
     let PublicKeyComponents { n, e } = key.components();
     let mut blob = Vec::new();

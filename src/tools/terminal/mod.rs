@@ -61,7 +61,6 @@ pub(crate) fn wait_until_said() {
 ///
 /// assert_eq!(shown("class/\x1b[2J\nwarning: gone".as_ref()), r"class/\u{1b}[2J\nwarning: gone");
 /// ```
-#[must_use]
 pub fn shown(path: &Path) -> String {
     let escaped = |character: char| match character {
         '\'' | '"' | '\\' => character.to_string(), // in a name, not in a string
@@ -119,7 +118,6 @@ pub(crate) fn json_string(text: &str) -> String {
 ///
 /// assert_eq!(quote(b"\x1b[2Jgone"), r#""\x1b[2Jgone""#, "a datagram can't drive a terminal");
 /// ```
-#[must_use]
 pub fn quote(bytes: &[u8]) -> String {
     const MOST: usize = 64;
     let shown = bytes[..bytes.len().min(MOST)].escape_ascii();
@@ -127,7 +125,6 @@ pub fn quote(bytes: &[u8]) -> String {
 }
 
 /// A JSON value from outside, with its type.
-#[must_use]
 pub fn describe(value: Option<&Value>) -> String {
     match value {
         None => "absent".into(),

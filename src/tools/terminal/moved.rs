@@ -16,13 +16,11 @@ pub struct Whereabouts {
 
 impl Whereabouts {
     /// Finds it out while the file still has its name.
-    #[must_use]
     pub fn of(path: &Path) -> Self {
         Self { path: std::path::absolute(path).unwrap_or_else(|_| path.into()), open: open_file(path) }
     }
 
     /// What happened to the file, and the way out; none if its name and length are right.
-    #[must_use]
     pub fn alarm(&self, why: &NotRecorded) -> Option<String> {
         let path = shown(&self.path);
         let what = match why {

@@ -47,7 +47,6 @@ const fn reason(name: &'static str, condition: &'static str) -> Reason {
 }
 
 /// A refusal's place in [`REASONS`].
-#[must_use]
 pub fn place(refusal: &Refusal) -> usize {
     match refusal {
         Refusal::LostOnPurpose(..) => 0,
@@ -72,13 +71,11 @@ pub fn place(refusal: &Refusal) -> usize {
 }
 
 /// The name of a refusal's reason.
-#[must_use]
 pub fn name(refusal: &Refusal) -> &'static str {
     REASONS[place(refusal)].name
 }
 
 /// Whether a message refused for the reason of this name had a signature that verified.
-#[must_use]
 pub fn is_signed(name: &str) -> bool {
     REASONS
         .iter()
@@ -88,7 +85,6 @@ pub fn is_signed(name: &str) -> bool {
 }
 
 /// What was found, and what to do.
-#[must_use]
 pub fn detail(refusal: &Refusal) -> String {
     match refusal {
         Refusal::LostOnPurpose(_, how) => how.clone(),
@@ -156,7 +152,6 @@ pub fn detail(refusal: &Refusal) -> String {
 }
 
 /// [`detail`], for those who have the datagram before them: what it is, if it is no token at all.
-#[must_use]
 pub fn detail_of(refusal: &Refusal, datagram: &[u8]) -> String {
     let found = match refusal {
         Refusal::NotAJws(_) if crate::keys::without_newline(datagram).is_empty() => {

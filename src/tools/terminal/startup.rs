@@ -49,7 +49,6 @@ pub fn load_table(directory: &Path) -> Result<Table, String> {
 }
 
 /// The table that the start shows: a line for each group.
-#[must_use]
 pub fn table(started: &Started) -> String {
     let class = &started.server.class;
     let width =
@@ -74,7 +73,6 @@ pub fn table(started: &Started) -> String {
 }
 
 /// What the professor should know of a start that has succeeded, a sentence each.
-#[must_use]
 pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
     let table = &started.server.class.table;
     let mut warnings = Vec::new();
@@ -110,7 +108,6 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
 }
 
 /// What the record held beside whole records of the table's groups: bytes that were cut off, and groups.
-#[must_use]
 pub fn about_records(tail: Tail, unknown: &BTreeSet<String>) -> Vec<String> {
     let tail = match tail {
         Tail::Nothing => None,
@@ -127,7 +124,6 @@ pub fn about_records(tail: Tail, unknown: &BTreeSet<String>) -> Vec<String> {
 }
 
 /// What is said of a group that has far more records than any class makes.
-#[must_use]
 pub fn about_number_of_records(group: &str, records: u32) -> Option<String> {
     (records >= MANY_RECORDS).then(|| {
         format!(
@@ -196,7 +192,6 @@ fn shared_keys(table: &Table, keys: &[Option<PublicKey>]) -> Vec<String> {
 }
 
 /// Why the server can't start, and what to do.
-#[must_use]
 pub fn failure(fault: &Fault, settings: &Settings, table: &Table) -> String {
     match fault {
         Fault::Secret(_) | Fault::ShortSecret(_) => about_secret(fault, settings),
@@ -246,14 +241,12 @@ fn about_secret(fault: &Fault, settings: &Settings) -> String {
 }
 
 /// What is said of a `keys_pub` that cannot be read.
-#[must_use]
 pub fn cannot_read_keys(directory: &Path, error: &dyn Display) -> String {
     let shown = shown(&directory.join("keys_pub"));
     format!("{shown}: cannot be read: {error}; put each group's public key in it as GROUP.pem or GROUP.ssh")
 }
 
 /// What is said of a `keys_pub` without a usable key.
-#[must_use]
 pub fn no_key(files: &[KeyFile], table: &Table, directory: &Path) -> String {
     let mut reasons: String =
         about_keys(files, table, directory).iter().map(|reason| format!("\n  {reason}")).collect();
@@ -265,7 +258,6 @@ pub fn no_key(files: &[KeyFile], table: &Table, directory: &Path) -> String {
 }
 
 /// Why `received.jsonl` can't be used. `report` says the same of what it can't read.
-#[must_use]
 pub fn about_received(fault: &received::Fault) -> String {
     use received::Fault::{InUse, Line, Lock, Mend, Open, Read, Sync, Tail};
     match fault {
