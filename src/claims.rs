@@ -1,10 +1,8 @@
 //! What a message says: the claims of a request, and of a reply (RFC 7519; sections 2 and 4 of
 //! [the protocol](crate::protocol)).
 //!
-//! Before the signature verifies, `group` alone may be read, to choose the key: a [`Token`] gives
-//! nothing else out. Everything below takes a [`Verified`] one. The page's line
-//!
-//! [`Token`]: crate::jws::Token
+//! Before the signature verifies, `group` alone may be read, to choose the key: a token gives nothing
+//! else out ([`jws`](crate::jws)). Everything below takes a [`Verified`] one. The page's line
 //!
 //! ```text,page
 //! let seq_number = claims["seq_number"].as_u64()?;

@@ -45,18 +45,14 @@ pub struct Table {
 impl Table {
     /// The table compiled in.
     pub fn compiled_in() -> Self {
-        Self::new(
-            GROUPS.map(|(name, members)| Group { name: name.into(), members, roster: Vec::new() }).into(),
-        )
+        let group = |(name, members): (&str, u8)| Group { name: name.into(), members, roster: Vec::new() };
+        Self::new(GROUPS.map(group).into())
     }
 
     /// A table of groups whose names are distinct in any case.
     pub(crate) fn new(groups: Vec<Group>) -> Self {
-        let by_name = groups
-            .iter()
-            .enumerate()
-            .map(|(index, group)| (group.name.to_ascii_uppercase(), index))
-            .collect();
+        let names = groups.iter().map(|group| group.name.to_ascii_uppercase());
+        let by_name = names.zip(0..).collect();
         Self { groups, by_name }
     }
 

@@ -46,9 +46,8 @@
 //!             claim
 //! ```
 //!
-//! Each step is a call that [`server`] makes, and no step calls another. The first that fails ends
-//! the way with a [`Refusal`](refusal::Refusal), and the network hears nothing. Read the chapters in
-//! this order, in one sitting:
+//! The first step that fails ends the way with a [`Refusal`](refusal::Refusal), and the network hears
+//! nothing. Read the chapters in this order, in one sitting:
 //!
 //! 1. [`jws`]: a token is taken apart, verified, signed. *What exactly is signed? Why is `alg` not its choice?*
 //! 2. [`claims`]: what a verified message says, and what a reply does. *What may be read before that?*
@@ -59,9 +58,8 @@
 //!
 //! Beside the way: [`refusal`], every reason for silence; [`groups`], who may speak; [`time`], how a
 //! log writes it. The chapters name the sections of [`protocol`], the contract of server and clients;
-//! [`rules`] says what each of the client's rules is for. [`tools`] is the rest: every sentence that a
-//! person reads, the command line, the report, `check`, the examiner. The book does not need them; they
-//! look on through [`server::Lab`].
+//! [`rules`] says what each of the client's rules is for. [`tools`] is the rest: the command line, the
+//! report, `check`, the examiner. The book does not need them; they look on through [`server::Lab`].
 
 #![forbid(unsafe_code)]
 

@@ -10,9 +10,8 @@
 //! and a restart breaks it, for every group at once. Here the record of a message is written and
 //! synced *before* its reply is sent. Should the power fail between write and sync, the record may be
 //! on the disk, whole, in part or not at all, and no client was told that it is; between sync and
-//! reply, it is there, and the client sends once more and is answered as a repeat. In no case is
-//! something lost that was acknowledged: a crash costs a client one retransmission, never the
-//! professor one student.
+//! reply, it is there, and the client sends once more and is answered as a repeat. So a crash costs a
+//! client one retransmission, never the professor one student.
 //!
 //! The file is also the server's memory: a group's state is the `seq_number` of its last record, and a
 //! restart reads it back.
@@ -42,9 +41,9 @@ use std::time::Duration;
 /// Most records of a group: what bounds the file, whoever loops.
 pub const MOST_RECORDS: u32 = 100_000;
 
-/// The even pace of a group's records, and how far they may be ahead of it, in ms.
-const EVERY: u64 = 500;
-const SPAN: u64 = 150_000;
+/// The even pace of a group's records, and how far they may be ahead of it.
+const EVERY: Duration = Duration::from_millis(500);
+const SPAN: Duration = Duration::from_secs(150);
 
 /// Longest line of a whole record, its LF included: a token of 4,096 bytes and the rest.
 const LONGEST_LINE: u64 = 8_192;
@@ -60,8 +59,8 @@ pub struct Progress {
     pub records: u32,
     /// The greatest `seq_number` of any of them.
     pub greatest: u64,
-    /// The group's allowance: when the pace of its records will be even again, in ms since 1970.
-    due: u64,
+    /// When the pace of its records will be even again: time since 1970-01-01 UTC.
+    due: Duration,
 }
 
 impl Progress {
@@ -70,19 +69,19 @@ impl Progress {
         self.state == request.seq_number && self.matricula == Some(request.matricula)
     }
 
-    /// How many ms the group's records are ahead of an even pace; none if it may have no more now.
-    /// Who has captured two tokens of a group can send them in turn for ever, each of them news: so a
-    /// group may have 300 records at once, and then two a second.
-    pub fn allowance(&self, time: Duration) -> Option<u64> {
-        let ahead = self.due.saturating_sub(time.as_millis() as u64);
-        let ahead = if ahead > SPAN + EVERY { 0 } else { ahead }; // the clock went back
+    /// How far the group's records are ahead of an even pace; none if it may have no more now. Who has
+    /// captured two tokens of a group can send them in turn for ever, each of them news: so a group may
+    /// have 300 records at once, and then two a second.
+    pub fn ahead(&self, time: Duration) -> Option<Duration> {
+        let ahead = self.due.saturating_sub(time);
+        let ahead = if ahead > SPAN + EVERY { Duration::ZERO } else { ahead }; // the clock went back
         (ahead + EVERY <= SPAN).then_some(ahead)
     }
 
     /// One more record of the group.
     pub fn record(&mut self, seq_number: u64, matricula: u64, time: Duration) {
-        if let Some(ahead) = self.allowance(time) {
-            self.due = time.as_millis() as u64 + ahead + EVERY;
+        if let Some(ahead) = self.ahead(time) {
+            self.due = time + ahead + EVERY;
         }
         (self.state, self.matricula, self.greatest) =
             (seq_number, Some(matricula), self.greatest.max(seq_number));
@@ -192,15 +191,10 @@ pub struct Records {
     torn: Option<u64>,
     syncs: bool,
     /// Lines that the next commit writes.
-    waiting: Vec<u8>,
+    pub waiting: Vec<u8>,
 }
 
 impl Records {
-    /// Takes a line that the next [`commit`](Self::commit) is to write.
-    pub fn add(&mut self, line: &[u8]) {
-        self.waiting.extend(line);
-    }
-
     /// Writes and syncs the lines that wait, if there are any. After an error none of them is kept: the
     /// file is as it was before, or nothing is written until it is. Whether it is still the file that
     /// the next start will read is looked at before the write, and after the sync.
@@ -210,7 +204,7 @@ impl Records {
             return Ok(());
         }
         self.mend()?;
-        self.expect(self.length)?;
+        self.must_have(self.length)?;
         let written = self.write(&lines);
         if written.is_err() {
             _ = self.mend(); // if that fails too, the next call tries again
@@ -232,7 +226,7 @@ impl Records {
         let length = self.length + lines.len() as u64;
         if self.syncs {
             self.disk.sync()?;
-            self.expect(length)?;
+            self.must_have(length)?;
         }
         (self.length, self.torn) = (length, None);
         Ok(())
@@ -241,8 +235,8 @@ impl Records {
     /// Cuts off what a failed write has left: only where nothing else has come behind it.
     fn mend(&mut self) -> Result<(), NotRecorded> {
         let Some(torn) = self.torn else { return Ok(()) };
-        if self.expect(self.length).is_err() {
-            self.expect(self.length + torn)?;
+        if self.must_have(self.length).is_err() {
+            self.must_have(self.length + torn)?;
             self.disk.cut(self.length)?;
         }
         if self.syncs {
@@ -253,7 +247,7 @@ impl Records {
     }
 
     /// Whether the file has its name, and the length that the server has left it.
-    fn expect(&mut self, length: u64) -> Result<(), NotRecorded> {
+    fn must_have(&mut self, length: u64) -> Result<(), NotRecorded> {
         match self.disk.length() {
             None => Err(NotRecorded::Moved),
             Some(found) if found != length => Err(NotRecorded::Changed(found, length)),
@@ -263,7 +257,7 @@ impl Records {
 }
 
 /// What the start found in the file.
-pub struct Replayed {
+pub struct Found {
     /// The file, ready for more.
     pub records: Records,
     /// What it says of each group of the table.
@@ -308,29 +302,25 @@ pub enum Fault {
 
 /// Opens or creates the file, locks it, reads it back, and makes sure that all of it is on the
 /// disk: what a group's state is taken from must not vanish later.
-pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Replayed, Fault> {
+pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let path = std::path::absolute(path).map_err(Fault::Open)?;
     let file = open_log(&path).map_err(Fault::Open)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(Fault::InUse),
-        Err(TryLockError::Error(error)) => return Err(Fault::Lock(error)),
-    }
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => Fault::InUse,
+        TryLockError::Error(error) => Fault::Lock(error),
+    })?;
     let metadata = file.metadata().map_err(Fault::Open)?;
-    let is_new = metadata.len() == 0;
     let real = path.canonicalize().map_err(Fault::Open)?; // the name may be a link
-    #[cfg(unix)] // a new file's name is on the disk only once its directory is
-    let directory = real.parent().filter(|_| is_new).map(File::open);
-    let replayed = replay(Box::new(NamedFile(file, path, identity(&metadata))), table, syncs)?;
-    #[cfg(unix)]
-    if let Some(directory) = directory {
-        directory.and_then(|directory| directory.sync_all()).map_err(Fault::Sync)?;
+    let found = read_back(Box::new(NamedFile(file, path, identity(&metadata))), table, syncs)?;
+    if let Some(directory) = real.parent().filter(|_| cfg!(unix) && metadata.len() == 0) {
+        // A new file's name is on the disk only once its directory is.
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(Fault::Sync)?;
     }
-    Ok(replayed)
+    Ok(found)
 }
 
 /// Reads the file from its beginning, ends or cuts off its last line, and syncs it.
-pub fn replay(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Replayed, Fault> {
+pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let mut progress = vec![Progress::default(); table.len()];
     let mut unknown = BTreeSet::new();
     let (length, tail) = each_line(&mut BufReader::with_capacity(1 << 16, &mut disk), |number, line| {
@@ -349,9 +339,9 @@ pub fn replay(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Rep
     };
     let mut records = Records { disk, length, torn: Some(torn), syncs: true, waiting };
     records.mend().and_then(|()| records.commit()).map_err(Fault::Mend)?;
-    records.expect(records.length).map_err(Fault::Mend)?;
+    records.must_have(records.length).map_err(Fault::Mend)?;
     records.syncs = syncs;
-    Ok(Replayed { records, progress, tail, unknown })
+    Ok(Found { records, progress, tail, unknown })
 }
 
 /// Hands each line, without its LF, to `each`, with its number from 1, and so a whole record at the end

@@ -9,11 +9,10 @@
 //! if let Some(reply) = answer(&buffer[..length], &keys, &mut states, &secret) {
 //! ```
 //!
-//! with a buffer that cuts a longer datagram silently, where nobody learns what became of it; and once
-//! it writes to a disk, each datagram waits for the disk alone. On one that takes 5 ms, a client that
-//! sends 1,000 new messages a second would shut everyone else out. A disk takes as long to sync one
-//! record as to sync ten: so what came meanwhile is handled together, with one write and one sync.
-//! Databases call that group commit.
+//! with a buffer that cuts a longer datagram, and nobody learns what became of it; and were it to write
+//! to a disk, each datagram would wait for it alone: 5 ms each, and of 300 new messages that one group
+//! may send at once the last holds up everyone for 1.5 s. A disk takes as long to sync one record as to
+//! sync ten: so what came meanwhile is handled together, with one write and one sync.
 //!
 //! A lost datagram, whether request or reply, loses nothing but time: the client hears nothing and
 //! sends the same bytes again, and the state machine answers a repeat like the first.
@@ -21,11 +20,10 @@
 //! The whole server, without the tools:
 //!
 //! ```
-//! use udpsocket_jwt_server::groups::Table;
-//! use udpsocket_jwt_server::start::{Fault, Settings, start};
+//! use udpsocket_jwt_server::{groups::Table, start};
 //!
-//! fn serve(settings: &Settings) -> Result<std::io::Error, Fault> {
-//!     let mut started = start(settings, Table::compiled_in())?;
+//! fn serve(settings: &start::Settings) -> Result<std::io::Error, start::Fault> {
+//!     let mut started = start::start(settings, Table::compiled_in())?;
 //!     Ok(started.server.run(&started.socket, &mut ())) // until the socket fails for good
 //! }
 //! ```
@@ -143,28 +141,26 @@ pub struct Server {
     pub progress: Vec<Progress>,
     /// Where messages are recorded.
     pub records: Records,
-    /// Whether each group has an allowance of records ([`Progress::allowance`]).
+    /// Whether each group has an allowance of records ([`Progress::ahead`]).
     pub has_limit: bool,
 }
 
 impl Server {
     /// Serves until the socket fails for good. What can hold the loop up: receiving, while nothing is
-    /// to be done; the write and the sync of a batch; and the log's write. Sending never waits, and no
-    /// client can hold it up, nor a terminal that nobody reads.
+    /// to be done; the write and the sync of a batch; and the log's write. Sending never waits, so no
+    /// client can hold it up, nor can a terminal that nobody reads.
     pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn Lab) -> io::Error {
         let mut buffer = vec![0; 1 << 16]; // holds any datagram
         let mut failures = 0;
         loop {
-            match self.serve(socket, &mut buffer, lab) {
-                Ok(()) => failures = 0,
-                // A client that has left can make the next call fail; a broken socket fails each.
-                Err(error) => {
-                    lab.saw_error(&error);
-                    failures += 1;
-                    if failures == 100 {
-                        return error;
-                    }
-                }
+            let Err(error) = self.serve(socket, &mut buffer, lab) else {
+                failures = 0;
+                continue;
+            };
+            lab.saw_error(&error);
+            failures += 1; // a client that has left can make the next call fail; a broken socket fails each
+            if failures == 100 {
+                return error;
             }
         }
     }
@@ -230,11 +226,11 @@ impl Server {
             if progress.records >= MOST_RECORDS {
                 return Err(Refusal::NotRecorded(NotRecorded::TooMany(name.clone())));
             }
-            if self.has_limit && progress.allowance(event.time).is_none() {
+            if self.has_limit && progress.ahead(event.time).is_none() {
                 return Err(Refusal::NotRecorded(NotRecorded::TooFast(name.clone())));
             }
             let token = without_newline(&event.datagram);
-            self.records.add(&received::line(event.time, event.peer(), name, &request, token));
+            self.records.waiting.extend(received::line(event.time, event.peer(), name, &request, token));
             before.entry(group).or_insert(progress);
             self.progress[group].record(request.seq_number, request.matricula, event.time);
             event.is_new = true;

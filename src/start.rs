@@ -1,11 +1,9 @@
-//! The start: bind, read the class, open the record. It gives values, or faults as data; the sentences
-//! about them are the tools'.
-//!
-//! The page's lines
+//! The start: read the class, open the record, bind. It gives values, or faults as data; the sentences
+//! about them are the tools'. The page's lines
 //!
 //! ```text,page
-//! let keys = GROUPS.map(|(group, _)| public_key(group));
 //! let secret = fs::read("keys_priv/key_secret_for_hmac.txt").expect("the secret of the class");
+//! let keys = GROUPS.map(|(group, _)| public_key(group));
 //! ```
 //!
 //! serve nobody whose file is damaged, and say nothing of it. Here each file that can't be used is
@@ -15,14 +13,14 @@
 //!
 //! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key
 //! is a *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. So to sign is to
-//! pad the hash to the length of *n* and raise it to *d*: *s* = *m*^*d* mod *n*. To verify is to compute
-//! *s*^*e* mod *n*, which gives back the padded hash, and to compare it with the hash of what was
-//! received. Whoever finds *d* has factored *n*, and for 2,048 bits nobody can.
+//! pad the hash to the length of *n* and raise it: *s* = *m*^*d* mod *n*. To verify is to compute
+//! *s*^*e* mod *n*, which gives back the padded hash, and to compare it with what was received. Whoever
+//! finds *d* has factored *n*, and for 2,048 bits nobody can.
 //!
-//! Everyone's *e* is 65,537, which is 2^16 + 1: 17 multiplications, where *d* takes thousands, so
-//! verifying is cheap; and unlike 3 it is large enough that careless padding is not at once a forgery.
-//! A huge *e*, or an *n* of more than 4,096 bits (the work grows with the square of its length), would
-//! let one group's messages hold up all the others: both are refused.
+//! Everyone's *e* is 65,537, or 2^16 + 1: 17 multiplications, where *d* takes thousands. With *e* = 3
+//! forgeries passed those who read the padding carelessly; ring compares every byte of it, so 3 is
+//! taken too. A huge *e*, or an *n* of more than 4,096 bits (the work grows with the square of its
+//! length), would let one group's messages hold up all the others: both are refused.
 //!
 //! Three kinds of file wrap the two numbers. PKCS#1 (`BEGIN RSA PUBLIC KEY`, RFC 8017 A.1.1) is a
 //! SEQUENCE of *n* and *e*; `SubjectPublicKeyInfo` (`BEGIN PUBLIC KEY`, RFC 5280 section 4.1) says
@@ -43,15 +41,16 @@
 
 use crate::groups::Table;
 use crate::keys::{self, KeyFault, PublicKey};
-use crate::received::{self, Replayed};
+use crate::received::{self, Found};
 use crate::server::{Class, Server};
 use std::collections::BTreeSet;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 /// Most bytes of a key file, and of the secret's.
-const MOST_BYTES: u64 = 1 << 16;
+const MOST_FILE_BYTES: u64 = 1 << 16;
 
 /// What the start is told.
 #[derive(Debug)]
@@ -103,7 +102,7 @@ pub enum Fault {
 
 /// Starts a server for the groups of a table.
 pub fn start(settings: &Settings, table: Table) -> Result<Started, Fault> {
-    let secret = content(&secret_file(&settings.keys), MOST_BYTES).map_err(Fault::Secret)?;
+    let secret = content(&secret_file(&settings.keys), MOST_FILE_BYTES).map_err(Fault::Secret)?;
     let fewest_bytes = if settings.allows_weak_keys { 1 } else { keys::FEWEST_SECRET_BYTES };
     let secret = keys::secret(&secret, fewest_bytes).map_err(Fault::ShortSecret)?;
     let key_files = key_files(&settings.keys, &table, settings.allows_weak_keys).map_err(Fault::Keys)?;
@@ -112,11 +111,11 @@ pub fn start(settings: &Settings, table: Table) -> Result<Started, Fault> {
         return Err(Fault::NoKey(key_files));
     }
     let path = settings.logs.join("received.jsonl");
-    let Replayed { records, progress, tail, unknown } =
-        received::open(&path, &table, settings.syncs).map_err(Fault::Received)?;
+    let found = received::open(&path, &table, settings.syncs).map_err(Fault::Received)?;
+    let Found { records, progress, tail, unknown } = found;
     let socket = UdpSocket::bind(settings.address).map_err(Fault::Bind)?;
-    let (class, has_limit) = (Class { table, keys, secret }, settings.has_limit);
-    let server = Server { class, progress, records, has_limit };
+    let class = Class { table, keys, secret };
+    let server = Server { class, progress, records, has_limit: settings.has_limit };
     Ok(Started { server, socket, key_files, tail, unknown })
 }
 
@@ -139,10 +138,8 @@ pub struct KeyFile {
 /// The files in a class's `keys_pub`, by name.
 pub fn key_files(directory: &Path, table: &Table, allows_weak_keys: bool) -> io::Result<Vec<KeyFile>> {
     let directory = directory.join("keys_pub");
-    let mut names = Vec::new();
-    for entry in fs::read_dir(&directory)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
+    let name = |entry: io::Result<DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    let mut names = fs::read_dir(&directory)?.map(name).collect::<io::Result<Vec<String>>>()?;
     names.retain(|name| !name.starts_with('.'));
     names.sort();
     let fewest_bits = if allows_weak_keys { keys::FEWEST_BITS_WEAK } else { keys::FEWEST_BITS };
@@ -153,7 +150,7 @@ fn key_file(directory: &Path, name: String, table: &Table, fewest_bits: usize) -
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
     let extension = extension.to_ascii_lowercase();
     let group = table.find(stem).filter(|_| extension == "pem" || extension == "ssh");
-    let file = content(&directory.join(&name), MOST_BYTES).map_err(KeyFault::Read);
+    let file = content(&directory.join(&name), MOST_FILE_BYTES).map_err(KeyFault::Read);
     let key = file.and_then(|file| match group {
         _ if keys::has_private_key(&file) => Err(KeyFault::Private),
         None => Err(KeyFault::Name),
@@ -178,10 +175,8 @@ pub fn content(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
 pub fn public_keys(files: &[KeyFile], table: &Table) -> Vec<Option<PublicKey>> {
     let key = |group| {
         let mut own = files.iter().filter(|file| file.group == Some(group));
-        match (own.next(), own.next()) {
-            (Some(file), None) => file.key.as_ref().ok().cloned(),
-            _ => None,
-        }
+        let (Some(file), None) = (own.next(), own.next()) else { return None };
+        file.key.as_ref().ok().cloned()
     };
     (0..table.len()).map(key).collect()
 }

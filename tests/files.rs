@@ -286,7 +286,7 @@ fn a_record_in_a_file_that_has_lost_its_name_before_the_sync_is_taken_back() {
 fn allowed(progress: &mut Progress, times: impl Iterator<Item = u64>) -> Vec<u64> {
     let allowed = |time: &u64| {
         let time = Duration::from_millis(*time);
-        let is_allowed = progress.allowance(time).is_some();
+        let is_allowed = progress.ahead(time).is_some();
         if is_allowed {
             progress.record(1, 1, time);
         }

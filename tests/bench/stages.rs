@@ -161,7 +161,7 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         watch.lap("state machine");
         let line = received::line(now, event.peer(), name, &request, &event.datagram);
         watch.lap("record: its line");
-        records.add(&line);
+        records.waiting.extend(&line);
         records.commit().unwrap();
         progress[group].record(request.seq_number, request.matricula, now);
         watch.lap("record: the write");
@@ -181,7 +181,7 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         client.recv(&mut [0; 2_048]).unwrap();
     }
     for i in 0..SYNCS {
-        server.records.add(format!("{i:600}\n").as_bytes());
+        server.records.waiting.extend(format!("{i:600}\n").as_bytes());
         server.records.commit().unwrap();
         watch.start();
         disk.sync_data().unwrap();

@@ -15,7 +15,7 @@ use std::time::Duration;
 use udpsocket_jwt_server::claims::Otp;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
-use udpsocket_jwt_server::received::{self, Progress, replay};
+use udpsocket_jwt_server::received::{self, Progress, read_back};
 use udpsocket_jwt_server::server::{Class, Event, Server};
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
 use udpsocket_jwt_server::tools::terminal::refusals::{detail_of, name};
@@ -214,7 +214,7 @@ impl Lab {
             keys[table.find(group).unwrap()] = Some(key);
         }
         let disk = Disk::default();
-        let replayed = replay(Box::new(disk.clone()), &table, syncs).unwrap();
+        let replayed = read_back(Box::new(disk.clone()), &table, syncs).unwrap();
         let secret = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
         let server = Server {
             class: Class { table, keys, secret },
@@ -245,7 +245,7 @@ impl Lab {
     pub fn restart(&mut self) {
         let bytes = self.disk.get().bytes.clone();
         self.disk = Disk::of(&bytes);
-        let replayed = replay(Box::new(self.disk.clone()), &self.server.class.table, true).unwrap();
+        let replayed = read_back(Box::new(self.disk.clone()), &self.server.class.table, true).unwrap();
         (self.server.progress, self.server.records) = (replayed.progress, replayed.records);
     }
 
@@ -288,7 +288,7 @@ impl Lab {
     /// What a server started on the disk as it is now would know.
     pub fn progress_after_a_restart(&self) -> Vec<Known> {
         let disk = Disk::of(&self.disk.get().bytes);
-        known(&replay(Box::new(disk), &self.server.class.table, true).unwrap().progress)
+        known(&read_back(Box::new(disk), &self.server.class.table, true).unwrap().progress)
     }
 }
 
@@ -300,7 +300,7 @@ pub fn started(
 ) -> (Result<Vec<String>, String>, Vec<Call>, Vec<u8>) {
     let disk = Disk::of(bytes);
     disk.set().plan = plan.to_vec();
-    let warnings = replay(Box::new(disk.clone()), &Table::compiled_in(), syncs)
+    let warnings = read_back(Box::new(disk.clone()), &Table::compiled_in(), syncs)
         .map(|replayed| about_records(replayed.tail, &replayed.unknown))
         .map_err(|fault| about_received(&fault));
     let mut calls = disk.get().calls.clone();

@@ -32,7 +32,7 @@ use std::time::Duration;
 use udpsocket_jwt_server::claims::Otp;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{self, PublicKey};
-use udpsocket_jwt_server::received::{MOST_RECORDS, Progress, Record, Replayed, replay};
+use udpsocket_jwt_server::received::{MOST_RECORDS, Progress, Record, Found, read_back};
 use udpsocket_jwt_server::server::{Class, Event, Server};
 use udpsocket_jwt_server::tools::lab::explain::explain;
 use udpsocket_jwt_server::tools::terminal::refusals::{detail, detail_of, name};
@@ -167,8 +167,8 @@ impl Run {
             }
         }
         let disk = Memory::of(before.as_bytes());
-        let Replayed { records, mut progress, .. } =
-            replay(Box::new(disk.clone()), &FIXTURE.table, syncs).unwrap();
+        let Found { records, mut progress, .. } =
+            read_back(Box::new(disk.clone()), &FIXTURE.table, syncs).unwrap();
         let others = if options & 8 > 0 { MOST_RECORDS - 2 } else { 0 };
         progress[0].records += others;
         let server = Server { class: class(), progress, records, has_limit: false };
@@ -220,8 +220,8 @@ impl Run {
         let attempted = self.disk.0.borrow().attempted.clone();
         self.disk.restart(left);
         let table = &self.server.class.table;
-        let replayed = replay(Box::new(self.disk.clone()), table, self.syncs);
-        let Replayed { records, mut progress, .. } =
+        let replayed = read_back(Box::new(self.disk.clone()), table, self.syncs);
+        let Found { records, mut progress, .. } =
             replayed.unwrap_or_else(|fault| panic!("what the server alone has written: {fault:?}"));
         let file = self.disk.file();
         let others = file.strip_prefix(&self.recorded[..]).expect("what was acknowledged is found again");

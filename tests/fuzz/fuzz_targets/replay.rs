@@ -9,7 +9,7 @@ mod common;
 use common::{Failures, Memory, assert_printable};
 use libfuzzer_sys::fuzz_target;
 use udpsocket_jwt_server::groups::Table;
-use udpsocket_jwt_server::received::{Progress, Record, Replayed, Tail, replay};
+use udpsocket_jwt_server::received::{Progress, Record, Found, Tail, read_back};
 use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
 
 /// The longest line of a record, its LF included, and most bytes of a tail that is cut off.
@@ -42,7 +42,7 @@ fuzz_target!(|input: &[u8]| {
     let is_failing =
         is_cut && failing & 1 > 0 || failing & 2 > 0 || is_kept && failing & 4 > 0 || failing & 24 > 0;
 
-    match replay(Box::new(disk.clone()), &table, true) {
+    match read_back(Box::new(disk.clone()), &table, true) {
         Err(fault) => {
             let error = about_received(&fault);
             assert_printable(&error);
@@ -73,8 +73,8 @@ fuzz_target!(|input: &[u8]| {
 fn again(disk: &Memory, table: &Table, progress: &[Progress], warnings: &[String]) {
     let file = disk.file();
     disk.restart(&file);
-    let started = || replay(Box::new(disk.clone()), table, true).map_err(|fault| about_received(&fault));
-    let Replayed { mut records, progress: now, tail, unknown } = started().expect("the second start");
+    let started = || read_back(Box::new(disk.clone()), table, true).map_err(|fault| about_received(&fault));
+    let Found { mut records, progress: now, tail, unknown } = started().expect("the second start");
     assert_eq!((&now[..], &about_records(tail, &unknown)[..]), (progress, warnings));
     assert_eq!(disk.file(), file);
 
@@ -83,7 +83,7 @@ fn again(disk: &Memory, table: &Table, progress: &[Progress], warnings: &[String
         r#""seq_number":1,"seq_max":null,"matricula":7,"token":"e.e.c"}"#,
         "\n"
     );
-    records.add(line.as_bytes());
+    records.waiting.extend(line.as_bytes());
     records.commit().expect("a disk that is well");
     disk.restart(&disk.file());
     let mut expected = progress.to_vec();
