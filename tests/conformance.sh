@@ -184,7 +184,7 @@ show() { # DATAGRAM, or what else there is
     printf '  its payload: %s\n' "$(decoded "${part%%.*}" | head -c 400 | tr -c '[:print:]' '?')"
 }
 expected() { # WHAT [CAME_BACK]
-    printf 'sent: %s\n' "$(show "$sent")"
+    [[ -z $sent ]] || printf 'sent: %s\n' "$(show "$sent")" # empty: one of several, and the reply does not say which
     printf 'came back: %s\n' "${2:-$(show "$reply")}"
     printf 'expected: %s\n' "$1"
 }
