@@ -32,9 +32,9 @@ use std::time::Duration;
 use udpsocket_jwt_server::claims::Otp;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{self, PublicKey};
-use udpsocket_jwt_server::received::{MOST_RECORDS, Progress, Record, Found, read_back};
+use udpsocket_jwt_server::received::{Found, MOST_RECORDS, Progress, Record, read_back};
 use udpsocket_jwt_server::server::{Class, Event, Server};
-use udpsocket_jwt_server::tools::lab::explain::explain;
+use udpsocket_jwt_server::tools::lab::explain::Explainer;
 use udpsocket_jwt_server::tools::terminal::refusals::{detail, detail_of, name};
 
 /// The server's clock stands still, so that `exp` and `nbf` can be found.
@@ -140,7 +140,7 @@ type Verdict = Result<(Progress, usize, u64), (&'static str, Option<usize>)>;
 
 struct Run {
     server: Server,
-    explains: bool,
+    explainer: Option<Explainer>,
     disk: Memory,
     /// How the disk fails during a step.
     failures: Failures,
@@ -174,7 +174,7 @@ impl Run {
         let server = Server { class: class(), progress, records, has_limit: false };
         Self {
             server,
-            explains: options & 1 > 0,
+            explainer: (options & 1 > 0).then(Explainer::default),
             disk,
             failures: Failures::default(),
             recorded: before.into(),
@@ -228,7 +228,7 @@ impl Run {
         assert!(attempted.starts_with(others), "made up");
         let mut expected = self.server.progress.clone();
         for line in others.split_inclusive(|&byte| byte == b'\n') {
-            let Record { group, seq_number, matricula, time } = Record::parse(line.trim_ascii()).unwrap();
+            let Record { group, seq_number, matricula, time, .. } = Record::parse(line.trim_ascii()).unwrap();
             expected[table.find(&group).unwrap()].record(seq_number.into(), matricula, time);
         }
         progress[0].records += self.others;
@@ -264,9 +264,8 @@ impl Run {
         let event = |datagram: &Vec<u8>| Event::new(NOW, ([192, 0, 2, 7], 50_000).into(), datagram, OTP);
         let mut events: Vec<_> = datagrams.iter().map(event).collect();
         self.server.handle(&mut events);
-        if self.explains {
-            events.iter_mut().for_each(|event| explain(&self.server.class, event));
-        }
+        let explain = |event| self.explainer.as_mut()?.explain(&self.server.class, event);
+        let explanations: Vec<_> = events.iter_mut().map(explain).collect();
 
         let is_recorded = records.iter().all(|(.., index)| matches!(events[*index].outcome, Some(Ok(_))));
         assert!(is_recorded || self.failures != Failures::default(), "the disk is well");
@@ -284,13 +283,13 @@ impl Run {
             verdict => verdict,
         };
         let verdicts = verdicts.into_iter().map(undone).collect::<Vec<Verdict>>();
-        for (event, verdict) in events.iter().zip(&verdicts) {
+        for ((event, verdict), explanation) in events.iter().zip(&verdicts).zip(explanations) {
             match (verdict, event.outcome.as_ref().expect("an outcome")) {
                 (Ok((.., next_number)), Ok(answered)) => assert_eq!(answered, next_number),
                 (Err((reason, _)), Err(refusal)) => assert_eq!(name(refusal), *reason, "{refusal:?}"),
                 (verdict, outcome) => panic!("{outcome:?} in place of {verdict:?}"),
             }
-            self.check_reply(verdict, event);
+            self.check_reply(verdict, event, explanation);
         }
     }
 
@@ -400,7 +399,7 @@ impl Run {
 
     fn check_record(&self, line: &[u8], due: Progress, group: usize, datagram: &[u8]) {
         let line = line.strip_suffix(b"\n").unwrap();
-        let Record { time, group: name, seq_number, matricula } =
+        let Record { time, group: name, seq_number, matricula, .. } =
             Record::parse(line).expect("a whole record");
         assert_eq!(name, self.server.class.table[group].name);
         assert_eq!((u64::from(seq_number), Some(matricula), time), (due.state, due.matricula, NOW));
@@ -410,7 +409,7 @@ impl Run {
         assert!([&b""[..], b"\n", b"\r\n"].contains(&newline));
     }
 
-    fn check_reply(&self, expected: &Verdict, event: &Event) {
+    fn check_reply(&self, expected: &Verdict, event: &Event, explanation: Option<String>) {
         let (outcome, datagram) = (event.outcome.as_ref().unwrap(), &event.datagram);
         if let Err(refusal) = outcome {
             assert_printable(&detail_of(refusal, datagram));
@@ -420,8 +419,13 @@ impl Run {
             Err((_, None)) => None,
         };
         assert_eq!(event.id_request.is_some(), group.is_some(), "signed, or not");
-        let Some(group) = group.filter(|_| outcome.is_ok() || self.explains) else {
-            assert_eq!(event.reply, None, "only what is signed is answered");
+        let Some(group) = group.filter(|_| outcome.is_ok() || self.explainer.is_some()) else {
+            if let (Some(text), Err(refusal)) = (&event.reply, outcome) {
+                assert!(self.explainer.is_some(), "only what is signed is answered");
+                assert!(text.starts_with(&format!("{}: ", name(refusal))), "{text}");
+                assert!(text.len() < datagram.len(), "{} bytes for {}", text.len(), datagram.len());
+                assert_printable(text.trim_end_matches('\n'));
+            }
             return;
         };
         let reply = event.reply.as_ref().expect("a reply");
@@ -448,7 +452,8 @@ impl Run {
                 let claims: Value = serde_json::from_str(&payload).unwrap();
                 assert_eq!(claims["id_request"], id_request);
                 assert_eq!(claims["error"], name(refusal));
-                assert!(detail(refusal).starts_with(claims["detail"].as_str().unwrap()));
+                let whole = explanation.unwrap_or_else(|| detail(refusal));
+                assert!(whole.starts_with(claims["detail"].as_str().unwrap()), "{whole}: {claims}");
                 assert_eq!(
                     (&claims["otp_number"], &claims["otp_timestamp"]),
                     (&20_000.into(), &1_700_000_000.into())

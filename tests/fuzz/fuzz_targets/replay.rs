@@ -9,7 +9,7 @@ mod common;
 use common::{Failures, Memory, assert_printable};
 use libfuzzer_sys::fuzz_target;
 use udpsocket_jwt_server::groups::Table;
-use udpsocket_jwt_server::received::{Progress, Record, Found, Tail, read_back};
+use udpsocket_jwt_server::received::{Found, Progress, Record, Tail, read_back};
 use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
 
 /// The longest line of a record, its LF included, and most bytes of a tail that is cut off.
