@@ -1,15 +1,15 @@
 //! What a message says: the claims of a request, and of a reply (RFC 7519; sections 2 and 4 of
 //! [the protocol](crate::protocol)).
 //!
-//! Before the signature verifies, `group` alone may be read, to choose the key: a token gives nothing
-//! else out ([`jws`](crate::jws)). Everything below takes a [`Verified`] one. The page's line
+//! Before the signature verifies, `group` alone may be read, to choose the key ([`jws`](crate::jws));
+//! [`Request::of`] takes a [`Verified`] token. The page's line
 //!
 //! ```text,page
 //! let seq_number = claims["seq_number"].as_u64()?;
 //! ```
 //!
-//! knows one claim. Without the others, a captured token is good for ever (`exp`), and nobody is
-//! graded (`matricula`). A claim that must be recorded is a field of [`Request`], read in
+//! knows one claim. Without the others, a captured token is good for ever (`exp`) or before its day
+//! (`nbf`), another service's is taken (`aud`), and nobody is graded (`matricula`). A claim that must be recorded is a field of [`Request`], read in
 //! [`Request::of`], and a member of the line that [`received::line`](crate::received::line) writes and
 //! [`Record`](crate::received::Record) reads back.
 //!
@@ -63,7 +63,7 @@ impl Request {
     pub fn of(verified: &Verified, now: Duration) -> Result<Self, Refusal> {
         let claims = verified.claims();
         let refused = |claim| Refusal::BadClaim(claim, claims.get(claim).cloned());
-        // An integer is a JSON number without fraction or exponent, in 64 bits.
+        // An integer is a JSON number without sign, fraction or exponent, in 64 bits.
         let integer = |claim| claims.get(claim).and_then(Value::as_u64).ok_or_else(|| refused(claim));
         // A NumericDate counts seconds since 1970-01-01 UTC, fractions allowed (RFC 7519 section 2).
         let date =
@@ -124,7 +124,7 @@ pub fn random_number() -> io::Result<u16> {
 }
 
 /// The payload of an acknowledgment. `next_number` is what it says; the rest makes it an answer
-/// to this request alone.
+/// to this payload alone.
 pub fn reply(id_request: &str, next_number: u64, otp: Otp) -> String {
     let Otp { number, timestamp } = otp;
     format!(

@@ -11,10 +11,10 @@
 //!    +---------- 0/1 -----------------+
 //! ```
 //!
-//! A repeat means that the acknowledgment was lost: it is answered like the first time, and moves
+//! A repeat mostly means that the acknowledgment was lost: it is answered like the first time, and moves
 //! nothing, so a message may arrive any number of times. (One with another `matricula` corrects the
 //! record.) A 0 starts over, whoever sends it: who has captured one can take its group back to the
-//! beginning, until its `exp` has passed. No record is lost by that, and the group starts over too.
+//! beginning, until its `exp`, if it has one, has passed. No record is lost by that, and the group starts over too.
 //!
 //! The page has the same rule in its middle,
 //!
@@ -22,8 +22,7 @@
 //! sn if sn > members || sn != states[group] && sn != states[group] + 1 => return None,
 //! ```
 //!
-//! where it can be tried only through a socket and a signature. As a function of three numbers it is
-//! tried in every case there is.
+//! where trying it takes keys and signatures. Of a function of three numbers the tests try every case.
 //!
 //! ```
 //! use udpsocket_jwt_server::fsm::next;

@@ -3,8 +3,8 @@
 //! A token is `BASE64URL(header) . BASE64URL(payload) . BASE64URL(signature)`. What is signed is the
 //! *signing input*: the text of the first two parts and their dot, exactly as it was sent. So nobody
 //! prints JSON again to verify it, and nobody has to agree on its white space. base64url makes text of
-//! any bytes that no dot, brace or newline can be mistaken for; and only its canonical form is taken,
-//! since a token that can be written in two ways can be changed without anyone noticing.
+//! any bytes, without a dot, brace or newline; and only its canonical form is taken, since a signature
+//! that can be written in two ways can be changed without anyone noticing.
 //!
 //! The page's lines are
 //!
@@ -15,19 +15,17 @@
 //!
 //! The first stops an attack: were the algorithm the token's choice, `"none"` would need no signature,
 //! and `"HS256"` would take the group's *public* key, which everybody has, for the secret of an HMAC.
-//! The second forgets what it has verified: after it, `claims` is of the same type as before. Move one
-//! line up, and an unsigned claim moves the state. Here the proof carries what it proves: a [`Token`]
-//! gives nothing but its group, a [`Verified`] one its claims, and only [`Token::verify`] makes one.
+//! The second forgets what it has verified: after it, `claims` is of the same type as before. Did it
+//! stand further down, an unsigned claim would move the state. Here the proof carries what it proves: a
+//! [`Token`] gives nothing but its group; its claims a [`Verified`] one, which [`Token::verify`] alone
+//! makes, and which borrows that token: no proof opens another.
 //!
 //! ```
 //! use udpsocket_jwt_server::jws;
-//! use udpsocket_jwt_server::refusal::Refusal;
 //!
 //! let token = jws::parse(b"eyJhbGciOiJSUzI1NiJ9.eyJncm91cCI6IkpBVkFMSSJ9.c2lnbmF0dXJl").unwrap();
 //! assert_eq!(token.claimed_group(), Ok("JAVALI"));
-//!
-//! let unsigned = jws::parse(b"eyJhbGciOiJub25lIn0.eyJncm91cCI6IkpBVkFMSSJ9."); // {"alg":"none"}
-//! assert_eq!(unsigned.unwrap_err(), Refusal::WrongAlg(Some("none".into())));
+//! assert!(jws::parse(b"eyJhbGciOiJub25lIn0.eyJncm91cCI6IkpBVkFMSSJ9.").is_err()); // {"alg":"none"}
 //! ```
 
 use crate::keys::PublicKey;
@@ -60,9 +58,9 @@ pub struct Token<'a> {
 #[derive(Debug)]
 pub struct Verified<'a>(&'a Token<'a>);
 
-/// Takes a token apart: its header names the one algorithm of this server, and its payload is a JSON
-/// object. Any member of the header but `crit` (`kid`, `jwk`, `jku`, `x5u`, ...) is ignored: a token does
-/// not choose the key that it is verified with (RFC 8725 section 3.10).
+/// Takes a token apart: its header names the one algorithm of requests, and its payload is a JSON
+/// object. Other members of the header but `crit` (`kid`, `jwk`, `jku`, `x5u`, ...) are ignored: a token
+/// does not choose the key that it is verified with (RFC 8725 section 3.10).
 pub fn parse(text: &[u8]) -> Result<Token<'_>, Refusal> {
     let parts = split(text)?;
     let header = json_object(&parts.header).map_err(Refusal::BadHeader)?;
@@ -76,7 +74,7 @@ pub fn parse(text: &[u8]) -> Result<Token<'_>, Refusal> {
     Ok(Token { parts, claims })
 }
 
-/// Splits a compact JWS at its two dots, and decodes its parts (RFC 7515 section 7.1).
+/// Splits a compact JWS at its two dots, and decodes its parts (RFC 7515 section 7.1). They prove nothing.
 pub fn split(text: &[u8]) -> Result<Parts<'_>, Refusal> {
     let mut parts = text.split(|&byte| byte == b'.');
     let (Some(header), Some(payload), Some(signature), None) =
@@ -114,7 +112,7 @@ impl Token<'_> {
         group.and_then(Value::as_str).ok_or_else(|| Refusal::UnknownGroup(group.cloned()))
     }
 
-    /// Verifies the signature. Another algorithm, ES256 say, would be another kind of key: this call
+    /// Verifies the signature. Another algorithm, ES256 say, is another kind of [`PublicKey`]: this call
     /// would choose by the kind of the *key*, and [`parse`] take the other `alg` too.
     pub fn verify(&self, key: &PublicKey) -> Result<Verified<'_>, Refusal> {
         match self.parts.verifies(key) {

@@ -1,8 +1,6 @@
 //! The keys: a group's RSA public key, from its file down to modulus and exponent, and the class's
 //! HMAC secret (section 6 of [the protocol](crate::protocol)). What an RSA key is, and how its three
-//! kinds of file wrap it, is told in [`start`](crate::start).
-//!
-//! The page's line
+//! kinds of file wrap it, is told in [`start`](crate::start). The page's line
 //!
 //! ```text,page
 //! let key = file.contents().get(24..)?;
@@ -179,7 +177,6 @@ pub(crate) fn element<'a>(tag: u8, der: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(content)
 }
 
-/// The content of the one DER element that `der` is.
 fn only_element(tag: u8, mut der: &[u8]) -> Option<&[u8]> {
     element(tag, &mut der).filter(|_| der.is_empty())
 }

@@ -41,11 +41,10 @@ use std::time::Duration;
 /// Most records of a group: what bounds the file, whoever loops.
 pub const MOST_RECORDS: u32 = 100_000;
 
-/// The even pace of a group's records, and how far they may be ahead of it.
-const EVERY: Duration = Duration::from_millis(500);
-const SPAN: Duration = Duration::from_secs(150);
+const EVERY: Duration = Duration::from_millis(500); // the even pace of a group's records
+const SPAN: Duration = Duration::from_secs(150); // how far they may be ahead of it
 
-/// Longest line of a whole record, its LF included: a token of 4,096 bytes and the rest.
+/// No record is longer, its LF included: a token of 4,096 bytes and the rest.
 const LONGEST_LINE: u64 = 8_192;
 
 /// What the file says of a group.
@@ -70,7 +69,7 @@ impl Progress {
     }
 
     /// How far the group's records are ahead of an even pace; none if it may have no more now. Who has
-    /// captured two tokens of a group can send them in turn for ever, each of them news: so a group may
+    /// captured a 0 and a 1 of a group can send them in turn for ever, each of them news: so a group may
     /// have 300 records at once, and then two a second.
     pub fn ahead(&self, time: Duration) -> Option<Duration> {
         let ahead = self.due.saturating_sub(time);
@@ -134,7 +133,7 @@ pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, to
     [before_the_token.as_bytes(), token, b"\"}\n"].concat()
 }
 
-/// What the record keeps needs of a file: the seam at which the tests make a disk fail.
+/// What [`Records`] need of a file: the seam at which the tests make a disk fail.
 pub trait Disk: Read {
     /// How long the file is; none if it no longer has its name.
     fn length(&mut self) -> Option<u64>;
@@ -146,31 +145,35 @@ pub trait Disk: Read {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// An open file, the name under which the next start will look for it, and which file it is.
-struct NamedFile(File, PathBuf, (u64, u64));
+/// An open file, and the name under which the next start will look for it.
+struct NamedFile {
+    file: File,
+    path: PathBuf,
+    identity: (u64, u64),
+}
 
 impl Read for NamedFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        self.file.read(buffer)
     }
 }
 
 impl Disk for NamedFile {
     fn length(&mut self) -> Option<u64> {
-        let named = fs::metadata(&self.1).ok()?;
-        (identity(&named) == self.2).then_some(named.len())
+        let named = fs::metadata(&self.path).ok()?;
+        (identity(&named) == self.identity).then_some(named.len())
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.file.write(bytes)
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
+        self.file.set_len(length)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 }
 
@@ -187,8 +190,9 @@ pub struct Records {
     disk: Box<dyn Disk>,
     /// How long the file is when every line of it is whole and on the disk.
     length: u64,
-    /// How many bytes behind that a write has left: to be cut off, and that synced, if it has failed.
+    /// How many bytes a failed write has left behind that: to be cut off. None: and no sync is due.
     torn: Option<u64>,
+    /// Whether it waits for the disk; not in benchmarks.
     syncs: bool,
     /// Lines that the next commit writes.
     pub waiting: Vec<u8>,
@@ -311,7 +315,8 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     })?;
     let metadata = file.metadata().map_err(Fault::Open)?;
     let real = path.canonicalize().map_err(Fault::Open)?; // the name may be a link
-    let found = read_back(Box::new(NamedFile(file, path, identity(&metadata))), table, syncs)?;
+    let disk = NamedFile { file, path, identity: identity(&metadata) };
+    let found = read_back(Box::new(disk), table, syncs)?;
     if let Some(directory) = real.parent().filter(|_| cfg!(unix) && metadata.len() == 0) {
         // A new file's name is on the disk only once its directory is.
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(Fault::Sync)?;
@@ -345,8 +350,8 @@ pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<
 }
 
 /// Hands each line, without its LF, to `each`, with its number from 1, and so a whole record at the end
-/// whose LF is missing. Returns the length of them all. Memory does not grow with the file: of a line
-/// longer than any record nothing is handed over.
+/// whose LF is missing. Returns the length of them all. Memory does not grow with the file: a line
+/// longer than any record is handed over empty.
 pub fn each_line(
     reader: &mut impl BufRead,
     mut each: impl FnMut(u64, &[u8]) -> Result<(), Fault>,
@@ -372,7 +377,7 @@ pub fn each_line(
     }
 }
 
-/// Opens or creates a file of lines, readable by its owner alone: it holds matriculas. A FIFO or a device
+/// Opens a file of lines, or creates one that its owner alone can read: it holds matriculas. A FIFO or a device
 /// of that name would hold the server up.
 pub fn open_log(path: &Path) -> io::Result<File> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {

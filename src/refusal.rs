@@ -52,7 +52,7 @@ pub enum Refusal {
     WrongAudience(Value),
     /// The state machine has no such transition: the group's members, its state, the `seq_number`.
     OutOfOrder(u8, u64, u64),
-    /// The message could not be put on the disk, so it must not be acknowledged.
+    /// What it says is not on the disk, or may not stay there: so it must not be acknowledged.
     NotRecorded(NotRecorded),
     /// It was recorded, but the system refused to send the reply, with this error.
     NotSent(String),

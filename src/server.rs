@@ -9,10 +9,11 @@
 //! if let Some(reply) = answer(&buffer[..length], &keys, &mut states, &secret) {
 //! ```
 //!
-//! with a buffer that cuts a longer datagram, and nobody learns what became of it; and were it to write
-//! to a disk, each datagram would wait for it alone: 5 ms each, and of 300 new messages that one group
-//! may send at once the last holds up everyone for 1.5 s. A disk takes as long to sync one record as to
-//! sync ten: so what came meanwhile is handled together, with one write and one sync.
+//! with a buffer that cuts a longer datagram, and nobody learns what became of it. Were it to write to
+//! a disk, each datagram would wait for that alone: at 5 ms each, the 300 new messages that a group may
+//! send at once would hold up everyone for 1.5 s. But a disk takes as long to sync one record as to sync
+//! ten. So what came meanwhile shares one write and one sync: up to [`MOST_TOGETHER`], since the first
+//! of them waits until the last is verified.
 //!
 //! A lost datagram, whether request or reply, loses nothing but time: the client hears nothing and
 //! sends the same bytes again, and the state machine answers a repeat like the first.
@@ -43,7 +44,7 @@ use std::time::Duration;
 
 /// Most bytes of a request's datagram, its newline included.
 pub const MOST_BYTES: usize = 4_096;
-/// Most datagrams that are handled together: the first waits until the last has been verified.
+/// Most datagrams that are handled together.
 pub const MOST_TOGETHER: usize = 16;
 
 /// The class, as it was read at the start: nothing in it changes while the server runs.
@@ -74,7 +75,7 @@ pub struct Event {
     pub id_request: Option<String>,
     /// The member's number, once the signature has verified.
     pub seq_number: Option<u64>,
-    /// Whether it says something new, which is to be recorded.
+    /// Whether it says something new, which had to be recorded.
     pub is_new: bool,
     /// The `next_number` that it is answered with, or why it is not; none: nothing yet.
     pub outcome: Option<Result<u64, Refusal>>,
@@ -85,8 +86,8 @@ pub struct Event {
 impl Event {
     /// A datagram that nothing has become of yet.
     pub fn new(time: Duration, sender: SocketAddr, datagram: &[u8], otp: Otp) -> Self {
-        let (group, id_request, seq_number, is_new, outcome, reply) = (None, None, None, false, None, None);
-        let datagram = datagram.into();
+        let (datagram, group, id_request, seq_number) = (datagram.into(), None, None, None);
+        let (is_new, outcome, reply) = (false, None, None);
         Self { time, sender, datagram, otp, group, id_request, seq_number, is_new, outcome, reply }
     }
 
@@ -123,7 +124,7 @@ pub trait Lab {
     }
     /// A datagram arrives. Given an outcome here, it is not handled.
     fn arrives(&mut self, _: &Class, _: &mut Event) {}
-    /// Its reply leaves: the lab may put another in its place, or none, and makes the outcome say so.
+    /// It leaves, with its reply if it has one: the lab may change that, and makes the outcome say so.
     fn leaves(&mut self, _: &Class, _: &mut Event) {}
     /// What became of the datagrams that were handled together.
     fn saw(&mut self, _: &Class, _: &[Event]) {}
@@ -146,9 +147,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves until the socket fails for good. What can hold the loop up: receiving, while nothing is
-    /// to be done; the write and the sync of a batch; and the log's write. Sending never waits, so no
-    /// client can hold it up, nor can a terminal that nobody reads.
+    /// Serves until the socket fails for good. What can hold the loop up: `recv_from`, while nothing is
+    /// to be done; a batch's verifications, its write and its sync; and the write of the tools' log.
+    /// Sending never waits for a client, nor does a line for a terminal that nobody reads.
     pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn Lab) -> io::Error {
         let mut buffer = vec![0; 1 << 16]; // holds any datagram
         let mut failures = 0;
@@ -188,7 +189,7 @@ impl Server {
     /// Decides what each datagram means, records what is new with one write and one sync, and makes
     /// the replies. Where the disk takes nothing (it is full, say), every state is put back as it was,
     /// and a group that had something new in the batch is not answered: what was decided of it is not
-    /// true. The other groups are, as far as they say nothing new. Later messages try the disk anew.
+    /// true. The other groups are. Later messages try the disk anew.
     pub fn handle(&mut self, events: &mut [Event]) {
         let mut before = BTreeMap::new(); // the progress of each group that has a new line
         for event in events.iter_mut().filter(|event| event.outcome.is_none()) {

@@ -6,8 +6,8 @@
 //! let keys = GROUPS.map(|(group, _)| public_key(group));
 //! ```
 //!
-//! serve nobody whose file is damaged, and say nothing of it. Here each file that can't be used is
-//! named, its group is not served, and the others are.
+//! end the server, or serve nobody whose file is damaged without a word. Here each file that can't be
+//! used is named, its group is not served, and the others are.
 //!
 //! # What an RSA key is
 //!

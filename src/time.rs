@@ -47,12 +47,12 @@ const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304
 
 /// The date of a day counted from 1970-01-01, in the Gregorian calendar.
 fn date(day: u64) -> (u64, u64, u64) {
+    let has_begun = |year, month| days(year, month, 1).is_some_and(|first| first <= day);
     let mut year = 1970 + day / 366;
-    while days(year + 1, 1, 1).is_some_and(|first| first <= day) {
+    while has_begun(year + 1, 1) {
         year += 1;
     }
-    let month =
-        (1..=12).rev().find(|&month| days(year, month, 1).is_some_and(|first| first <= day)).unwrap_or(1);
+    let month = (1..=12).rev().find(|&month| has_begun(year, month)).unwrap_or(1);
     (year, month, day - days(year, month, 1).unwrap_or(0) + 1)
 }
 
