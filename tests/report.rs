@@ -746,7 +746,7 @@ fn a_group_s_own_report_shows_the_number_that_proves_its_pass_and_the_board_does
          \"verdict\":\"passed\",\"otp_number\":12345,\"detail\":\"\"}\n",
     );
     let board = text(directory.path());
-    shows(&board, "ALFA", &["trial: passed at 2023-11-14 22:13:20 UTC; the student can name the otp_number"]);
+    shows(&board, "ALFA", &["trial: passed at 2023-11-14 22:13:20 UTC; ask for the otp_number"]);
     assert!(!board.contains("12345") && board.contains("20240001"), "{board}");
     let Shown { text, .. } = report(directory.path(), &["--group", "ALFA"]);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");

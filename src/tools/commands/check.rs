@@ -63,6 +63,9 @@ impl Check<'_> {
             [request, reply] | [reply, request] if is_request(request) && is_reply(reply) => {
                 self.exchange(request, reply)
             }
+            [request, line] | [line, request] if is_request(request) && is_explanation(line) => {
+                self.request(request)
+            }
             [reply] if is_reply(reply) => self.reply(reply),
             _ => self.request(input),
         }
@@ -425,6 +428,13 @@ fn is_reply(text: &[u8]) -> bool {
         member(&token.header, "alg") == Some("HS256".into()) && member(&token.payload, "id_request").is_some()
     });
     is_whole || text.len() >= 16 && jws::split(text).is_err() && reply::cut(text).is_some()
+}
+
+/// What `--explain` says of what is not signed: a reason, and what to change.
+fn is_explanation(line: &[u8]) -> bool {
+    REASONS
+        .iter()
+        .any(|reason| line.strip_prefix(reason.name.as_bytes()).is_some_and(|rest| rest.starts_with(b": ")))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -428,11 +428,11 @@ fn trial_text(trial: &Standing, with_proof: bool, now: Duration, colours: Colour
         let time = clock(time, now);
         let mut sentence = match verdict {
             Verdict::Passed if is_over => {
-                format!("passed at {time} UTC; the student can name the otp_number of the last reply")
+                format!("passed at {time} UTC; ask for the otp_number of the last reply")
             }
             Verdict::Passed => format!(
-                "so far: passed at {time} UTC, if no other copy comes within 10 s; the student can name the \
-                 otp_number of the last reply"
+                "so far: passed at {time} UTC, if no other copy comes within 10 s; ask for the otp_number of \
+                 the last reply"
             ),
             _ => format!("{} at number {number}, {time} UTC: {}", verdict.name(), verdict.explanation()),
         };
