@@ -69,14 +69,10 @@ fn the_worked_example_is_exact() {
 }
 
 #[test]
-fn the_bash_example_verifies_a_reply() {
-    assert_eq!(example("bash", blocks("bash")[0]), "the HMAC verifies\n");
-}
-
-#[test]
 fn the_python_example_verifies_a_reply() {
     if common::has("python3") {
-        assert_eq!(example("python3", blocks("python")[0]), "next_number is 0\n");
+        let answer = example("python3", blocks("python")[0]);
+        assert!(answer.contains("'next_number': 0, 'otp_number': "), "{answer}");
     }
 }
 
