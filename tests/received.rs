@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::id_request;
 use udpsocket_jwt_server::received::MOST_RECORDS;
 use udpsocket_jwt_server::server::MOST_TOGETHER;
-use udpsocket_jwt_server::time::{now, parse_rfc3339};
+use udpsocket_jwt_server::time::{now, parse_rfc3339, rfc3339};
 use udpsocket_jwt_server::tools::base64url;
 
 const RECEIVED: &str = "received.jsonl";
@@ -802,6 +802,28 @@ fn what_is_new_is_recorded_once_however_often_the_server_starts() {
             expected.push((group.to_string(), seq_number, matricula));
         }
         assert_eq!(recorded(&class.received()), expected);
+    }
+}
+
+#[test]
+fn a_time_is_written_and_read_back_as_the_calendar_has_it() {
+    let (mut days, mut time_of_day) = (0, 0);
+    // More than the 400 years after which the calendar repeats; of each month the days around its ends.
+    for year in 1970..=2401_u64 {
+        let is_leap = year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
+        let february = if is_leap { 29 } else { 28 };
+        for (month, last) in (1..).zip([31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
+            for day in [1, 2, 28, last] {
+                time_of_day = (time_of_day + 12_345_678) % 86_400_000;
+                let [hour, minute] = [time_of_day / 3_600_000, time_of_day / 60_000 % 60];
+                let [second, milli] = [time_of_day / 1_000 % 60, time_of_day % 1_000];
+                let text =
+                    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z");
+                let time = Duration::from_millis((days + day - 1) * 86_400_000 + time_of_day);
+                assert_eq!((&rfc3339(time), parse_rfc3339(&text)), (&text, Some(time)));
+            }
+            days += last;
+        }
     }
 }
 
