@@ -305,8 +305,9 @@ fn a_group_may_have_300_records_at_once_and_then_two_a_second() {
     // Nothing is saved up beyond that, however long the group is idle.
     let idle = START + 1_000_000_000;
     assert_eq!(allowed(&mut group, std::iter::repeat_n(idle, 1_000)).len(), 300);
-    // A clock that goes far back locks nobody out.
+    // A clock that goes far back locks nobody out; half a second is not far.
     assert_eq!(allowed(&mut group, std::iter::repeat_n(START, 1_000)).len(), 300);
+    assert_eq!(allowed(&mut group, [START - 500, START - 501].into_iter()), [START - 501]);
 }
 
 #[test]
