@@ -360,23 +360,26 @@ fn a_reply_is_smaller_than_its_request_whatever_it_says() {
 fn dates_count_to_the_fraction_with_no_leeway() {
     let javali = Signer::new("JAVALI", 2048);
     let table = [
-        ("exp", "1700000000.25", Err("expired")),
-        ("exp", "1700000000", Err("expired")),
-        ("exp", "1700000000.5", Err("expired")), // now: it must be before exp
-        ("exp", "17000000005e-1", Err("expired")),
-        ("exp", "1700000000.501", Ok(2)),
-        ("exp", "1700000001", Ok(2)),
-        ("nbf", "1700000001", Err("not_yet_valid")),
-        ("nbf", "1700000000.501", Err("not_yet_valid")),
-        ("nbf", "1700000000.5", Ok(2)), // now: it may be at nbf
-        ("nbf", "1700000000", Ok(2)),
-        ("nbf", "0", Ok(2)),
-        ("nbf", "-1.5", Ok(2)),
+        ("exp", "1700000000.25", Err("expired"), "exp passed 0.2 s ago"),
+        ("exp", "1600000000.5", Err("expired"), "exp passed 1157 days ago"),
+        ("exp", "1700000000", Err("expired"), "exp passed 0.5 s ago"),
+        ("exp", "1700000000.5", Err("expired"), "exp passed 0.0 s ago"), // now: it must be before exp
+        ("exp", "17000000005e-1", Err("expired"), "exp passed 0.0 s ago"),
+        ("exp", "1700000000.501", Ok(2), ""),
+        ("exp", "1700000001", Ok(2), ""),
+        ("nbf", "1700000001", Err("not_yet_valid"), "nbf is 0.5 s ahead"),
+        ("nbf", "1700086400.5", Err("not_yet_valid"), "nbf is 86400.0 s ahead"),
+        ("nbf", "1700000000.501", Err("not_yet_valid"), "nbf is 0.0 s ahead"),
+        ("nbf", "1700000000.5", Ok(2), ""), // now: it may be at nbf
+        ("nbf", "1700000000", Ok(2), ""),
+        ("nbf", "0", Ok(2), ""),
+        ("nbf", "-1.5", Ok(2), ""),
     ];
-    for (claim, value, expected) in table {
+    for (claim, value, expected, detail) in table {
         let payload = ending_with(&claims("JAVALI", 1, 7), &format!(r#""{claim}":{value}"#));
         let handled = Lab::of_javali(&javali).handle(javali.sign(RS256, payload));
         assert_eq!(handled.outcome, expected, "{claim} {value}");
+        assert!(handled.detail.starts_with(detail), "{claim} {value}: {}", handled.detail);
     }
 }
 
