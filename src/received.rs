@@ -219,11 +219,9 @@ impl Records {
     fn write(&mut self, lines: &[u8]) -> Result<(), NotRecorded> {
         let mut rest = lines;
         while !rest.is_empty() {
-            match self.disk.append(rest) {
-                Ok(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
-                Ok(written) => rest = &rest[written..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error.into()),
+            match self.disk.append(rest)? {
+                0 => return Err(io::Error::from(ErrorKind::WriteZero).into()),
+                written => rest = &rest[written..],
             }
             self.torn = Some((lines.len() - rest.len()) as u64);
         }
