@@ -107,20 +107,24 @@ pub struct Otp {
     pub timestamp: u64,
 }
 
-/// Uniform in 0..=20000, from the operating system's secure generator. Two bytes are uniform in
-/// 0..=65535. Their remainder alone, as on the page, favours the first 5,533 numbers: four ways lead
-/// there, and three to the others. So three whole ranges are kept, and the rest is drawn again.
+/// Uniform in 0..=20000, from the operating system's secure generator.
 pub fn random_number() -> io::Result<u16> {
-    const NUMBERS: u16 = 20_001;
     let mut bytes = [0; 2];
     loop {
         let filled = SystemRandom::new().fill(&mut bytes);
         filled.map_err(|_| io::Error::other("the system gave no random number"))?;
-        let drawn = u16::from_ne_bytes(bytes);
-        if drawn < 3 * NUMBERS {
-            return Ok(drawn % NUMBERS);
+        if let Some(number) = number_of(u16::from_ne_bytes(bytes)) {
+            return Ok(number);
         }
     }
+}
+
+/// The number that two random bytes give, if any. They are uniform in 0..=65535; their remainder alone,
+/// as on the page, favours the first 5,533 numbers: four ways lead there, and three to the others. So
+/// three whole ranges are kept, and the rest is drawn again.
+pub fn number_of(drawn: u16) -> Option<u16> {
+    const NUMBERS: u16 = 20_001;
+    (drawn < 3 * NUMBERS).then_some(drawn % NUMBERS)
 }
 
 /// The payload of an acknowledgment. `next_number` is what it says; the rest makes it an answer

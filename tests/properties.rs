@@ -13,6 +13,7 @@ use common::{
 use in_memory::{Known, Lab};
 use std::collections::HashMap;
 use std::fs;
+use udpsocket_jwt_server::claims::number_of;
 use udpsocket_jwt_server::keys::without_newline;
 use udpsocket_jwt_server::tools::to_base64url;
 
@@ -381,6 +382,15 @@ fn dates_count_to_the_fraction_with_no_leeway() {
         assert_eq!(handled.outcome, expected, "{claim} {value}");
         assert!(handled.detail.starts_with(detail), "{claim} {value}: {}", handled.detail);
     }
+}
+
+#[test]
+fn each_otp_number_is_as_likely_as_any_other() {
+    let mut draws = [0; 20_001];
+    for number in (0..=u16::MAX).filter_map(number_of) {
+        draws[usize::from(number)] += 1;
+    }
+    assert_eq!(draws, [3; 20_001]);
 }
 
 /// Text that would do something to a log, a terminal or its reader, if it got there as it stands.
