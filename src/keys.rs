@@ -194,15 +194,13 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
 /// Whether a private key is in a file, perhaps beside the public one. Whatever became of the dashes, or
 /// of one end of the line.
 pub fn has_private_key(file: &[u8]) -> bool {
-    let has = |marker| count(file, marker) > 0;
-    let is_border = |line: &[u8]| {
-        count(line, b"PRIVATE KEY") > 0 && (count(line, b"BEGIN ") > 0 || count(line, b"END ") > 0)
-    };
-    has(b"PRIVATE KEY-----")
+    let has = |text: &[u8], marker: &[u8]| count(text, marker) > 0;
+    let is_border = |line| has(line, b"PRIVATE KEY") && (has(line, b"BEGIN ") || has(line, b"END "));
+    has(file, b"PRIVATE KEY-----")
         || file.split(|&byte| byte == b'\n').any(is_border)
-        || has(b"PuTTY-User-Key-File-")
-        || has(b"privateExponent:")
-        || has(b"\"kty\"") && has(b"\"d\"")
+        || has(file, b"PuTTY-User-Key-File-")
+        || has(file, b"privateExponent:")
+        || has(file, b"\"kty\"") && has(file, b"\"d\"")
 }
 
 /// How often some bytes stand in others.
