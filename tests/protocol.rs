@@ -1,6 +1,8 @@
 //! The protocol as a client sees it, over a real socket; and its rules as plain functions.
 
 mod common;
+#[path = "common/in_memory.rs"]
+mod in_memory;
 
 use common::{Class, Client, Running, Server, Signer, claims, next, payload_of, wait_until, with};
 use std::process::{Command, Stdio};
@@ -156,6 +158,26 @@ fn a_client_that_left_before_its_reply_changes_nothing_for_the_others() {
         server.client().send(signer.message("JAVALI", 1, 7)); // the socket is closed at once
     }
     assert_eq!(server.client().next_number(&signer.message("JAVALI", 1, 7)), 2);
+}
+
+/// Counts the errors of a socket.
+struct Errors(u32);
+
+impl udpsocket_jwt_server::server::Lab for Errors {
+    fn saw_error(&mut self, _: &std::io::Error) {
+        self.0 += 1;
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_socket_that_fails_100_times_in_a_row_ends_the_service() {
+    let no_socket = std::fs::File::open("/dev/null").unwrap();
+    let socket = std::net::UdpSocket::from(std::os::fd::OwnedFd::from(no_socket));
+    let mut errors = Errors(0);
+    let error = in_memory::Lab::of_javali(&Signer::new("JAVALI", 2048)).run(&socket, &mut errors);
+    assert!(error.raw_os_error().is_some(), "{error}");
+    assert_eq!(errors.0, 100);
 }
 
 /// Sends four datagrams, one of each kind that reads differently.

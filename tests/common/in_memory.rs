@@ -254,6 +254,11 @@ impl Lab {
         self.server.serve(socket, &mut vec![0; 1 << 16], &mut ()).unwrap();
     }
 
+    /// Serves until the socket fails for good.
+    pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn udpsocket_jwt_server::server::Lab) -> io::Error {
+        self.server.run(socket, lab)
+    }
+
     /// What becomes of a datagram.
     pub fn handle(&mut self, datagram: impl AsRef<[u8]>) -> Handled {
         self.handle_together(&[datagram]).remove(0)
