@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::id_request;
-use udpsocket_jwt_server::received::MOST_RECORDS;
+use udpsocket_jwt_server::received::{MOST_RECORDS, Tail, each_line};
 use udpsocket_jwt_server::server::MOST_TOGETHER;
 use udpsocket_jwt_server::time::{now, parse_rfc3339, rfc3339};
 use udpsocket_jwt_server::tools::base64url;
@@ -674,6 +674,22 @@ fn a_whole_record_at_the_end_is_kept_though_an_editor_took_its_lf_off() {
 }
 
 #[test]
+fn each_line_is_counted_and_none_is_kept_that_is_longer_than_any_record() {
+    let file = [8_191, 8_192, 3, 20_000, 0].map(|length| vec![b'x'; length]).join(&b'\n');
+    let mut lines = Vec::new();
+    let read = each_line(&mut &file[..], |number, line| {
+        lines.push((number, line.len()));
+        Ok(())
+    });
+    assert_eq!(read.unwrap(), (file.len() as u64, Tail::Nothing));
+    assert_eq!(lines, [(1, 8_191), (2, 0), (3, 3), (4, 0)], "number and length");
+    // Nor is the longest piece of one taken for a record, though it is one but for the rest.
+    let file = format!("{:8192}x", record("JAVALI", 1, 7).trim_end());
+    let read = each_line(&mut file.as_bytes(), |_, line| panic!("{} bytes", line.len()));
+    assert_eq!(read.unwrap(), (0, Tail::Torn(8_193)));
+}
+
+#[test]
 fn records_of_a_group_that_the_table_lacks_are_passed_over_with_one_warning() {
     let class = Class::new();
     let file: String = (0..50)
@@ -912,4 +928,28 @@ fn a_file_that_this_user_must_not_write_is_named_with_the_way_out() {
             assert!(errors.contains(said), "{said}: {errors}");
         }
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn the_name_of_a_new_file_is_on_the_disk_before_the_start_ends() {
+    let Some(bound) = bound_by_permissions(PROGRAM) else { return };
+    let class = Class::new();
+    let logs = class.directory.file("logs");
+    fs::create_dir(&logs).unwrap();
+    let server = class.command(&["--logs", logs.to_str().unwrap()]);
+    let start = || {
+        let mut command = Command::new(bound.get_program());
+        command.args(bound.get_args()).args(server.get_args());
+        Server::spawn(command).map(drop)
+    };
+    set_mode(&logs, 0o300); // a file can be made in it, but it can't be opened to be synced
+    for _ in 0..2 {
+        let errors = start().unwrap_err(); // the second finds an empty file
+        assert!(errors.contains("its directory cannot be synced: Permission denied"), "{errors}");
+    }
+    fs::write(logs.join(RECEIVED), record("JAVALI", 1, 7)).unwrap();
+    let with_records = start();
+    set_mode(&logs, 0o700); // so that it can be removed
+    with_records.expect("a file with records was not made just now");
 }
