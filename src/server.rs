@@ -38,7 +38,7 @@ use crate::{fsm, jws, time};
 use ring::hmac;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -168,7 +168,7 @@ impl Server {
 
     /// Waits for a datagram, handles it and what waits behind it, and sends the replies.
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<()> {
-        let mut events = receive(socket, buffer, lab)?;
+        let mut events = receive(socket, buffer, lab.most_together())?;
         for event in &mut events {
             lab.arrives(&self.class, event);
         }
@@ -242,19 +242,14 @@ impl Server {
 
 /// Waits for a datagram, and takes what waits behind it. The socket waits for nothing else: a reply for
 /// which the system has no room must not hold up the others.
-fn receive(socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<Vec<Event>> {
+fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::Result<Vec<Event>> {
     socket.set_nonblocking(false)?;
     let mut events = vec![receive_one(socket, buffer)?];
     socket.set_nonblocking(true)?;
-    while events.len() < lab.most_together() {
-        match receive_one(socket, buffer) {
-            Ok(event) => events.push(event),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break, // nothing waits
-            Err(error) => {
-                lab.saw_error(&error);
-                break;
-            }
-        }
+    while events.len() < most_together {
+        // Mostly, nothing waits. An error that lasts fails the next call too.
+        let Ok(event) = receive_one(socket, buffer) else { break };
+        events.push(event);
     }
     Ok(events)
 }
