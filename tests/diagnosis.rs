@@ -12,7 +12,7 @@ use udpsocket_jwt_server::jws::sign;
 use udpsocket_jwt_server::keys::PublicKey;
 use udpsocket_jwt_server::tools::diagnosis::opened::{Key, Kind, Opened, open, power};
 use udpsocket_jwt_server::tools::diagnosis::{
-    Diagnosis, datagram, groups_json, json, key_file, nearly, reply as replies, secret,
+    Diagnosis, datagram, groups_json, json, key_file, nearly, reply as replies, secret, without_mark,
 };
 use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
@@ -258,12 +258,7 @@ fn a_signature_over_another_text_says_which() {
     let strange = opened_by(&JAVALI, &[], &token(&JAVALI.signature(b"another message's"))).unwrap();
     assert_eq!(strange.kind, Kind::AnotherText);
     assert!(strange.diagnosis.found().contains("a text that can't be computed"), "{}", strange.diagnosis);
-    let hash = sha256("another message's");
-    let wanted = [("it holds", hash), ("it should hold", sha256(&input))];
-    assert_eq!(
-        strange.shown,
-        wanted.map(|(label, hash)| (label.to_string(), format!("SHA-256 {}", hexadecimal(&hash))))
-    );
+    assert!(strange.block.ends_with(&sha256("another message's")), "the hash that check shows");
 }
 
 fn standard_of(bytes: &[u8]) -> String {
@@ -1215,7 +1210,7 @@ fn a_key_out_of_another_program_is_named_with_the_way_back() {
     ];
     are_told(&cases, key_file::diagnose);
     let marked = format!("\u{feff}{ssh}");
-    assert_eq!(key_file::without_mark(marked.as_bytes()), ssh.as_bytes());
+    assert_eq!(without_mark(marked.as_bytes()), ssh.as_bytes());
     for right in [pem.as_bytes(), ssh.as_bytes(), marked.as_bytes()] {
         assert_eq!(key_file::diagnose(right), None, "{}", right.escape_ascii());
     }
@@ -1302,7 +1297,7 @@ fn a_table_that_is_almost_right_is_told_the_group_meant() {
     are_told(&cases, groups_json::diagnose);
     let marked = "\u{feff}{\"ALFA\": 3, \"BETA\": [1, 2]}";
     assert_eq!(groups_json::diagnose(marked.as_bytes()), None);
-    assert_eq!(groups_json::without_mark(marked.as_bytes())[0], b'{');
+    assert_eq!(without_mark(marked.as_bytes())[0], b'{');
 }
 
 #[test]

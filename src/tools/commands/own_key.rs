@@ -1,7 +1,7 @@
 //! `check --key FILE`: the key in a file of any form, and what of that file to hand in.
 
 use crate::keys::{self, KeyFault, PublicKey, count};
-use crate::tools::diagnosis::key_file as diagnosis;
+use crate::tools::diagnosis::{key_file as diagnosis, without_mark};
 use crate::tools::terminal::key_file;
 use ring::rsa;
 use std::fs;
@@ -22,7 +22,7 @@ pub(crate) fn load(path: &Path, fewest_bits: usize) -> Result<OwnKey, String> {
     if diagnosis::is_encrypted(&file) {
         return Err(diagnosis::passphrase().to_string());
     }
-    let is_line = diagnosis::without_mark(&file).starts_with(b"ssh-");
+    let is_line = without_mark(&file).starts_with(b"ssh-");
     let key = match () {
         () if key_file::has_private_key(&file) => return of_private(path, &file, fewest_bits),
         () if is_line => PublicKey::from_openssh(&file, fewest_bits),
@@ -88,7 +88,7 @@ fn why_not(fault: &KeyFault, extension: &str, file: &[u8]) -> String {
                 format!("{found}, in a form that can't be read here: name the public one")
             }
             (None, Some(diagnosis)) => diagnosis.to_string(),
-            (None, None) if extension == "ssh" && diagnosis::without_mark(file).len() < file.len() => {
+            (None, None) if extension == "ssh" && without_mark(file).len() < file.len() => {
                 "a byte order mark (EF BB BF) stands before ssh-rsa: save it without".into()
             }
             (None, None) => key_file::why(fault, &format!("key.{extension}"), file),

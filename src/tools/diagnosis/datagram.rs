@@ -1,28 +1,25 @@
 //! A datagram that is no token: what wraps or encodes one, or what was sent in its place.
 
-use super::Diagnosis;
 use super::text::{BOM, find, from_base64, from_hexadecimal, from_numbers, is_text, replaced, wide};
+use super::{Diagnosis, Row};
 use crate::jws::json_object;
 use crate::keys::without_newline;
 use crate::tools::base64url;
 use crate::tools::terminal::quote;
 use serde_json::Value;
 
-/// What to change, and what was found.
-type Row = (&'static str, &'static str);
-
 const ALONE: &str = "send the token and nothing else";
+const QUOTES: &str = "send the token without its quotes";
+const NAME: &str = "send the token alone, without a name before it";
+const BYTES: &str = "send token.encode(), not str(token): no b'...'";
+const HTTP: &str = "it is the value of HTTP's Authorization";
 
 /// What stands before and behind a token: the first that fits is the cause.
 const AROUND: [(&[u8], &[u8], Row); 31] = [
-    (
-        b"b'",
-        b"'",
-        ("send token.encode(), not str(token): no b'...'", "it is Python's print of a bytes object"),
-    ),
-    (b"b\"", b"\"", ("send token.encode(), not str(token): no b'...'", "it is a print of a bytes object")),
-    (b"Bearer ", b"", ("send the token alone, without Bearer", "it is the value of HTTP's Authorization")),
-    (b"bearer ", b"", ("send the token alone, without bearer", "it is the value of HTTP's Authorization")),
+    (b"b'", b"'", (BYTES, "it is Python's print of a bytes object")),
+    (b"b\"", b"\"", (BYTES, "it is a print of a bytes object")),
+    (b"Bearer ", b"", ("send the token alone, without Bearer", HTTP)),
+    (b"bearer ", b"", ("send the token alone, without bearer", HTTP)),
     (b"JWT ", b"", ("send the token alone, without JWT", "a word stands before it")),
     (
         b"Optional(\"",
@@ -35,36 +32,24 @@ const AROUND: [(&[u8], &[u8], Row); 31] = [
     (b"Just \"", b"\"", ("send the text in Just, unwrapped", "it is Haskell's print of a Maybe")),
     (b"SignedJWT(", b")", ("send token.serialize()", "it is a print of an object")),
     (b"string(", b"", ("send the token alone, not var_dump's print", "it is PHP's var_dump")),
-    (b"\\\"", b"\\\"", ("send the token without its quotes", "it is in JSON, encoded twice")),
-    (b"\"\"\"", b"\"\"\"", ("send the token without its quotes", "three quotes stand around it")),
-    (
-        b"\"",
-        b"\"",
-        ("send the token without its quotes", "quotes stand around it, as JSON.stringify puts them"),
-    ),
-    (b"'", b"'", ("send the token without its quotes", "single quotes stand around it")),
-    (b"`", b"`", ("send the token without its quotes", "backquotes stand around it")),
-    (b"&quot;", b"&quot;", ("send the token without its quotes", "quotes of HTML stand around it")),
-    (
-        "\u{201c}".as_bytes(),
-        "\u{201d}".as_bytes(),
-        ("send the token without its quotes", "typographic quotes stand around it"),
-    ),
-    (
-        "\u{ab}".as_bytes(),
-        "\u{bb}".as_bytes(),
-        ("send the token without its quotes", "typographic quotes stand around it"),
-    ),
-    (b"\"", b"", ("send the token without its quotes", "a quote stands before it")),
-    (b"", b"\"", ("send the token without its quotes", "a quote stands behind it")),
+    (b"\\\"", b"\\\"", (QUOTES, "it is in JSON, encoded twice")),
+    (b"\"\"\"", b"\"\"\"", (QUOTES, "three quotes stand around it")),
+    (b"\"", b"\"", (QUOTES, "quotes stand around it, as JSON.stringify puts them")),
+    (b"'", b"'", (QUOTES, "single quotes stand around it")),
+    (b"`", b"`", (QUOTES, "backquotes stand around it")),
+    (b"&quot;", b"&quot;", (QUOTES, "quotes of HTML stand around it")),
+    ("\u{201c}".as_bytes(), "\u{201d}".as_bytes(), (QUOTES, "typographic quotes stand around it")),
+    ("\u{ab}".as_bytes(), "\u{bb}".as_bytes(), (QUOTES, "typographic quotes stand around it")),
+    (b"\"", b"", (QUOTES, "a quote stands before it")),
+    (b"", b"\"", (QUOTES, "a quote stands behind it")),
     (b"", b"=", ("take the = off each part", "= stands behind it")),
     (b"<", b">", ("send the token alone, without < and >", "it stands between < and >")),
     (b"[", b"]", ("send the token alone, without brackets", "it stands in brackets")),
     (b"(", b")", ("send the token alone, without parentheses", "it stands in parentheses")),
     (b"{", b"}", ("send the token alone, without braces", "it stands in braces")),
-    (b"=", b"", ("send the token alone, without a name before it", "a name stands before it")),
-    (b": ", b"", ("send the token alone, without a name before it", "a name stands before it")),
-    (b":", b"", ("send the token alone, without a name before it", "a name stands before it")),
+    (b"=", b"", (NAME, "a name stands before it")),
+    (b": ", b"", (NAME, "a name stands before it")),
+    (b":", b"", (NAME, "a name stands before it")),
     (b"> ", b"", ("send the token alone, without > before it", "it is quoted, as in e-mail")),
 ];
 
@@ -164,7 +149,7 @@ const ENCODINGS: [(Decode, Row); 14] = [
 /// What is wrong with a datagram that is no token in three parts of base64url.
 pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
     let text = without_newline(datagram);
-    let row = |(change, found): Row| Some(Diagnosis::new(change, found));
+    let row = |row: Row| Some(Diagnosis::from(row));
     if is_token(text) {
         return None;
     }
@@ -205,10 +190,10 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
         if let Some((before, after)) = around_token(text) {
             return Some(of_surroundings(before, after));
         }
-        if let Some((_, (change, found))) =
+        if let Some((_, found)) =
             ENCODINGS.iter().find(|(decode, _)| decode(text).is_some_and(|inside| is_token(&inside)))
         {
-            return Some(Diagnosis::new(*change, *found));
+            return row(*found);
         }
     }
     beginning
@@ -289,7 +274,7 @@ fn of_json(members: &serde_json::Map<String, Value>) -> Option<Diagnosis> {
         let text = value.as_str().map(str::trim).unwrap_or_default();
         is_token(text.strip_prefix("Bearer ").unwrap_or(text).as_bytes())
     });
-    let row = |(change, found): Row| Some(Diagnosis::new(change, found));
+    let row = |row: Row| Some(Diagnosis::from(row));
     match token {
         Some((name, _)) => {
             let found = format!("it is JSON, and the token is its member {}", quote(name.as_bytes()));

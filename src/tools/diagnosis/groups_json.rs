@@ -1,17 +1,11 @@
 //! A `groups.json` that is no table: the group meant, what was found and what to change.
 
-use super::text::BOM;
-use super::{Diagnosis, json};
+use super::{Diagnosis, json, without_mark};
 use crate::tools::terminal::groups_json::is_name;
 use crate::tools::terminal::{describe, quote};
 use serde_json::Value;
 
 const WANTED: &str = "write {\"ALFA\": 3, \"BETA\": 4}";
-
-/// The text without UTF-8's byte order mark, which may be passed over.
-pub fn without_mark(text: &[u8]) -> &[u8] {
-    text.strip_prefix(BOM).unwrap_or(text)
-}
 
 /// What is wrong with the first entry that is wrong. `None`: nothing that is known here.
 pub fn diagnose(text: &[u8]) -> Option<Diagnosis> {

@@ -1,15 +1,12 @@
 //! Text that is not the JSON object that was meant: the first character that JSON does not have
 //! tells which language printed it.
 
-use super::Diagnosis;
 use super::text::{BOM, find, from_base64, from_hexadecimal, wide};
+use super::{Diagnosis, Row};
 use crate::jws::json_object;
 use crate::tools::terminal::{describe, quote};
 use crate::tools::to_base64url;
 use serde_json::Value;
-
-/// What to change, and what was found.
-type Row = (&'static str, &'static str);
 
 /// How something else than an object begins.
 const BEGINNINGS: [(&[u8], Row); 14] = [
@@ -47,7 +44,7 @@ const WORDS: [(&str, Row); 12] = [
 
 /// What is wrong with the text of a header or a payload. `None`: it is a JSON object.
 pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
-    let row = |(change, found): Row| Some(Diagnosis::new(change, found));
+    let row = |row: Row| Some(Diagnosis::from(row));
     if json.trim_ascii().is_empty() {
         return row(("write the JSON into it: it is empty", "nothing stands there"));
     }

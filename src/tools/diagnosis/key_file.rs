@@ -1,8 +1,8 @@
 //! A file that was handed in as a public key: what it is instead, beside what
 //! [`key_file`](crate::tools::terminal::key_file) knows. What is in the file is not repeated.
 
-use super::Diagnosis;
-use super::text::{BOM, find, from_base64, replaced};
+use super::text::{find, from_base64, replaced};
+use super::{Diagnosis, without_mark};
 use crate::tools::terminal::key_file::has_private_key;
 
 /// What to change, what was found, and how it is told.
@@ -126,11 +126,6 @@ pub fn diagnose(file: &[u8]) -> Option<Diagnosis> {
     }
     let (change, found, _) = FORMS.iter().find(|(.., is_found)| is_found(file))?;
     Some(Diagnosis::new(*change, *found))
-}
-
-/// A file without UTF-8's byte order mark, which may be passed over.
-pub fn without_mark(file: &[u8]) -> &[u8] {
-    file.strip_prefix(BOM).unwrap_or(file)
 }
 
 /// What is said of a private key, in any wrapping that [`diagnose`] knows: whoever has read it can sign.

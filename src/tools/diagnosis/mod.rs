@@ -54,6 +54,20 @@ impl Diagnosis {
     }
 }
 
+/// What to change, and what was found, as the tables of sentences have it.
+type Row = (&'static str, &'static str);
+
+impl From<Row> for Diagnosis {
+    fn from((change, found): Row) -> Self {
+        Self::new(change, found)
+    }
+}
+
+/// A file without UTF-8's byte order mark, which may be passed over.
+pub fn without_mark(file: &[u8]) -> &[u8] {
+    file.strip_prefix(text::BOM).unwrap_or(file)
+}
+
 impl Display for Diagnosis {
     /// What to change comes first: the rest may be cut.
     fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {

@@ -7,57 +7,16 @@ use crate::tools::terminal::{describe, quote};
 use serde_json::{Map, Value};
 
 /// What each claim is called where it is called otherwise.
-const NAMES: [(&str, &[&str]); 6] = [
-    (
-        "group",
-        &[
-            "grupo",
-            "group_name",
-            "groupname",
-            "group_id",
-            "name",
-            "nome",
-            "team",
-            "equipa",
-            "equipe",
-            "class",
-            "turma",
-        ],
-    ),
-    (
-        "seq_number",
-        &[
-            "seq",
-            "sn",
-            "seq_num",
-            "seq_no",
-            "seqno",
-            "seqnum",
-            "sequence",
-            "sequence_number",
-            "seqnumber",
-            "number",
-            "numero",
-            "n",
-        ],
-    ),
+const NAMES: [(&str, &str); 6] = [
+    ("group", "grupo group_name groupname group_id name nome team equipa equipe class turma"),
+    ("seq_number", "seq sn seq_num seq_no seqno seqnum sequence sequence_number seqnumber number numero n"),
     (
         "matricula",
-        &[
-            "matr\u{ed}cula",
-            "matriculas",
-            "registration",
-            "student",
-            "student_id",
-            "student_number",
-            "enrollment",
-            "id",
-            "mat",
-        ],
+        "matr\u{ed}cula matriculas registration student student_id student_number enrollment id mat",
     ),
-    ("seq_max", &["max", "seqmax", "seq_maximum", "max_seq", "total"]),
-    ("exp", &["expires", "expiresIn", "expires_in", "expiration", "expiry"]),
-    ("nbf", &["not_before", "notBefore"]),
+    ("seq_max", "max seqmax seq_maximum max_seq total"),
+    ("exp", "expires expiresIn expires_in expiration expiry"),
+    ("nbf", "not_before notBefore"),
 ];
 
 /// What is wrong with a claim that is absent or not of its type.
@@ -100,11 +59,11 @@ pub fn claim(members: &Map<String, Value>, claim: &str) -> Option<Diagnosis> {
 /// A claim that is not there, and the one that is almost it.
 fn absent(members: &Map<String, Value>, claim: &str) -> Diagnosis {
     let known = |name: &str| NAMES.iter().any(|(known, _)| *known == name);
-    let others = NAMES.iter().find(|(known, _)| *known == claim).map_or(&[][..], |(_, others)| *others);
+    let others = NAMES.iter().find(|(known, _)| *known == claim).map_or("", |(_, others)| *others);
     let names = || members.keys().map(String::as_str).filter(|name| !known(name));
     let is_alike = |name: &&str| {
         let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' ', '"'], "");
-        plain(name) == plain(claim) || others.iter().any(|other| plain(other) == plain(name))
+        plain(name) == plain(claim) || others.split(' ').any(|other| plain(other) == plain(name))
     };
     if let Some(name) = names().find(is_alike).or_else(|| nearest(claim, names())) {
         let found = format!("there is a claim {}, and no {claim}", quote(name.as_bytes()));

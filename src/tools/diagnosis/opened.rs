@@ -64,8 +64,6 @@ pub struct Opened {
     pub kind: Kind,
     /// What was found, and what to change.
     pub diagnosis: Diagnosis,
-    /// For a terminal: what the block holds, and what it should hold.
-    pub shown: Vec<(String, String)>,
     /// The block itself, s^e mod n; empty where none was opened.
     pub block: Vec<u8>,
 }
@@ -326,8 +324,8 @@ pub fn open(token: &[u8], key: Key, others: &[Key], goes_on: impl Fn() -> bool) 
     };
     for (form, change, found) in &forms {
         if let Ok(opened) = opened(&key, form) {
-            let found = format!("{found}; then {}: {}", opened.diagnosis.short(), opened.diagnosis.found());
-            return Some(Opened { diagnosis: Diagnosis::new(*change, found), ..opened });
+            let kind = opened.kind;
+            return Some(opened.behind(kind, change, found));
         }
     }
     for other in others {
@@ -335,17 +333,8 @@ pub fn open(token: &[u8], key: Key, others: &[Key], goes_on: impl Fn() -> bool) 
             break;
         }
         if let Ok(opened) = opened(other, &signature) {
-            let found = format!(
-                "it opens with the key of {}; then {}: {}",
-                other.name,
-                opened.diagnosis.short(),
-                opened.diagnosis.found()
-            );
-            return Some(Opened {
-                kind: Kind::AnotherKey,
-                diagnosis: Diagnosis::new(ANOTHER_KEY, found),
-                ..opened
-            });
+            let found = format!("it opens with the key of {}", other.name);
+            return Some(opened.behind(Kind::AnotherKey, ANOTHER_KEY, &found));
         }
     }
     Some(match signature.len() == key.n.len() {
@@ -489,7 +478,13 @@ fn of_length(signature: &[u8], wanted: usize) -> Opened {
 impl Opened {
     fn new(kind: Kind, change: impl Into<String>, found: impl Into<String>) -> Self {
         let diagnosis = Diagnosis::new(change.into(), found.into());
-        Self { kind, diagnosis, shown: Vec::new(), block: Vec::new() }
+        Self { kind, diagnosis, block: Vec::new() }
+    }
+
+    /// What was found first, and then this.
+    fn behind(self, kind: Kind, change: &'static str, found: &str) -> Self {
+        let found = format!("{found}; then {}: {}", self.diagnosis.short(), self.diagnosis.found());
+        Self { kind, diagnosis: Diagnosis::new(change, found), ..self }
     }
 }
 
@@ -503,13 +498,8 @@ impl Block {
         let of = held.map_or("a text that can't be computed from this token", |(text, _)| text.what.as_str());
         let change = held.map_or(SIGN, |(text, _)| text.change);
         let is_right = held.is_some_and(|(text, _)| std::ptr::eq(text, &raw const texts[0]));
-        let should = digest(&digest::SHA256, &texts[0].bytes);
-        let mut shown =
-            vec![("it should hold".into(), format!("SHA-256 {}", to_hexadecimal(should.as_ref())))];
-        let mut holds = |what: String| shown.insert(0, ("it holds".into(), what));
         let (kind, change, found) = match self {
-            Self::Hash { algorithm, hash, has_null } => {
-                holds(format!("{algorithm} {}", to_hexadecimal(hash)));
+            Self::Hash { algorithm, has_null, .. } => {
                 let found = format!("well padded, the signature holds the {algorithm} of {of}");
                 match algorithm.as_str() {
                     "SHA-256" if is_right && !has_null => (
@@ -545,7 +535,6 @@ impl Block {
                     }
                     None => format!("{} bytes that are no DigestInfo", content.len()),
                 };
-                holds(content.clone());
                 match (is_padded, is_hash) {
                     (false, _) => {
                         (Kind::Padding, PAD.into(), format!("not padded, the signature holds {content}"))
@@ -564,13 +553,8 @@ impl Block {
                     ),
                 }
             }
-            Self::Pss { algorithm, mgf, salt, hash } => {
+            Self::Pss { algorithm, mgf, salt, .. } => {
                 let ((name, _), (mgf, _)) = (HASHES[*algorithm], HASHES[*mgf]);
-                holds(format!(
-                    "PSS, {name}, MGF1 with {mgf}, salt of {} bytes, {}",
-                    salt.len(),
-                    to_hexadecimal(hash)
-                ));
                 (
                     Kind::Pss,
                     "sign with RSASSA-PKCS1-v1_5 (RS256), not PSS (PS256)".into(),
@@ -581,11 +565,10 @@ impl Block {
                 )
             }
             Self::Other(change, found) => {
-                holds((*found).into());
                 (Kind::Padding, (*change).into(), format!("opened with the public key, {found}"))
             }
             Self::Noise => return None,
         };
-        Some(Opened { kind, diagnosis: Diagnosis::new(change, found), shown, block: Vec::new() })
+        Some(Opened { kind, diagnosis: Diagnosis::new(change, found), block: Vec::new() })
     }
 }

@@ -1,9 +1,9 @@
 //! A reply that is not taken: cut short, sent back, verified with what is not the secret, or with
 //! an `id_request` that is the hash of something else.
 
-use super::Diagnosis;
 use super::text::{BOM, from_base64, from_hexadecimal, to_hexadecimal};
 use super::texts::{self, HASHES, Parts};
+use super::{Diagnosis, without_mark};
 use crate::claims::{Otp, REPLY_HEADER, id_request as hash_of, reply};
 use crate::jws::json_object;
 use crate::keys::without_newline;
@@ -55,112 +55,59 @@ type Secret<'a> = (Option<Cow<'a, [u8]>>, &'static str, &'static str);
 pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Option<Diagnosis> {
     const AS_IT_STANDS: &str = "use the secret's characters as they stand";
     const PUBLIC: &str = "verify with the HMAC secret, not with a public key";
+    const NEWLINE: &str = "take the newline off the secret";
+    const QUOTES: &str = "take the quotes off the secret";
+    const ASCII: &str = "take the secret as ASCII, not UTF-16";
+    const FILE: &str = "read the secret file, not its name";
+    const DECODED: &str = "the secret decoded from base64";
     let parts = Parts::of(without_newline(token))?;
     let tag = base64url(parts.signature).ok()?;
     let secret = without_newline(secret_file);
     let with = |end: &[u8]| Some(Cow::from([secret, end].concat()));
-    let wide = |order: fn(u16) -> [u8; 2]| Some(secret.iter().flat_map(|&byte| order(byte.into())).collect());
+    let bytes = |bytes| Some(Cow::Borrowed(bytes));
+    let wide = |mark: &[u8], order: fn(u16) -> [u8; 2]| {
+        Some([mark, &secret.iter().flat_map(|&byte| order(byte.into())).collect::<Vec<_>>()].concat().into())
+    };
     let text = |text: String| Some(Cow::from(text.into_bytes()));
     let words: Vec<_> = secret.split(u8::is_ascii_whitespace).collect();
     let mut keys: Vec<Secret> = vec![
-        (with(b"\n"), "take the newline off the secret", "it verifies with the secret's newline left on"),
-        (
-            with(b"\r\n"),
-            "take the newline off the secret",
-            "it verifies with the secret's newline (CR LF) left on",
-        ),
-        (with(b"\r"), "take the CR off the secret", "it verifies with a CR behind the secret"),
-        (with(b"\0"), "take strlen() bytes of the secret", "it verifies with a NUL behind the secret"),
-        (with(b" "), "take the space off the secret", "it verifies with a space behind the secret"),
-        (
-            with(b"\\n"),
-            "take the \\n off the secret",
-            "it verifies with \\n behind the secret, as two characters",
-        ),
-        (
-            Some(secret.trim_ascii().into()),
-            AS_IT_STANDS,
-            "it verifies with the secret without its white space",
-        ),
-        (
-            from_hexadecimal(secret).map(Cow::from),
-            AS_IT_STANDS,
-            "it verifies with the secret decoded from hexadecimal",
-        ),
-        (from_base64(secret).map(Cow::from), AS_IT_STANDS, "it verifies with the secret decoded from base64"),
-        (
-            from_base64(&secret[..secret.len() / 4 * 4]).map(Cow::from),
-            AS_IT_STANDS,
-            "it verifies with the secret decoded from base64",
-        ),
-        (text(texts::base64(secret)), AS_IT_STANDS, "it verifies with base64 of the secret"),
-        (text(to_base64url(secret)), AS_IT_STANDS, "it verifies with base64url of the secret"),
-        (text(to_hexadecimal(secret)), AS_IT_STANDS, "it verifies with hexadecimal of the secret"),
-        (
-            Some([BOM, secret].concat().into()),
-            "take the byte order mark off the secret",
-            "it verifies with a byte order mark",
-        ),
-        (
-            secret.strip_prefix(BOM).map(Cow::from),
-            AS_IT_STANDS,
-            "it verifies with the secret without its byte order mark",
-        ),
-        (
-            wide(u16::to_le_bytes),
-            "take the secret as ASCII, not UTF-16",
-            "it verifies with the secret in UTF-16",
-        ),
-        (
-            wide(u16::to_be_bytes),
-            "take the secret as ASCII, not UTF-16",
-            "it verifies with the secret in UTF-16",
-        ),
-        (
-            super::text::wide(secret).map(Cow::from),
-            AS_IT_STANDS,
-            "it verifies with the secret's UTF-16 as ASCII",
-        ),
-        (Some(secret.to_ascii_uppercase().into()), AS_IT_STANDS, "it verifies with the secret in upper case"),
-        (Some(secret.to_ascii_lowercase().into()), AS_IT_STANDS, "it verifies with the secret in lower case"),
-        (
-            words.first().map(|word| Cow::from(*word)),
-            AS_IT_STANDS,
-            "it verifies with the first word of the secret",
-        ),
-        (Some(words.concat().into()), AS_IT_STANDS, "it verifies with the secret without its white space"),
-        (
-            text(format!("\"{}\"", secret.escape_ascii())),
-            "take the quotes off the secret",
-            "it verifies with the secret in quotes",
-        ),
-        (Some(b"".into()), "read the secret: the key is empty", "it verifies with an empty key"),
-        (
-            Some(b"key_secret_for_hmac.txt".into()),
-            "read the secret file, not its name",
-            "it verifies with the file's name",
-        ),
-        (
-            Some(b"keys_priv/key_secret_for_hmac.txt".into()),
-            "read the secret file, not its name",
-            "it verifies with the file's name",
-        ),
+        (with(b"\n"), NEWLINE, "the secret's newline left on"),
+        (with(b"\r\n"), NEWLINE, "the secret's newline (CR LF) left on"),
+        (with(b"\r"), "take the CR off the secret", "a CR behind the secret"),
+        (with(b"\0"), "take strlen() bytes of the secret", "a NUL behind the secret"),
+        (with(b" "), "take the space off the secret", "a space behind the secret"),
+        (with(b"\\n"), "take the \\n off the secret", "\\n behind the secret, as two characters"),
+        (bytes(secret.trim_ascii()), AS_IT_STANDS, "the secret without its white space"),
+        (from_hexadecimal(secret).map(Cow::from), AS_IT_STANDS, "the secret decoded from hexadecimal"),
+        (from_base64(secret).map(Cow::from), AS_IT_STANDS, DECODED),
+        (from_base64(&secret[..secret.len() / 4 * 4]).map(Cow::from), AS_IT_STANDS, DECODED),
+        (text(texts::base64(secret)), AS_IT_STANDS, "base64 of the secret"),
+        (text(to_base64url(secret)), AS_IT_STANDS, "base64url of the secret"),
+        (text(to_hexadecimal(secret)), AS_IT_STANDS, "hexadecimal of the secret"),
+        (Some([BOM, secret].concat().into()), "take the byte order mark off the secret", "a byte order mark"),
+        (bytes(without_mark(secret)), AS_IT_STANDS, "the secret without its byte order mark"),
+        (wide(b"", u16::to_le_bytes), ASCII, "the secret in UTF-16"),
+        (wide(b"", u16::to_be_bytes), ASCII, "the secret in UTF-16"),
+        (wide(b"\xff\xfe", u16::to_le_bytes), ASCII, "the secret in UTF-16, with its mark"),
+        (super::text::wide(secret).map(Cow::from), AS_IT_STANDS, "the secret's UTF-16 as ASCII"),
+        (Some(secret.to_ascii_uppercase().into()), AS_IT_STANDS, "the secret in upper case"),
+        (Some(secret.to_ascii_lowercase().into()), AS_IT_STANDS, "the secret in lower case"),
+        (words.first().copied().map(Cow::from), AS_IT_STANDS, "the first word of the secret"),
+        (Some(words.concat().into()), AS_IT_STANDS, "the secret without its white space"),
+        (text(format!("\"{}\"", secret.escape_ascii())), QUOTES, "the secret in quotes"),
+        (bytes(b""), "read the secret: the key is empty", "an empty key"),
+        (bytes(b"key_secret_for_hmac.txt"), FILE, "the file's name"),
+        (bytes(b"keys_priv/key_secret_for_hmac.txt"), FILE, "the file's name"),
     ];
     for (_, algorithm) in HASHES {
         let hash = digest(algorithm, secret).as_ref().to_vec();
         let hexadecimal = to_hexadecimal(&hash).into_bytes();
-        keys.extend(
-            [hash, hexadecimal]
-                .map(|key| (Some(key.into()), AS_IT_STANDS, "it verifies with a hash of the secret")),
-        );
+        keys.extend([hash, hexadecimal].map(|key| (Some(key.into()), AS_IT_STANDS, "a hash of the secret")));
     }
     for file in public_files {
         let der = pem::parse(file).map(pem::Pem::into_contents).ok();
-        let trimmed = file.trim_ascii_end();
-        let found = "it verifies with the file of an RSA public key as secret";
-        keys.extend(
-            [Some((*file).into()), Some(trimmed.into()), der.map(Cow::from)].map(|key| (key, PUBLIC, found)),
-        );
+        let files = [bytes(file), bytes(file.trim_ascii_end()), der.map(Cow::from)];
+        keys.extend(files.map(|key| (key, PUBLIC, "the file of an RSA public key as secret")));
     }
     let verifies = |key: &[u8]| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
@@ -171,7 +118,7 @@ pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Optio
     }
     let made_with = keys.iter().find(|(key, ..)| key.as_ref().is_some_and(|key| verifies(key)));
     let (change, found) = match made_with {
-        Some((_, change, found)) => (*change, Cow::from(*found)),
+        Some((_, change, with)) => (*change, Cow::from(format!("it verifies with {with}"))),
         None => of_tag(&parts, &tag, secret),
     };
     Some(Diagnosis::new(change, found))

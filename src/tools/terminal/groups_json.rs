@@ -31,7 +31,7 @@ impl Table {
     }
 
     fn parse(text: &[u8]) -> Result<Self, String> {
-        let text = diagnosis::groups_json::without_mark(text);
+        let text = diagnosis::without_mark(text);
         let wanted = r#"an object of name to number of members, like {"ALFA": 3, "BETA": 4}"#;
         let entries = match serde_json::from_slice(text) {
             Ok(Value::Object(entries)) if !entries.is_empty() => entries,
