@@ -45,7 +45,7 @@ impl Explainer {
         event.reply = match &event.id_request {
             Some(id_request) => {
                 let detail = said.clone().unwrap_or_else(|| refusals::detail(refusal));
-                Some(signed(class, event, id_request, refusals::name(refusal), detail))
+                signed(class, event, id_request, refusals::name(refusal), detail)
             }
             None => unsigned(event, refusal, diagnosis.as_ref()),
         };
@@ -73,8 +73,8 @@ impl Explainer {
     }
 }
 
-/// The signed explanation, its detail cut until the reply is smaller than the request.
-fn signed(class: &Class, event: &Event, id_request: &str, error: &str, mut detail: String) -> String {
+/// The signed explanation, its detail cut until the reply is smaller than the request, if it can be.
+fn signed(class: &Class, event: &Event, id_request: &str, error: &str, mut detail: String) -> Option<String> {
     let (number, timestamp) = (event.otp.number, event.otp.timestamp);
     loop {
         let quoted = json_string(&detail);
@@ -82,9 +82,10 @@ fn signed(class: &Class, event: &Event, id_request: &str, error: &str, mut detai
             r#"{{"id_request":"{id_request}","error":"{error}","detail":{quoted},"otp_number":{number},"otp_timestamp":{timestamp}}}"#
         );
         let reply = jws::sign(REPLY_HEADER, &payload, &class.secret);
-        if reply.len() < event.datagram.len() || detail.pop().is_none() {
-            return reply;
+        if reply.len() < event.datagram.len() {
+            return Some(reply);
         }
+        detail.pop()?;
     }
 }
 
