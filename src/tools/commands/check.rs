@@ -13,7 +13,7 @@ use crate::server::{Class, Event, read};
 use crate::start::{KeyFile, content, key_files, public_keys, secret_file};
 use crate::time::now;
 use crate::tools::diagnosis::opened::Opened;
-use crate::tools::diagnosis::{Diagnosis, datagram, nearly, refused, reply, secret};
+use crate::tools::diagnosis::{Diagnosis, nearly, refused, reply, secret};
 use crate::tools::terminal::groups_json::is_name;
 use crate::tools::terminal::refusals::{self, REASONS};
 use crate::tools::terminal::{Colours, key_file, shortened, shown as escaped, startup};
@@ -192,7 +192,6 @@ impl Check<'_> {
         };
         let diagnosis = match refusal {
             Refusal::TooLarge(bytes) if *bytes > MOST_BYTES => None,
-            Refusal::TooLarge(_) => datagram::diagnose(text),
             Refusal::UnknownGroup(Some(Value::String(name))) if self.key.is_some() => {
                 nearly::group(name, Some(name.trim()).filter(|name| is_name(name)).into_iter())
             }
@@ -314,6 +313,9 @@ impl Check<'_> {
         let public: Vec<_> = public.iter().map(Vec::as_slice).collect();
         let cause = reply::verify(text, &file, &public);
         let mut said = self.marked(VERIFIES, cause.as_ref());
+        if jws::split(text).is_ok_and(|token| member(&token.payload, "error").is_some()) {
+            said += "note: it acknowledges nothing: --explain says in it why the request is refused\n";
+        }
         let bytes = without_newline(&file).len();
         let short = bytes < keys::FEWEST_SECRET_BYTES && !self.allows_weak_keys;
         let short = short.then(|| secret::too_short(bytes, keys::FEWEST_SECRET_BYTES));
@@ -330,6 +332,7 @@ fn found<'a>(refusal: &Refusal, detail: &'a str) -> &'a str {
         Refusal::TooLarge(_)
         | Refusal::NotAJws(5)
         | Refusal::BadSignature(..)
+        | Refusal::WrongAudience(_)
         | Refusal::Expired(_)
         | Refusal::NotYetValid(_) => detail.split_once(": ").map_or(detail, |(found, _)| found),
         _ => detail,

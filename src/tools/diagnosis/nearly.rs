@@ -129,8 +129,11 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
     }
     if let Some(group) = nearest(&plain(name), groups.clone()) {
         let letters = distance(&plain(name), &group.to_ascii_uppercase());
-        let found = format!("{} is in no table, and {letters} letters off {group}", quote(name.as_bytes()));
-        return Some(Diagnosis::new(format!("write group {group}"), found));
+        let letters = if letters == 1 { "a letter".into() } else { format!("{letters} letters") };
+        return Some(Diagnosis::new(
+            format!("write group {group}"),
+            format!("{found}, and {letters} off {group}"),
+        ));
     }
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Diagnosis::new(
@@ -161,6 +164,22 @@ pub fn exchanged(seq_number: u64, matricula: u64, members: u8) -> Option<Diagnos
     }
 }
 
+/// What is in order in a state.
+#[must_use]
+pub fn in_order(members: u64, state: u64, seq_number: u64) -> Diagnosis {
+    let change = match state {
+        0 => "send seq_number 1".into(),
+        _ if state < members => format!("send seq_number {}, {state} again, or 0 to start over", state + 1),
+        _ if state == members => format!("everyone is in: send seq_number {state} again, or 0 to start over"),
+        _ => "send seq_number 0, to start over".into(),
+    };
+    Diagnosis::new(change, format!("seq_number is {seq_number} in state {state} of {members}"))
+}
+
+/// Where others begin to count seconds, and how much later than 1970 that is.
+const EPOCHS: [(f64, &str); 2] =
+    [(978_307_200.0, "2001, as Swift's reference date"), (946_684_800.0, "2000, as MicroPython does")];
+
 /// What is wrong with a time that has passed or is still to come. All in seconds since 1970.
 pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64) -> Option<Diagnosis> {
     let said = |change: String, found: String| Some(Diagnosis::new(change, found));
@@ -169,6 +188,10 @@ pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64) -> Option<Diagn
     let is_zone = |span: f64| {
         hours(span) != 0.0 && hours(span).abs() <= 14.0 && (span - hours(span) * 3_600.0).abs() < 60.0
     };
+    let epoch = EPOCHS.iter().find(|(seconds, _)| (off + seconds).abs() < 86_400.0);
+    if let Some((_, year)) = epoch {
+        return said(format!("count {claim} from 1970"), format!("{claim} is {value}, counted from {year}"));
+    }
     match value {
         5e10.. => {
             let unit = if value < 5e13 { "milliseconds" } else { "micro- or nanoseconds" };
@@ -195,7 +218,7 @@ pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64) -> Option<Diagn
                     "set your clock: it is ahead".into(),
                     format!("iat is {iat_off:.0} s ahead of the server's clock"),
                 ),
-                _ if claim == "exp" && off <= 0.0 && off > -86_400.0 => said(
+                _ if claim == "exp" && off <= 0.0 => said(
                     "sign anew; if it was just signed, set your clock".into(),
                     format!("exp passed {:.0} s ago by the server's clock", -off),
                 ),

@@ -6,6 +6,7 @@ use crate::jws::{json_object, split};
 use crate::keys::without_newline;
 use crate::refusal::{NotAnObject, Refusal};
 use crate::server::Class;
+use crate::tools::terminal::describe;
 use serde_json::{Map, Value};
 
 /// The diagnosis of a datagram that was refused, if its mistake is known. `group` is the one that it
@@ -24,6 +25,8 @@ pub fn diagnose(
     let header = || object(&parts.as_ref()?.header);
     let payload = || object(&parts.as_ref()?.payload);
     match refusal {
+        // A whole buffer; else it is what it says it is.
+        Refusal::TooLarge(_) if datagram.ends_with(b"\0") => datagram::diagnose(datagram),
         Refusal::NotAJws(_) | Refusal::BadBase64(..) => datagram::diagnose(datagram),
         Refusal::BadHeader(NotAnObject::Text(text, _)) | Refusal::BadPayload(NotAnObject::Text(text, _)) => {
             json::diagnose(text)
@@ -39,10 +42,23 @@ pub fn diagnose(
         Refusal::BadClaim(claim, _) => nearly::claim(&payload()?, claim),
         Refusal::Expired(_) => time(&payload()?, "exp", now),
         Refusal::NotYetValid(_) => time(&payload()?, "nbf", now),
-        Refusal::OutOfOrder(members, _, seq_number) => {
-            nearly::exchanged(*seq_number, payload()?.get("matricula")?.as_u64()?, *members)
+        Refusal::UnsupportedCrit => {
+            Some(Diagnosis::new("leave crit out of the header", "this server has no extension"))
         }
-        _ => None,
+        Refusal::WrongAudience(aud) => {
+            let found = format!("claim aud is {}", describe(Some(aud)));
+            Some(Diagnosis::new("leave claim aud out: this server is nobody's audience", found))
+        }
+        Refusal::OutOfOrder(members, state, seq_number) => {
+            nearly::exchanged(*seq_number, payload()?.get("matricula")?.as_u64()?, *members)
+                .or_else(|| Some(nearly::in_order((*members).into(), *state, *seq_number)))
+        }
+        Refusal::LostOnPurpose(..)
+        | Refusal::TooLarge(_)
+        | Refusal::NoKey(_)
+        | Refusal::BadSignature(..)
+        | Refusal::NotRecorded(_)
+        | Refusal::NotSent(_) => None,
     }
 }
 
