@@ -248,6 +248,18 @@ fn a_signature_over_another_text_says_which() {
             "hashed (SHA-512)",
         ),
         ("nothing", Vec::new(), "nothing was signed", "nothing, an empty text"),
+        (
+            "a promise that nobody awaited",
+            b"[object Promise]".into(),
+            "nothing was signed",
+            "[object Promise]",
+        ),
+        (
+            "the hash as a string of JavaScript",
+            sha256(&input).iter().map(|&byte| char::from(byte)).collect::<String>().into(),
+            "signing hashes it",
+            "turned to UTF-8",
+        ),
     ];
     let open = |text: &[u8]| {
         let opened = opened_by(&JAVALI, &[], &token(&JAVALI.signature(text)));
@@ -445,6 +457,7 @@ fn every_way_to_sign_falls_into_its_class() {
             "not their text",
             "hexadecimal text in base64url",
         ),
+        ("a number in decimal", of("7".repeat(617).as_bytes()), Length, "to_bytes()", "in decimal"),
         (
             "hexadecimal as it is",
             format!("{input}.{}", hexadecimal(&good)),
@@ -621,6 +634,40 @@ fn what_wraps_or_encodes_a_token_is_named() {
             "not in JSON",
             r#"its member "jwt""#,
         ),
+        ("the size of a pointer", token[..8].into(), "sizeof a pointer", "cut"),
+        ("a buffer of 100", token[..100].into(), "whole", "cut after 100 bytes, in its payload"),
+        ("a pointer", b"0x55d0c0ffee10".into(), "not the object", "address"),
+        ("Java's object", b"com.nimbusds.jose.JWSObject@1b6d3586".into(), "not the object", ""),
+        ("Perl's reference", b"HASH(0x55e0b7c3a2d8)".into(), "not the object", ""),
+        ("Ruby's object", b"#<JWT::EncodedToken>".into(), "not the object", ""),
+        ("Dart's Future", b"Instance of 'Future<String>'".into(), "await", ""),
+        (".NET's Task", b"System.Threading.Tasks.Task`1[System.String]".into(), "await", ""),
+        (
+            "Java's future",
+            b"java.util.concurrent.CompletableFuture@4f3f5b24[Not completed]".into(),
+            "await",
+            "",
+        ),
+        (".NET's ToString", format!("{RS256}.{json}").into(), "encode header and payload", "WriteToken"),
+        (
+            ".NET's UrlTokenEncode",
+            [header, payload, signature].map(with_a_digit).join(".").into(),
+            "digit off",
+            "UrlTokenEncode",
+        ),
+        (
+            "Node's JSON of a Buffer",
+            format!(r#"{{"type":"Buffer","data":{:?}}}"#, token.as_bytes()).into(),
+            "the Buffer itself",
+            "JSON of a Buffer",
+        ),
+        ("Erlang's binary", format!("<<\"{token}\">>").into(), "quotes", ""),
+        ("undefined", b"undefined".into(), "set the variable", "no value"),
+        ("a variable of a shell", b"$TOKEN".into(), "into the format", "variable's name"),
+        ("a variable of Python", b"{token}".into(), "put the token there", "variable's name"),
+        ("a file's name", b"token.txt".into(), "not its name", "file's name"),
+        ("colours", format!("\x1b[32m{token}\x1b[0m").into(), "without its colours", "codes"),
+        ("an explanation", b"bad_claim: add claim seq_number".into(), "your own request", "--explain"),
         ("a C string", format!("{token}\0").into(), "strlen()", "1 NULs stand behind"),
         ("a C buffer", [token.as_bytes(), &[0; 600]].concat(), "strlen()", "600 NULs stand behind"),
         ("two tokens", format!("{token}{token}").into(), "one token", "one"),
@@ -773,6 +820,11 @@ fn what_wraps_or_encodes_a_token_is_named() {
     }
 }
 
+/// What .NET's `UrlTokenEncode` makes of a part: a digit counts the = that it leaves off.
+fn with_a_digit(part: &str) -> String {
+    format!("{part}{}", (4 - part.len() % 4) % 4)
+}
+
 fn bytes_apart(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
@@ -850,6 +902,12 @@ fn json_that_is_not_the_json_meant_is_told_by_its_first_odd_character() {
         ("+1", with(r#""x":+1"#), "without +", ""),
         (".5", with(r#""x":.5"#), "both sides", ""),
         ("no brace", json[1..].into(), "{ before", ""),
+        ("Swift's dictionary", br#"["group": "JAVALI"]"#.into(), "{...} for [...]", "Swift"),
+        ("Elixir's map", br#"%{group: "JAVALI"}"#.into(), "Jason.encode!", "Elixir"),
+        ("Lua's table", b"table: 0x55e0b7c3a2d8".into(), "as JSON", "print of an object"),
+        ("a dataclass", b"Message(group='JAVALI', seq_number=1)".into(), "as JSON", "print of an object"),
+        ("a form's JSON", b"%7B%22group%22%3A%22JAVALI%22%7D".into(), "not as for a URL", ""),
+        ("CBOR", b"\xa1\x65group\x66JAVALI\x01".into(), "are none", "no text"),
         ("MessagePack", b"\x84\xa5\xff\xfe\xb0\xc1".into(), "are none", ""),
     ];
     are_told(&cases, json::diagnose);
@@ -951,6 +1009,9 @@ fn values_in_each_others_place_and_times_in_another_unit_are_named() {
         ("a clock ahead", "nbf", now + 90.0, Some(now + 90.0), "set your clock"),
         ("just expired", "exp", now - 5.0, None, "sign anew; if it was just signed, set your clock"),
         ("still to come", "nbf", now + 5.0, None, "leave nbf out"),
+        ("Swift's reference date", "exp", now - 978_307_200.0 + 300.0, None, "count exp from 1970"),
+        ("MicroPython", "exp", now - 946_684_800.0 + 300.0, None, "count exp from 1970"),
+        ("a clock two days slow", "exp", now - 172_500.0, Some(now - 172_800.0), "set your clock"),
     ];
     for (name, claim, value, iat, change) in cases {
         let said = nearly::time(claim, value, iat, now).unwrap_or_else(|| panic!("{name}"));

@@ -14,8 +14,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::id_request;
-use udpsocket_jwt_server::jws::to_base64url;
 use udpsocket_jwt_server::tools::terminal::cli::HELP;
+use udpsocket_jwt_server::tools::to_base64url;
 
 static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));
 

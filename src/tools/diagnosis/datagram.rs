@@ -1,11 +1,16 @@
 //! A datagram that is no token: what wraps or encodes one, or what was sent in its place.
 
-use super::text::{BOM, find, from_base64, from_hexadecimal, from_numbers, is_text, replaced, wide};
+use super::text::{
+    BOM, find, from_base64, from_hexadecimal, from_numbers, is_address, is_text, percent_decoded, replaced,
+    wide,
+};
 use super::{Diagnosis, Row};
 use crate::jws::json_object;
 use crate::keys::without_newline;
+use crate::server::MOST_BYTES;
 use crate::tools::base64url;
 use crate::tools::terminal::quote;
+use crate::tools::terminal::refusals::REASONS;
 use serde_json::Value;
 
 const ALONE: &str = "send the token and nothing else";
@@ -54,7 +59,7 @@ const AROUND: [(&[u8], &[u8], Row); 31] = [
 ];
 
 /// How something else than a token begins.
-const BEGINNINGS: [(&[&[u8]], Row); 18] = [
+const BEGINNINGS: [(&[&[u8]], Row); 19] = [
     (&[b"\x16\x03"], ("send plain UDP, without TLS", "it is a TLS handshake")),
     (&[b"\x16\xfe"], ("send plain UDP, without DTLS", "it is a DTLS handshake")),
     (
@@ -75,20 +80,34 @@ const BEGINNINGS: [(&[&[u8]], Row); 18] = [
     (&[b"System.Byte[]"], ("send the bytes, not bytes.ToString()", "it is .NET's print of a byte[]")),
     (&[b"<Buffer "], ("send the Buffer, not its print", "it is Node's print of a Buffer")),
     (
-        &[b"Promise ", b"[object Promise]", b"<coroutine "],
+        &[
+            b"Promise ",
+            b"[object Promise]",
+            b"<coroutine ",
+            b"System.Threading.Tasks.",
+            b"java.util.concurrent.",
+            b"Instance of 'Future",
+        ],
         ("await the token, then send it", "it is a promise, printed"),
     ),
     (&[b"<bound method", b"<function"], ("call the function: ()", "it is Python's print of a function")),
     (&[b"[object "], ("send the token, not the object", "it is JavaScript's print of an object")),
-    (&[b"<"], ("send the token, not the object", "it is a print of an object, or XML")),
-    (&[b"%"], ("put the token into the format", "a format was sent, and nothing in it")),
+    (
+        &[b"null", b"nil", b"<nil>", b"(null)", b"None", b"undefined"],
+        ("set the variable before it is sent", "it is the print of a variable that has no value"),
+    ),
+    (&[b"<", b"#<"], ("send the token, not the object", "it is a print of an object, or XML")),
+    (
+        &[b"%", b"$", b"#{", b"{{"],
+        ("put the token into the format", "a format or a variable's name was sent, and nothing in it"),
+    ),
 ];
 
 /// Undoes an encoding of the whole text.
 type Decode = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// The whole text in an encoding; what is inside must be a token.
-const ENCODINGS: [(Decode, Row); 14] = [
+const ENCODINGS: [(Decode, Row); 15] = [
     (
         |text| Some(text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()),
         ("take the line breaks and spaces out of the token", "white space is in it: was it wrapped?"),
@@ -101,10 +120,7 @@ const ENCODINGS: [(Decode, Row); 14] = [
         |text| Some(replaced(&replaced(text, b"=\r\n", b""), b"=\n", b"")),
         ("take the = and line breaks out of the token", "it is quoted-printable, out of an e-mail"),
     ),
-    (
-        |text| percent_decoded(text),
-        ("send the token itself, without percent-encoding", "it is encoded as for a URL"),
-    ),
+    (percent_decoded, ("send the token itself, without percent-encoding", "it is encoded as for a URL")),
     (
         from_hexadecimal,
         ("send the token itself, not its hexadecimal", "it is hexadecimal, and the token inside"),
@@ -127,6 +143,15 @@ const ENCODINGS: [(Decode, Row); 14] = [
             Some(text.iter().map(|&byte| if b":;,| /\t\n".contains(&byte) { b'.' } else { byte }).collect())
         },
         ("put dots between the three parts", "something else stands between its parts"),
+    ),
+    (
+        |text| {
+            let parts = text.split(|&byte| byte == b'.').map(|part| part.split_last());
+            let without =
+                parts.map(|part| part.filter(|(last, _)| b"012".contains(last)).map(|(_, rest)| rest));
+            Some(without.collect::<Option<Vec<_>>>()?.join(&b'.'))
+        },
+        ("take the digit off each part", "a digit stands for each part's =, as .NET's UrlTokenEncode writes"),
     ),
     (|text| Some(replaced(text, b"..", b".")), ("put one dot between the parts", "a dot is doubled")),
     (
@@ -178,7 +203,8 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
         .find(|(all, _)| all.iter().any(|beginning| text.starts_with(beginning)))
         .map(|(_, row)| *row);
     let object = json_object(text).ok();
-    if beginning.is_none() && object.is_none() {
+    // What begins like an object may be a print of the token, between < and >.
+    if (beginning.is_none() || text.starts_with(b"<")) && object.is_none() {
         // Base64's own characters, within a part, are no end of it.
         let is_base64 = |byte: &u8| is_base64url(*byte) || b"+/=.".contains(byte);
         if text.iter().all(is_base64)
@@ -201,9 +227,25 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
         .or_else(|| object.and_then(|members| of_json(&members)))
         .or_else(|| of_parts(text))
         .or_else(|| {
+            let is_name = |name: &[u8]| name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_');
             let (change, found) = match text {
+                [b'{', name @ .., b'}'] if is_name(name) => {
+                    ("put the token there", "it is a variable's name")
+                }
                 [b'{' | b'[', ..] => ("sign JSON that is JSON, and send a token", "it is nearly JSON"),
                 _ if !is_text(text) => ("send a token, ASCII text", "it is bytes that are no text"),
+                _ if is_address(text) => {
+                    ("send the token, not the object", "it is the print of an object or an address")
+                }
+                _ if REASONS.iter().any(|reason| text.starts_with(reason.name.as_bytes())) => {
+                    ("send your own request: this is the server's answer", "it is what --explain says")
+                }
+                [b'e', b'y', b'J', ..] if !text.contains(&b'.') => {
+                    ("send all of the token: strlen(), not sizeof a pointer", "it is cut")
+                }
+                _ if [".txt", ".jwt", ".jws"].iter().any(|end| text.ends_with(end.as_bytes())) => {
+                    ("send what is in the file, not its name", "it is a file's name")
+                }
                 _ => ("send a token: header.payload.signature", "it is some other text"),
             };
             Some(Diagnosis::new(change, format!("{found}: {}", quote(&text[..text.len().min(24)]))))
@@ -239,6 +281,7 @@ fn around_token(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Whether a header stands in a text more than once.
 fn has_several(text: &[u8]) -> bool {
+    let text = &text[..text.len().min(MOST_BYTES)]; // whoever sent a lot may have to wait a lot for it
     let header = find(text, b"eyJ").map(|start| &text[start..]).unwrap_or_default();
     let header = header.split(|&byte| byte == b'.').next().unwrap_or_default();
     header.len() >= 16 && find(&text[find(text, header).unwrap_or(0) + header.len()..], header).is_some()
@@ -250,6 +293,9 @@ fn of_surroundings(before: &[u8], after: &[u8]) -> Diagnosis {
     let (change, found) = match AROUND.iter().find(fits) {
         _ if before.is_empty() && after.first() == Some(&0) => {
             ("send strlen() bytes, not the whole buffer", format!("{nuls} NULs stand behind the token"))
+        }
+        _ if before.starts_with(b"\x1b[") => {
+            ("send the token without its colours", "a terminal's codes for colours stand around it".into())
         }
         _ if (before.trim_ascii(), after.trim_ascii()) == (b"", b"") => {
             ("take the white space off the token's ends", "white space stands around the token".into())
@@ -286,6 +332,9 @@ fn of_json(members: &serde_json::Map<String, Value>) -> Option<Diagnosis> {
         None if has("signatures") || has("signature") || has("protected") => {
             row(("send it compact: header.payload.signature", "it is a JWS in JSON serialization"))
         }
+        None if members.get("type").is_some_and(|name| name == "Buffer") => {
+            row(("send the Buffer itself, not its JSON", "it is Node's JSON of a Buffer"))
+        }
         None if has("kty") => row(("send a token; the key goes to the professor", "it is a JSON Web Key")),
         None if has("header") || has("alg") => {
             row(("sign it: header.payload.signature, in base64url", "it is a header in JSON, unsigned"))
@@ -297,7 +346,8 @@ fn of_json(members: &serde_json::Map<String, Value>) -> Option<Diagnosis> {
 /// Text in parts, none of which make a token.
 fn of_parts(text: &[u8]) -> Option<Diagnosis> {
     let parts: Vec<_> = text.split(|&byte| byte == b'.').collect();
-    let header = from_base64(parts[0]).and_then(|header| json_object(&header).ok());
+    let object = |part: &[u8]| json_object(&from_base64(part)?).ok();
+    let (header, is_object) = (object(parts[0]), |part: &[u8]| object(part).is_some());
     let is_json = |part: &[u8]| part.trim_ascii().starts_with(b"{");
     let is_standard = parts.iter().any(|part| part.iter().any(|byte| b"+/".contains(byte)));
     let is_padded = parts.iter().any(|part| part.ends_with(b"="));
@@ -309,9 +359,10 @@ fn of_parts(text: &[u8]) -> Option<Diagnosis> {
         (3, None) if all_hexadecimal => {
             ("encode the parts in base64url, not hexadecimal", "its parts are hexadecimal".into())
         }
-        (_, _) if is_json(text) && find(text, b"}.").is_some() => {
-            ("encode header and payload in base64url", "its parts are JSON, not encoded".into())
-        }
+        (_, _) if is_json(text) && find(text, b"}.").is_some() => (
+            "encode header and payload in base64url",
+            "its parts are JSON, not encoded (in .NET: WriteToken, not ToString)".into(),
+        ),
         (3, Some(_)) if is_json(parts[1]) => {
             ("encode the payload in base64url", "its payload is JSON, not encoded".into())
         }
@@ -327,13 +378,11 @@ fn of_parts(text: &[u8]) -> Option<Diagnosis> {
             ("copy the token whole: part of it is ...", "an ellipsis stands in it".into())
         }
         (1, Some(_)) => ("add .payload.signature", "it is a header alone".into()),
+        (2, Some(_)) if parts[1].starts_with(b"eyJ") && !is_object(parts[1]) => {
+            ("send the token whole", format!("it is cut after {} bytes, in its payload", text.len()))
+        }
         (2, Some(_)) => {
             ("add the signature: header.payload.signature", "two parts: the signature is missing".into())
-        }
-        (2, None)
-            if header.is_none() && from_base64(parts[0]).is_some_and(|part| json_object(&part).is_ok()) =>
-        {
-            ("put a header before it: header.payload.signature", "two parts".into())
         }
         (parts @ 4.., Some(_)) if find(text, b"...").is_none() => {
             ("send three parts: header.payload.signature", format!("{parts} parts"))
@@ -345,14 +394,4 @@ fn of_parts(text: &[u8]) -> Option<Diagnosis> {
         _ => return None,
     };
     Some(Diagnosis::new(change, found))
-}
-
-fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
-    let (mut out, mut rest) = (Vec::new(), text);
-    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
-        out.extend(&rest[..at]);
-        out.extend(from_hexadecimal(rest.get(at + 1..at + 3)?)?);
-        rest = &rest[at + 3..];
-    }
-    Some([&out, rest].concat())
 }

@@ -1,7 +1,7 @@
 //! Text that is not the JSON object that was meant: the first character that JSON does not have
 //! tells which language printed it.
 
-use super::text::{BOM, find, from_base64, from_hexadecimal, wide};
+use super::text::{BOM, find, from_base64, from_hexadecimal, is_address, percent_decoded, wide};
 use super::{Diagnosis, Row};
 use crate::jws::json_object;
 use crate::tools::terminal::{describe, quote};
@@ -9,7 +9,7 @@ use crate::tools::to_base64url;
 use serde_json::Value;
 
 /// How something else than an object begins.
-const BEGINNINGS: [(&[u8], Row); 14] = [
+const BEGINNINGS: [(&[u8], Row); 15] = [
     (b"\x1f\x8b", ("leave out the compression", "it is gzip")),
     (b"\x78\x9c", ("leave out the compression", "it is zlib")),
     (b"map[", ("print it with json.Marshal, not with fmt", "it is Go's print of a map")),
@@ -21,6 +21,7 @@ const BEGINNINGS: [(&[u8], Row); 14] = [
     (b"OrderedDict(", ("print it with json.dumps", "it is Python's print of a dict")),
     (b"undefined", ("set the variable before it is printed", "it is JavaScript's undefined")),
     (b"None", ("set the variable before it is printed", "it is Python's None")),
+    (b"%{", ("print it with Jason.encode!", "it is Elixir's print of a map")),
     (b"<", ("print JSON, not XML or an object", "it is XML, or a print of an object")),
     (b"---", ("print JSON, not YAML", "it is YAML")),
     (b"\xac\xed\x00\x05", ("print JSON, not a serialized object", "it is a serialized Java object")),
@@ -40,6 +41,24 @@ const WORDS: [(&str, Row); 12] = [
     ("undefined", ("set the value: JSON has no undefined", "JavaScript's undefined")),
     ("Decimal", ("write a plain number", "Python's print of a Decimal")),
     ("datetime", ("write seconds since 1970", "Python's print of a date")),
+];
+
+const COMMENT: Row = ("take the comment out: JSON has none", "a comment");
+const MAP: Row = ("print it as JSON, with : for =", "=, as Java prints a Map");
+
+/// Characters that JSON does not have outside its strings.
+const CHARACTERS: [(&str, Row); 8] = [
+    ("'", ("use json.dumps: JSON has double quotes, not single", "a single quote, as Python prints a dict")),
+    ("`", ("write double quotes", "a backquote")),
+    (
+        "\u{2018}\u{2019}\u{201a}\u{201b}\u{201c}\u{201d}\u{201e}\u{201f}\u{ab}\u{bb}",
+        ("type plain quotes (\") in an editor for code", "a typographic quote"),
+    ),
+    ("\u{a0}\u{feff}\u{200b}\u{3000}", ("type plain spaces", "a space that is not ASCII")),
+    (";", ("write a comma, not a semicolon", "a semicolon")),
+    ("=", MAP),
+    ("(", ("write [...] for (...)", "a parenthesis")),
+    ("#", COMMENT),
 ];
 
 /// What is wrong with the text of a header or a payload. `None`: it is a JSON object.
@@ -69,6 +88,12 @@ pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
             "it is hexadecimal, and the JSON inside",
         ));
     }
+    if is_object(percent_decoded(json)) {
+        return row((
+            "encode the JSON itself, not as for a URL",
+            "it is percent-encoded, and the JSON inside",
+        ));
+    }
     if is_object(from_base64(json)) {
         return row((
             "encode it in base64url once, not twice",
@@ -81,7 +106,8 @@ pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
     }
     let Ok(text) = str::from_utf8(json) else {
         let at = str::from_utf8(json).map_or_else(|error| error.valid_up_to(), |_| 0);
-        if json.iter().filter(|byte| !byte.is_ascii()).count() * 4 > json.len() {
+        let has_controls = json.iter().any(|byte| *byte < b'\t');
+        if has_controls || json.iter().filter(|byte| !byte.is_ascii()).count() * 4 > json.len() {
             return row(("encode the JSON's text: these bytes are none", "it is bytes that are no text"));
         }
         let found = format!("byte {at} is {}, not UTF-8: is it Latin-1?", quote(&json[at..=at]));
@@ -102,7 +128,12 @@ pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
                 row(("encode the text, not str(bytes)", "it is Python's print of a bytes object"))
             }
             [b'"', ..] => row(("write { before the first name", "the object has no {")),
+            [b'[', b'"', ..] if find(trimmed, b"\":").is_some() => {
+                row(("write {...} for [...]: an object", "it is Swift's print of a dictionary"))
+            }
             [b'[', ..] => Some(oddity(text)),
+            [b'A'..=b'Z', .., b')'] => row(("print it as JSON", "it is a print of an object")),
+            _ if is_address(trimmed) => row(("print it as JSON", "it is a print of an object")),
             _ if text.lines().all(|line| line.contains(": ")) => row(("print JSON, not YAML", "it is YAML")),
             _ => Some(Diagnosis::new(
                 "write a JSON object, {...}",
@@ -158,10 +189,7 @@ fn oddity(text: &str) -> Diagnosis {
         let was_value = ends_value;
         let found: Option<Row> = match char {
             ' ' | '\t' | '\r' | '\n' => None,
-            '/' if rest.starts_with("//") || rest.starts_with("/*") => {
-                Some(("take the comment out: JSON has none", "a comment"))
-            }
-            '#' => Some(("take the comment out: JSON has none", "a comment")),
+            '/' if rest.starts_with("//") || rest.starts_with("/*") => Some(COMMENT),
             _ if depth == 0 && at > 0 && was_value && "{[".contains(char) => {
                 Some(("send one object: take what follows it off", "something follows the object"))
             }
@@ -178,26 +206,12 @@ fn oddity(text: &str) -> Diagnosis {
                 }
                 Err(row) => Some(row),
             },
-            '\'' => Some((
-                "use json.dumps: JSON has double quotes, not single",
-                "a single quote, as Python prints a dict",
-            )),
-            '`' => Some(("write double quotes", "a backquote")),
-            '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}' => {
-                Some(("type plain quotes (\") in an editor for code", "a typographic quote"))
-            }
-            '\u{a0}' | '\u{feff}' | '\u{200b}' | '\u{3000}' => {
-                Some(("type plain spaces", "a space that is not ASCII"))
-            }
             ',' if next(at + 1).is_some_and(|next| "}],".contains(next)) => {
                 Some(("take the last comma off", "a comma with nothing behind it"))
             }
-            ';' => Some(("write a comma, not a semicolon", "a semicolon")),
             '=' if rest.starts_with("=>") => {
                 Some(("use to_json (json_encode): JSON has : for =>", "=>, as Ruby and PHP print a hash"))
             }
-            '=' => Some(("print it as JSON, with : for =", "=, as Java prints a Map")),
-            '(' => Some(("write [...] for (...)", "a parenthesis")),
             '0'..='9' | '-' | '+' | '.' => {
                 length = rest
                     .find(|char: char| !(char.is_alphanumeric() || "+-._".contains(char)))
@@ -224,13 +238,14 @@ fn oddity(text: &str) -> Diagnosis {
                     _ if next(at + length) == Some(':') && !is_name => {
                         Some(("write each name in double quotes", "a name without quotes"))
                     }
-                    _ if next(at + length) == Some('=') => {
-                        Some(("print it as JSON, with : for =", "=, as Java prints a Map"))
-                    }
+                    _ if next(at + length) == Some('=') => Some(MAP),
                     _ => known.or(Some(("write text in double quotes", "text without quotes"))),
                 }
             }
-            _ => Some(("print it as JSON", "a character that JSON does not have")),
+            _ => {
+                let known = CHARACTERS.iter().find(|(all, _)| all.contains(char)).map(|(_, row)| *row);
+                known.or(Some(("print it as JSON", "a character that JSON does not have")))
+            }
         };
         if let Some((change, found)) = found {
             let near = &bytes[at.saturating_sub(4)..bytes.len().min(at + 12)];

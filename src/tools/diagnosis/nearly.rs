@@ -165,7 +165,6 @@ pub fn exchanged(seq_number: u64, matricula: u64, members: u8) -> Option<Diagnos
 }
 
 /// What is in order in a state.
-#[must_use]
 pub fn in_order(members: u64, state: u64, seq_number: u64) -> Diagnosis {
     let change = match state {
         0 => "send seq_number 1".into(),

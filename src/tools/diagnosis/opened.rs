@@ -423,20 +423,14 @@ fn forms(signature: &[u8], part: &[u8], n: &[u8]) -> Vec<Form> {
 
 /// n - s, both big-endian and of one length, s < n.
 fn difference(n: &[u8], s: &[u8]) -> Vec<u8> {
-    let mut borrow = false;
-    let mut bytes: Vec<u8> = n
-        .iter()
-        .zip(s)
-        .rev()
-        .map(|(n, s)| {
-            let (less, first) = n.overflowing_sub(*s);
-            let (less, second) = less.overflowing_sub(borrow.into());
-            borrow = first || second;
-            less
-        })
-        .collect();
-    bytes.reverse();
-    bytes
+    let mut borrow = 0;
+    let less = |(n, s): (&u8, &u8)| {
+        let wide = i16::from(*n) - i16::from(*s) + borrow;
+        borrow = wide >> 8;
+        wide as u8
+    };
+    let bytes: Vec<u8> = n.iter().zip(s).rev().map(less).collect();
+    bytes.into_iter().rev().collect()
 }
 
 /// What a signature of another length is.
@@ -454,6 +448,9 @@ fn of_length(signature: &[u8], wanted: usize) -> Opened {
             "encode the signature's bytes, not their text",
             "it is text, twice as long as it should be".into(),
         ),
+        _ if signature.iter().all(u8::is_ascii_digit) => {
+            ("encode the signature's bytes: to_bytes(), not str()", "it is a number in decimal".into())
+        }
         20 | 32 | 48 => (
             "sign with RSA (RS256), not with HMAC",
             format!("its {length} bytes are an HMAC, or a bare hash"),
@@ -527,7 +524,7 @@ impl Block {
                         && [16, 20, 28, 32, 36, 48, 64].contains(&content.len())
                         && !is_text(content);
                 let content = match held {
-                    Some((_, "text")) => format!("{of} itself, which nobody hashed"),
+                    Some((_, "text")) => format!("{of}, as it is, not its hash"),
                     Some((_, name)) => format!("the {name} of {of}, without its DigestInfo"),
                     None if is_text(content) => format!("the text {}, which nobody hashed", quote(content)),
                     None if is_hash => {

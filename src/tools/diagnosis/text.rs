@@ -70,6 +70,26 @@ pub(super) fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
     ANY.decode(text).ok().filter(|bytes| !bytes.is_empty())
 }
 
+/// What languages print in place of an object: `Message@1b6d3586`, `HASH(0x55e0b7c3a2d8)`,
+/// `table: 0x55e0b7c3a2d8`, `Instance of 'Message'`.
+pub(super) fn is_address(text: &[u8]) -> bool {
+    let hash = text.rsplit(|&byte| byte == b'@').next().filter(|hash| hash.len() < text.len());
+    let is_hash = |hash: &[u8]| hash.len() >= 5 && hash.iter().all(u8::is_ascii_hexdigit);
+    let is_address = text.starts_with(b"Instance of '") || hash.is_some_and(is_hash);
+    text.len() < 128 && is_text(text) && (is_address || find(text, b"0x").is_some())
+}
+
+/// The bytes of text that is encoded as for a URL.
+pub(super) fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        out.extend(&rest[..at]);
+        out.extend(from_hexadecimal(rest.get(at + 1..at + 3)?)?);
+        rest = &rest[at + 3..];
+    }
+    Some([&out, rest].concat())
+}
+
 /// The numbers of a list, as a language prints an array of bytes: `[101, 121, -3]`, `[101 121]`.
 pub(super) fn from_numbers(text: &[u8]) -> Option<Vec<u8>> {
     let text = str::from_utf8(text).ok()?.trim();

@@ -125,8 +125,11 @@ pub(super) fn all(parts: &Parts) -> Vec<Text> {
     texts.extend(inner.iter().flat_map(|(bytes, what)| in_other_forms(bytes, what)));
     let token = [parts.signing_input, b".", parts.signature].concat();
     texts.push(Text { bytes: token, what: "the whole token".into(), change: SIGN });
-    let nothing = "hand the text to the signing: nothing was signed";
-    texts.push(Text { bytes: Vec::new(), what: "nothing, an empty text".into(), change: nothing });
+    let change = "hand the text to the signing: nothing was signed";
+    texts.push(Text { bytes: Vec::new(), what: "nothing, an empty text".into(), change });
+    for word in ["undefined", "null", "None", "[object Object]", "[object Promise]"] {
+        texts.push(Text { bytes: word.into(), what: format!("nothing, the text {word}"), change });
+    }
     texts
 }
 
@@ -238,9 +241,11 @@ fn in_other_forms(bytes: &[u8], what: &str) -> Vec<Text> {
         let hash = digest(algorithm, bytes);
         let text = to_hexadecimal(hash.as_ref());
         let pairs: Vec<_> = text.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair)).collect();
+        let as_utf8: String = hash.as_ref().iter().map(|&byte| char::from(byte)).collect();
         let prints = [
             (hash.as_ref().to_vec(), "hashed"),
             (digest(algorithm, hash.as_ref()).as_ref().to_vec(), "hashed twice"),
+            (as_utf8.into(), "hashed, its bytes turned to UTF-8"),
             (text.clone().into(), "hashed, in hexadecimal"),
             (text.to_uppercase().into(), "hashed, in upper-case hexadecimal"),
             (pairs.join(":").into(), "hashed, in hexadecimal with colons"),

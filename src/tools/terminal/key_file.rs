@@ -87,7 +87,8 @@ fn mend(fault: &KeyFault, file: &[u8], why_not: fn(&[u8]) -> String) -> String {
         KeyFault::Name => "its name is that of no group in the table: rename it".into(),
         KeyFault::Form => other_form(file).unwrap_or_else(|| {
             let plain = why_not(file);
-            let is_known = !plain.starts_with("there is no line") && !plain.starts_with("it begins with");
+            let unknown = ["there is no line", "it begins with", "its PEM is damaged"];
+            let is_known = !unknown.iter().any(|unknown| plain.starts_with(unknown));
             match diagnosis::key_file::diagnose(file).filter(|_| !is_known) {
                 Some(mistake) => format!("{plain} ({}: {})", mistake.found(), mistake.short()),
                 None => plain,
