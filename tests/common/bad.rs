@@ -815,7 +815,7 @@ fn times_and_audiences(javali: &Signer) -> Vec<Bad> {
     ]
     .map(|exp: String| having(format!(r#""exp":{exp}"#)));
     let not_yet_valid = [
-        format!("{:.3}", now + 60.5),
+        format!("{:.3}", now + 600.5),
         format!("{}", now.floor() + 3_600.0),
         "1e11".into(),
         "1e300".into(),
