@@ -96,7 +96,7 @@ there_restart() {
     if there_start; then
         rm -f "$due"
         systemctl -q enable "$unit" 2>/dev/null
-        said=$(there_said | sed -n '/^GROUP  /,/^listening on /p')
+        said=$(there_said | sed -n '/^GROUP  /,/^listening on /{ /^Started /!p; }')
         printf '%s\n' "$said"
         return
     fi
@@ -343,10 +343,11 @@ case $act in
         elif ! "${ssh[@]}" "$host" 'test -x /usr/local/bin/udpsocket-jwt-server' </dev/null; then
             [[ $(uname -sm) != "${facts[1]}" ]] || die "$program: no such file: cargo build --release makes it"
             die "$host is ${facts[1]}, and this machine $(uname -sm): a program made here does not run there.
-Copy this source there, or to a machine like it, make it with 'cargo build --release', fetch its
-target/release/udpsocket-jwt-server, and give it to '$0 $host binary FILE'; then this again."
+On $host or a machine like it, with Rust, gcc and this source:  cargo build --release
+Fetch target/release/udpsocket-jwt-server from there, and here:  $0 $host binary FILE
+Then this again."
         else
-            echo "program: the one on $host stays"
+            echo "program: the one on $host stays: none for ${facts[1]} is made here"
         fi
         pack -C "$work" . | on_vm there_up "$run" "$options"
         ;;
