@@ -8,7 +8,8 @@ usage: scripts/vm.sh HOST up CLASS [RUN [OPTIONS]]   program, unit and class the
        scripts/vm.sh HOST run RUN [OPTIONS]          serve this run: a new one begins at 0
        scripts/vm.sh HOST key FILE                   one group's public key more, or another one
        scripts/vm.sh HOST binary FILE | --back       another program; or again the one before it
-       scripts/vm.sh HOST report [--csv] [RUN]       who is done
+       scripts/vm.sh HOST report [--csv | --group GROUP [--mermaid]] [RUN]
+                                                     who is done; a group's last datagrams
        scripts/vm.sh HOST status                     is it up, what does it serve, what came last
 
 HOST is what ssh takes: root@ADDRESS, a user with sudo, a name of ~/.ssh/config. CLASS is a directory
@@ -255,7 +256,7 @@ read -ra ssh <<<"${SSH:-ssh}"
 mapfile -t there < <(declare -F | sed 's/^declare -f //' | grep '^there_')
 
 # What the acts take is looked at before anything is sent.
-run='' options='' csv=''
+run='' options='' shown=''
 take_run() { # [RUN [OPTIONS]]
     [[ $# -gt 0 ]] || return 0
     [[ $1 =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$ ]] \
@@ -293,8 +294,19 @@ case $act in
         fi
         ;;
     report)
-        if [[ ${1:-} == --csv ]]; then csv=--csv; shift; fi
-        [[ $# -le 1 ]] || die "report takes --csv and one RUN" 2
+        while [[ ${1:-} == --* ]]; do
+            case $1 in
+                --csv | --mermaid) shown+=" $1" ;;
+                --group)
+                    [[ ${2:-} =~ ^[A-Za-z0-9_-]{1,32}$ ]] || die "--group takes the name of a GROUP" 2
+                    shown+=" $1 $2"
+                    shift
+                    ;;
+                *) die "report takes --csv or --group GROUP (-h shows the usage), not $1" 2 ;;
+            esac
+            shift
+        done
+        [[ $# -le 1 ]] || die "report takes one RUN at most" 2
         take_run "$@"
         ;;
     status) [[ $# -eq 0 ]] || die "status takes nothing" 2 ;;
@@ -366,7 +378,7 @@ Then this again."
     report)
         colour=${CLICOLOR_FORCE:-}
         [[ ! -t 1 || -n ${NO_COLOR:-} ]] || colour=1
-        on_vm there_report "$run" "$colour" "$csv" </dev/null
+        on_vm there_report "$run" "$colour" "$shown" </dev/null
         ;;
     status) on_vm there_status </dev/null ;;
 esac
