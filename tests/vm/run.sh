@@ -175,6 +175,8 @@ act_levels() {
     comes 0 'everyone is in'
     typed "sleep 12; $vm professor report level4" # a verdict holds when no other copy has come for 10 s
     comes 0 'trial: passed at'
+    typed "$vm professor report --group HEARTBEAT level4"
+    comes 0 'next_number 0, otp_number '
     typed "$vm professor run first"
     comes 0 'goes on from its 4 records' 'ALFA             3      3'
     typed "$vm professor report --csv level3"
@@ -237,6 +239,19 @@ act_binary() {
     comes 0 ': active'
 }
 
+act_other_kind() {
+    title 'A machine of another kind than this one'
+    mkdir -p "$dir/uname"
+    printf '%s\n' '#!/bin/sh' 'echo Darwin arm64' >"$dir/uname/uname"
+    chmod +x "$dir/uname/uname"
+    typed "$SSH vm rm /usr/local/bin/udpsocket-jwt-server; PATH=$dir/uname:\$PATH $vm professor up $class"
+    comes 1 'this machine Darwin arm64: a program made here does not run there' 'binary FILE'
+    typed "$vm professor binary $program"
+    comes 0 'program: new' 'listening on'
+    typed "PATH=$dir/uname:\$PATH $vm professor up $class"
+    comes 0 'program: the one on professor stays'
+}
+
 act_owners() {
     title 'Records restored as root (fault 6)'
     typed "$SSH vm 'cd /var/lib/udpsocket-jwt-server/first && cp received.jsonl copy && mv copy received.jsonl && chmod 644 received.jsonl && chown -R root: /etc/udpsocket-jwt-server && systemctl restart udpsocket-jwt-server && ls -l /var/lib/udpsocket-jwt-server/first /etc/udpsocket-jwt-server'"
@@ -289,7 +304,11 @@ act_unit() {
     title 'The unit: IPv6, exposure, what it says of itself (fault 7)'
     local token
     token=$(scripts/sign.sh "$class/keys_priv/HEARTBEAT.pem" '{"group":"HEARTBEAT","seq_number":1,"matricula":1001}')
-    typed "$SSH vm \"bash -c 'exec 3<>/dev/udp/::1/5555; printf %s $token >&3; timeout 10 dd bs=65536 count=1 <&3 2>/dev/null | wc -c'\""
+    # A host of its own, as far as the network goes, on a cable to the machine.
+    on_vm 'ip netns add client; ip link add cable type veth peer name eth0 netns client
+        ip address add 2001:db8::1/64 dev cable nodad; ip link set cable up
+        ip -n client address add 2001:db8::2/64 dev eth0 nodad; ip -n client link set eth0 up'
+    typed "$SSH vm \"ip netns exec client bash -c 'exec 3<>/dev/udp/2001:db8::1/5555; printf %s $token >&3; timeout 10 dd bs=65536 count=1 <&3 2>/dev/null | wc -c'\""
     comes 0
     ((out > 100)) || { echo 'FAILED: no reply over IPv6' >&2; exit 1; }
     typed "$SSH vm 'systemd-analyze security udpsocket-jwt-server | tail -n 1'"
@@ -297,6 +316,7 @@ act_unit() {
     typed "$SSH vm 'systemctl status -n 0 udpsocket-jwt-server'"
     comes 0 'Docs: https'
     typed "$SSH vm 'journalctl -q -o cat -u udpsocket-jwt-server -n 3'"
+    comes 0 '[2001:db8::2]:'
 }
 
 act_dead_card() {
@@ -426,7 +446,7 @@ make_class "$class" '{"ALFA": 3, "BETA": [1001, 1002, 1003, 1004], "HEARTBEAT": 
 cp --sparse=always "$dir/bare.raw" "$dir/disk.raw"
 boot ''
 on_vm 'cat /etc/debian_version; systemctl --version | head -n 1; uname -r; cat /proc/1/comm'
-acts=(first_day levels elsewhere keys binary owners full_disk failed_start unit dead_card ipv4_alone power_offs next_term)
+acts=(first_day levels elsewhere keys binary other_kind owners full_disk failed_start unit dead_card ipv4_alone power_offs next_term)
 [[ $# -eq 0 ]] || acts=("$@")
 for act in "${acts[@]}"; do "act_$act"; done
 printf '\nEverything came as it must.\n'
