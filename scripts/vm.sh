@@ -142,6 +142,7 @@ there_up() { # RUN OPTIONS
     RUN=first OPTIONS='' ADDRESS=$address
     # shellcheck disable=SC1090
     [[ ! -e $settings ]] || . "$settings"
+    [[ $ADDRESS != :: ]] || ADDRESS=$address # it may have lost its IPv6
     if [[ -n $1 ]]; then there_set "$1" "$2" "$ADDRESS"; else there_set "$RUN" "$OPTIONS" "$ADDRESS"; fi
     there_old_records
     there_restart

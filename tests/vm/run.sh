@@ -337,7 +337,7 @@ act_ipv4_alone() {
     boot ipv6.disable=1
     typed "$vm professor status"
     comes 1 'Address family not supported'
-    typed "$SSH vm rm /etc/default/udpsocket-jwt-server; $vm professor up $class"
+    typed "$vm professor up $class"
     comes 0 'listening on 0.0.0.0:5555'
     on_vm poweroff || true
     wait "$machine" || true
