@@ -413,7 +413,9 @@ act_power_offs() {
         printf '\npower-off %s: ' "$number"
         boot ''
         nothing_lost
-        on_vm systemctl is-active udpsocket-jwt-server
+        # start waits for the one under way, and that must be the first of this boot.
+        [[ $(on_vm 'systemctl start udpsocket-jwt-server && systemctl show -P NRestarts udpsocket-jwt-server') == 0 ]] \
+            || { echo 'FAILED: the server did not come up at once' >&2; exit 1; }
     done
 }
 
