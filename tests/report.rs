@@ -452,7 +452,9 @@ fn records_of_groups_that_the_table_lacks_are_counted_and_cannot_drive_the_termi
     let shown = text(directory.path());
     let others = shown.split("\n\n").last().unwrap();
     assert!(others.contains("not in the table") && others.contains("GONE 2"), "{others}");
-    assert_eq!(report(directory.path(), &["--csv"]).text.lines().count(), 2);
+    let Shown { text, errors, status } = report(directory.path(), &["--csv"]);
+    assert_eq!((text.lines().count(), status), (2, 1), "grades are not made with another class's table");
+    assert!(errors.contains("4 records of groups not in the table"), "{errors}");
 }
 
 #[test]

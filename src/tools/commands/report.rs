@@ -283,6 +283,12 @@ impl Report {
         text
     }
 
+    /// How many records are of groups that the table lacks. In the CSV they have no row.
+    #[must_use]
+    pub fn records_outside_the_table(&self) -> u64 {
+        self.others.values().sum()
+    }
+
     /// The group of this name, in any case.
     pub fn group(&self, name: &str) -> Result<&Group, String> {
         let group = self.table.find(name).map(|group| &self.table[group]);

@@ -229,8 +229,16 @@ fn report(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         let way_out = "--logs DIR names the directory where the server writes";
         say(&format!("warning: {}: there is no such file, so no records; {way_out}", shown(&received)));
     }
-    // Grades are not made of records that are elsewhere.
-    let is_wrong = !report.warnings.is_empty() || is_csv && is_missing;
+    let in_no_row = report.records_outside_the_table();
+    if is_csv && in_no_row > 0 {
+        let way_out = "is this the class that they are of?";
+        say(&format!(
+            "warning: {}: {in_no_row} records of groups not in the table; {way_out}",
+            shown(&received)
+        ));
+    }
+    // Grades are not made of records that are elsewhere, nor of another class's table.
+    let is_wrong = !report.warnings.is_empty() || is_csv && (is_missing || in_no_row > 0);
     Ok(if is_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
