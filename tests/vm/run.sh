@@ -437,6 +437,8 @@ act_next_term() {
     comes 0 'everyone is in'
     typed "$vm professor report"
     comes 0 'DELTA       [##]  done'
+    typed "$vm professor report --csv first # the class of then is no longer there"
+    comes 1 '3 records of groups not in the table'
 }
 
 [[ -x $program ]] || { echo "$program: cargo build --release makes it" >&2; exit 1; }
