@@ -28,7 +28,7 @@
 //! assert!(jws::parse(b"eyJhbGciOiJub25lIn0.eyJncm91cCI6IkpBVkFMSSJ9.").is_err()); // {"alg":"none"}
 //! ```
 
-use crate::keys::PublicKey;
+use crate::keys::{FEWEST_BITS, PublicKey};
 use crate::refusal::{NotAnObject, Refusal};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use ring::{hmac, signature};
@@ -96,10 +96,9 @@ pub fn split(text: &[u8]) -> Result<Parts<'_>, Refusal> {
 impl Parts<'_> {
     /// Whether the signature is this key's: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3).
     pub fn verifies(&self, key: &PublicKey) -> bool {
-        let parameters = if key.bits() < 2_048 {
-            &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY
-        } else {
-            &signature::RSA_PKCS1_2048_8192_SHA256
+        let parameters = match key.bits() {
+            ..FEWEST_BITS => &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+            _ => &signature::RSA_PKCS1_2048_8192_SHA256,
         };
         key.components().verify(parameters, self.signing_input, &self.signature).is_ok()
     }
