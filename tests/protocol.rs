@@ -106,6 +106,14 @@ fn a_datagram_is_too_large_from_4097_bytes_on() {
 }
 
 #[test]
+fn of_what_has_not_three_parts_it_is_said_how_many_it_has() {
+    use udpsocket_jwt_server::{jws, refusal::Refusal};
+    for (text, parts) in [("", 1), ("eyJ", 1), (".", 2), ("eyJ.eyJ", 2), ("a.b.c.d", 4), ("....", 5)] {
+        assert_eq!(jws::split(text.as_bytes()).unwrap_err(), Refusal::NotAJws(parts), "{text}");
+    }
+}
+
+#[test]
 fn a_captured_0_starts_its_group_over_until_it_expires() {
     let class = Class::new();
     let server = Server::start(&class, &[]);
