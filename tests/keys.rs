@@ -820,6 +820,7 @@ fn der_that_is_not_in_its_one_form_is_refused() {
     let numbers = [
         ("n with a zero in front", sequence(&[&integer([&[0], &n[..]].concat()), &integer(e)])),
         ("n negative", sequence(&[&integer(&n[1..]), &integer(e)])),
+        ("n as negative as can be", sequence(&[&integer([&[0x80], &n[2..]].concat()), &integer(e)])),
         ("n empty", sequence(&[&integer([]), &integer(e)])),
         ("e with a zero in front", sequence(&[&integer(&n), &integer([0, 1, 0, 1])])),
         ("e negative", sequence(&[&integer(&n), &integer([0xff])])),
