@@ -284,7 +284,6 @@ impl Report {
     }
 
     /// How many records are of groups that the table lacks. In the CSV they have no row.
-    #[must_use]
     pub fn records_outside_the_table(&self) -> u64 {
         self.others.values().sum()
     }

@@ -5,7 +5,7 @@ use super::{Diagnosis, datagram, json, nearly, reply};
 use crate::jws::{json_object, split};
 use crate::keys::without_newline;
 use crate::refusal::{NotAnObject, Refusal};
-use crate::server::Class;
+use crate::server::{Class, MOST_BYTES};
 use crate::tools::terminal::describe;
 use serde_json::{Map, Value};
 
@@ -25,8 +25,7 @@ pub fn diagnose(
     let header = || object(&parts.as_ref()?.header);
     let payload = || object(&parts.as_ref()?.payload);
     match refusal {
-        // A whole buffer; else it is what it says it is.
-        Refusal::TooLarge(_) if datagram.ends_with(b"\0") => datagram::diagnose(datagram),
+        Refusal::TooLarge(_) if is_a_buffer(datagram) => datagram::diagnose(datagram),
         Refusal::NotAJws(_) | Refusal::BadBase64(..) => datagram::diagnose(datagram),
         Refusal::BadHeader(NotAnObject::Text(text, _)) | Refusal::BadPayload(NotAnObject::Text(text, _)) => {
             json::diagnose(text)
@@ -70,6 +69,11 @@ pub fn opened(token: &[u8], class: &Class, group: usize, goes_on: impl Fn() -> b
     };
     let others: Vec<_> = (0..class.table.len()).filter(|other| *other != group).filter_map(key).collect();
     open(token, key(group)?, &others, goes_on)
+}
+
+/// Whether all that is too large of a datagram is NULs.
+fn is_a_buffer(datagram: &[u8]) -> bool {
+    datagram.iter().skip(MOST_BYTES).all(|&byte| byte == 0)
 }
 
 fn time(claims: &Map<String, Value>, claim: &str, now: f64) -> Option<Diagnosis> {

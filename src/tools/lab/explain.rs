@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Most explanations in a second of what is not signed; past that, silence.
 const MOST_UNSIGNED: u32 = 200;
-/// A signature is opened once in this time, which takes some of it; past that, the reason is plain.
+/// How long it rests from opening a signature, so that others' datagrams are read; till then, the reason
+/// is plain.
 const EVERY: Duration = Duration::from_millis(50);
 /// How long keys of other groups are tried on it.
 const OPENING: Duration = Duration::from_millis(20);
@@ -23,7 +24,7 @@ const OPENING: Duration = Duration::from_millis(20);
 /// Explains what was refused.
 #[derive(Debug, Default)]
 pub struct Explainer {
-    /// When a signature was opened last.
+    /// When it was done with the last signature that it opened.
     opened: Option<Instant>,
     /// A second of the clock, and how many that are not signed were explained in it.
     unsigned: (u64, u32),
@@ -64,12 +65,13 @@ impl Explainer {
     fn diagnose(&mut self, class: &Class, event: &Event, refusal: &Refusal) -> Option<Diagnosis> {
         let start = Instant::now();
         let is_rested = self.opened.is_none_or(|opened| start.duration_since(opened) >= EVERY);
-        if is_rested && matches!(refusal, Refusal::BadSignature(..)) {
-            self.opened = Some(start);
-        }
         let may_open = || is_rested && start.elapsed() < OPENING;
         let now = event.time.as_secs_f64();
-        refused::diagnose(refusal, &event.datagram, class, event.group, now, may_open)
+        let diagnosis = refused::diagnose(refusal, &event.datagram, class, event.group, now, may_open);
+        if is_rested && matches!(refusal, Refusal::BadSignature(..)) {
+            self.opened = Some(Instant::now());
+        }
+        diagnosis
     }
 }
 
