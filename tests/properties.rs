@@ -8,7 +8,7 @@ mod common;
 mod in_memory;
 
 use common::{
-    RS256, Signer, claims, ending_with, is_signed, next, reasons, recorded, signing_input, verified,
+    RS256, Random, Signer, claims, ending_with, is_signed, next, reasons, recorded, signing_input, verified,
 };
 use in_memory::{Known, Lab};
 use std::collections::HashMap;
@@ -17,52 +17,28 @@ use udpsocket_jwt_server::claims::number_of;
 use udpsocket_jwt_server::keys::without_newline;
 use udpsocket_jwt_server::tools::to_base64url;
 
-/// xorshift64* (Vigna, 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() >> 11) as usize % bound
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next().to_be_bytes()[0]).collect()
-    }
-
-    /// A spoilt copy of the first, with pieces of the second.
-    fn spoil(&mut self, token: &[u8], other: &[u8]) -> Vec<u8> {
-        let mut spoilt = token.to_vec();
-        let at = self.below(token.len());
-        match self.below(7) {
-            0 => spoilt[at] ^= 1 << self.below(8),
-            1 => spoilt[at] = self.bytes(1)[0],
-            2 => _ = spoilt.remove(at),
-            3 => spoilt.insert(at, *self.pick(b".=\nA\0\xff ")),
-            4 => spoilt.truncate(at),
-            5 => {
-                spoilt.truncate(at);
-                spoilt.extend_from_slice(&other[self.below(other.len())..]);
-            }
-            _ => {
-                // Parts of both: a signature that is good, of something else.
-                let both = [token, other].map(|token| token.split(|byte| *byte == b'.').collect::<Vec<_>>());
-                let parts: Vec<_> = (0..3).filter_map(|part| self.pick(&both).get(part).copied()).collect();
-                spoilt = parts.join(&b'.');
-            }
+/// A spoilt copy of the first, with pieces of the second.
+fn spoil(random: &mut Random, token: &[u8], other: &[u8]) -> Vec<u8> {
+    let mut spoilt = token.to_vec();
+    let at = random.below(token.len());
+    match random.below(7) {
+        0 => spoilt[at] ^= 1 << random.below(8),
+        1 => spoilt[at] = random.bytes(1)[0],
+        2 => _ = spoilt.remove(at),
+        3 => spoilt.insert(at, *random.pick(b".=\nA\0\xff ")),
+        4 => spoilt.truncate(at),
+        5 => {
+            spoilt.truncate(at);
+            spoilt.extend_from_slice(&other[random.below(other.len())..]);
         }
-        spoilt
+        _ => {
+            // Parts of both: a signature that is good, of something else.
+            let both = [token, other].map(|token| token.split(|byte| *byte == b'.').collect::<Vec<_>>());
+            let parts: Vec<_> = (0..3).filter_map(|part| random.pick(&both).get(part).copied()).collect();
+            spoilt = parts.join(&b'.');
+        }
     }
+    spoilt
 }
 
 fn is_printable(text: &[u8]) -> bool {
@@ -124,7 +100,7 @@ fn no_sequence_of_datagrams_moves_a_group_whose_key_did_not_sign() {
                 kind => {
                     let one = random.pick(if kind == 5 { &forged } else { &tokens }).clone();
                     let other = random.pick(&tokens).clone();
-                    random.spoil(&one, &other)
+                    spoil(&mut random, &one, &other)
                 }
             };
             datagram.extend_from_slice(random.pick::<&[u8]>(&[b"", b"", b"\n", b"\r\n"]));
@@ -479,8 +455,8 @@ fn no_bytes_make_the_handler_panic_or_acknowledge() {
                 parts.map(|part| to_base64url(part.as_bytes())).join(".").into_bytes()
             }
             2 => {
-                let spoilt = random.spoil(&good, &other);
-                if spoilt.is_empty() { spoilt } else { random.spoil(&spoilt, &good) }
+                let spoilt = spoil(&mut random, &good, &other);
+                if spoilt.is_empty() { spoilt } else { spoil(&mut random, &spoilt, &good) }
             }
             _ => {
                 let cut = random.below(good.len());

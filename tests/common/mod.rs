@@ -209,6 +209,30 @@ pub fn random(bound: u64) -> u64 {
     u64::from_ne_bytes(bytes) % bound
 }
 
+/// The same numbers from the same seed, for what must be seen again when it fails: xorshift64* (Vigna, 2014).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() >> 11) as usize % bound
+    }
+
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.next().to_be_bytes()[0]).collect()
+    }
+}
+
 /// A free port of 127.0.0.1. It stays free while no server has it: the system gives ports of this
 /// range to nobody who does not ask for them.
 pub fn free_port() -> SocketAddr {
@@ -219,6 +243,11 @@ pub fn free_port() -> SocketAddr {
 
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// ASCII in UTF-16, little-endian, without a mark.
+pub fn utf_16(text: &str) -> Vec<u8> {
+    text.bytes().flat_map(|byte| [byte, 0]).collect()
 }
 
 /// The bytes of what [`hexadecimal`] gives.
@@ -297,6 +326,31 @@ fn made_key(name: &str, bits: usize, exponent: u32) -> PathBuf {
         fs::rename(unfinished, &path).unwrap();
     }
     path
+}
+
+/// What `openssl dgst` signs a text with, its options being the hash and the padding.
+#[track_caller]
+pub fn openssl_dgst(private: &Path, options: &[&str], text: &[u8]) -> Vec<u8> {
+    let scratch = Scratch::new();
+    let file = scratch.write("text", text);
+    let of_key = ["-sign", private.to_str().unwrap(), file.to_str().unwrap()];
+    run("openssl", &[&["dgst"], options, &of_key].concat())
+}
+
+/// What `openssl pkeyutl` makes of the bytes with a private key, its options being what it shall do.
+#[track_caller]
+pub fn openssl_pkeyutl(private: &Path, options: &[&str], bytes: &[u8]) -> Vec<u8> {
+    let scratch = Scratch::new();
+    let file = scratch.write("bytes", bytes);
+    let of_key = ["pkeyutl", "-inkey", private.to_str().unwrap(), "-in", file.to_str().unwrap()];
+    run("openssl", &[&of_key, options].concat())
+}
+
+/// The private exponent alone: a block as it stands, raised modulo n. To decrypt is just that; to sign,
+/// `openssl` takes nothing longer than a hash.
+#[track_caller]
+pub fn openssl_raise(private: &Path, block: &[u8]) -> Vec<u8> {
+    openssl_pkeyutl(private, &["-decrypt", "-pkeyopt", "rsa_padding_mode:none"], block)
 }
 
 /// A private key to sign with: the client's half of RS256.
