@@ -8,15 +8,17 @@ mod common;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, Engine};
 use common::{
     Class, PROGRAM, RS256, SECRET, Scratch, Server, Signer, claims, from_hexadecimal, hexadecimal,
-    payload_of, place, private_key, reasons, run, signing_input, ssh_blob, ssh_line, with,
+    openssl_dgst, openssl_pkeyutl, payload_of, place, private_key, reasons, run, signing_input, ssh_blob,
+    ssh_line, utf_16, with,
 };
 use ring::digest::{SHA256, digest};
+use ring::hmac;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
-use udpsocket_jwt_server::claims::id_request;
+use udpsocket_jwt_server::claims::{REPLY_HEADER, id_request};
 use udpsocket_jwt_server::keys::PublicKey;
 use udpsocket_jwt_server::time::now;
 use udpsocket_jwt_server::tools::terminal::key_file::fingerprint;
@@ -47,20 +49,20 @@ fn checked<A: AsRef<OsStr>>(arguments: &[A], input: impl AsRef<[u8]>) -> Checked
     Checked { status: status.expect("it ends by itself"), output, errors }
 }
 
+/// `check --key` with a file.
+#[track_caller]
+fn checked_with_key(file: &Path, input: impl AsRef<[u8]>) -> Checked {
+    checked(&[OsStr::new("--key"), file.as_os_str()], input)
+}
+
 /// Neither a control character nor one that hides or moves what is around it.
 fn is_fit_for_a_terminal(char: char) -> bool {
-    let hides_or_moves = [
-        '\u{ad}'..='\u{ad}',
-        '\u{61c}'..='\u{61c}',
-        '\u{180e}'..='\u{180e}',
-        '\u{200b}'..='\u{200f}',
-        '\u{2028}'..='\u{202e}',
-        '\u{2060}'..='\u{206f}',
-        '\u{feff}'..='\u{feff}',
-        '\u{fff9}'..='\u{fffb}',
-        '\u{e0000}'..='\u{e007f}',
-    ];
-    !char.is_control() && !hides_or_moves.iter().any(|range| range.contains(&char))
+    let hides_or_moves = matches!(
+        char,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    );
+    !char.is_control() && !hides_or_moves
 }
 
 impl Checked {
@@ -75,6 +77,14 @@ impl Checked {
         let after = self.output.split_once("\nNO  ").map_or("", |(_, after)| after);
         after.lines().skip(2).collect()
     }
+
+    fn notes(&self) -> Vec<&str> {
+        self.output.lines().filter(|line| line.starts_with("note: ")).collect()
+    }
+
+    fn last_line(&self) -> &str {
+        self.output.lines().last().unwrap()
+    }
 }
 
 #[track_caller]
@@ -82,11 +92,14 @@ fn in_class(class: &Class, input: impl AsRef<[u8]>) -> Checked {
     checked(&[class.directory.path()], input)
 }
 
-/// A token whose signature is made otherwise.
-fn signed_by(sign: impl Fn(&str) -> Vec<u8>) -> String {
-    let input = signing_input(RS256, payload(""));
-    let signature = sign(&input);
-    format!("{input}.{}", to_base64url(&signature))
+/// A good signing input.
+fn input() -> String {
+    signing_input(RS256, payload(""))
+}
+
+/// It with a signature.
+fn token(signature: &[u8]) -> String {
+    format!("{}.{}", input(), to_base64url(signature))
 }
 
 /// A good payload with more members.
@@ -94,12 +107,25 @@ fn payload(members: &str) -> String {
     claims("JAVALI", 1, 7).replacen('{', &format!("{{{members}"), 1)
 }
 
-/// `openssl dgst` with JAVALI's key.
-fn dgst(options: &[&str], text: &str) -> Vec<u8> {
-    let scratch = Scratch::new();
-    let (file, key) = (scratch.write("text", text), private_key("JAVALI", 2048));
-    let of_key = ["-sign", key.to_str().unwrap(), file.to_str().unwrap()];
-    run("openssl", &[&["dgst"], options, &of_key].concat())
+/// What `openssl dgst` signs the good signing input with.
+fn dgst(options: &[&str]) -> Vec<u8> {
+    openssl_dgst(&private_key("JAVALI", 2048), options, input().as_bytes())
+}
+
+/// PSS with a salt of so many bytes.
+fn pss(salt: &str) -> Vec<u8> {
+    let salt = format!("rsa_pss_saltlen:{salt}");
+    dgst(&["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", &salt])
+}
+
+fn sha256(text: &str) -> Vec<u8> {
+    digest(&SHA256, text.as_bytes()).as_ref().to_vec()
+}
+
+/// The HMAC of a text, in base64url.
+fn hmac_of(secret: &[u8], text: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    to_base64url(hmac::sign(&key, text.as_bytes()).as_ref())
 }
 
 /// The conditions of the checks before this one, in order: those of section 7 that need no state.
@@ -143,11 +169,8 @@ fn whatever_the_server_would_answer_passes_with_0() {
     let good = bad::good().into_iter().map(|(token, _)| ("good".to_string(), token));
     for (name, token) in good.chain(bad::odd_but_good()) {
         let checked = in_class(&class, &token);
-        assert_eq!(
-            (checked.status, checked.marks()),
-            (0, conditions("out_of_order")),
-            "{name}: {checked:#?}"
-        );
+        let all = conditions("out_of_order");
+        assert_eq!((checked.status, checked.marks()), (0, all), "{name}: {checked:#?}");
         assert!(checked.output.ends_with("\nThe server takes it if its seq_number is in order.\n"));
     }
 }
@@ -177,78 +200,32 @@ fn a_token_is_taken_apart_before_it_is_judged() {
 #[test]
 fn each_cause_that_can_be_told_apart_is_named_alone() {
     let class = Class::new();
-    let signature = |text: &[u8]| JAVALI.signature(text);
-    let [header, payload] = [RS256.into(), payload("")].map(|json: String| to_base64url(json.as_bytes()));
-    let hash = |input: &str| digest(&SHA256, input.as_bytes());
-    let pss = ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"];
+    let over = |text: &str| token(&JAVALI.signature(text.as_bytes()));
+    let (input, json) = (input(), payload(""));
+    let (_, payload) = input.split_once('.').unwrap();
+    let all_json = format!("{RS256}.{json}");
+    let hash = sha256(&input);
+    let good = JAVALI.signature(input.as_bytes());
+    let good_hex = hexadecimal(&good);
+    let reversed: Vec<_> = good.iter().rev().copied().collect();
+    let by_noname = Signer::new("NONAME", 2048).sign(RS256, &json);
     let causes: Vec<(&str, String, &str)> = vec![
-        ("PSS", signed_by(|input| dgst(&pss, input)), "sign with RSASSA-PKCS1-v1_5 (RS256), not PSS (PS256)"),
-        ("SHA-1", signed_by(|input| dgst(&["-sha1"], input)), "sign with SHA-256, not SHA-1 "),
-        ("SHA-384", signed_by(|input| dgst(&["-sha384"], input)), "sign with SHA-256, not SHA-384 "),
-        ("SHA-512", signed_by(|input| dgst(&["-sha512"], input)), "sign with SHA-256, not SHA-512 "),
-        (
-            "the payload alone",
-            signed_by(|_| signature(payload.as_bytes())),
-            "holds the SHA-256 of the payload alone, in base64url)",
-        ),
-        (
-            "the claims alone",
-            signed_by(|_| signature(self::payload("").as_bytes())),
-            "holds the SHA-256 of the payload alone, in JSON, before base64url)",
-        ),
-        (
-            "JSON",
-            signed_by(|_| signature(format!("{RS256}.{}", self::payload("")).as_bytes())),
-            "holds the SHA-256 of header and payload in JSON, before base64url)",
-        ),
-        (
-            "a newline",
-            signed_by(|input| signature(format!("{input}\n").as_bytes())),
-            "sign without the newline (printf '%s', not echo)",
-        ),
-        (
-            "a dot",
-            signed_by(|input| signature(format!("{input}.").as_bytes())),
-            "sign without the dot at its end",
-        ),
-        (
-            "the hash",
-            signed_by(|input| signature(hash(input).as_ref())),
-            "the signing input hashed (SHA-256))",
-        ),
-        (
-            "the hash in hexadecimal",
-            signed_by(|input| signature(hexadecimal(hash(input).as_ref()).as_bytes())),
-            "the signing input hashed, in hexadecimal (SHA-256))",
-        ),
-        (
-            "another group's key",
-            Signer::new("NONAME", 2048).sign(RS256, self::payload("")),
-            "it verifies with the key of NONAME)",
-        ),
-        (
-            "little-endian",
-            signed_by(|input| signature(input.as_bytes()).into_iter().rev().collect()),
-            "its bytes are in reverse order, little-endian)",
-        ),
-        (
-            "hexadecimal in base64url",
-            signed_by(|input| hexadecimal(&signature(input.as_bytes())).into()),
-            "it is hexadecimal text in base64url)",
-        ),
-        (
-            "hexadecimal as the third part",
-            format!(
-                "{header}.{payload}.{}",
-                hexadecimal(&signature(format!("{header}.{payload}").as_bytes()))
-            ),
-            "it is hexadecimal text)",
-        ),
-        (
-            "base64url twice",
-            signed_by(|input| to_base64url(&signature(input.as_bytes())).into()),
-            "it is in base64url twice)",
-        ),
+        ("PSS", token(&pss("32")), "sign with RSASSA-PKCS1-v1_5 (RS256), not PSS (PS256)"),
+        ("SHA-1", token(&dgst(&["-sha1"])), "sign with SHA-256, not SHA-1 "),
+        ("SHA-384", token(&dgst(&["-sha384"])), "sign with SHA-256, not SHA-384 "),
+        ("SHA-512", token(&dgst(&["-sha512"])), "sign with SHA-256, not SHA-512 "),
+        ("the payload alone", over(payload), "holds the SHA-256 of the payload alone, in base64url)"),
+        ("the claims", over(&json), "holds the SHA-256 of the payload alone, in JSON, before base64url)"),
+        ("JSON", over(&all_json), "holds the SHA-256 of header and payload in JSON, before base64url)"),
+        ("a newline", over(&format!("{input}\n")), "sign without the newline (printf '%s', not echo)"),
+        ("a dot", over(&format!("{input}.")), "sign without the dot at its end"),
+        ("the hash", token(&JAVALI.signature(&hash)), "the signing input hashed (SHA-256))"),
+        ("its hexadecimal", over(&hexadecimal(&hash)), "the signing input hashed, in hexadecimal (SHA-256))"),
+        ("another group's key", by_noname, "it verifies with the key of NONAME)"),
+        ("little-endian", token(&reversed), "its bytes are in reverse order, little-endian)"),
+        ("hexadecimal", token(good_hex.as_bytes()), "it is hexadecimal text in base64url)"),
+        ("hexadecimal alone", format!("{input}.{good_hex}"), "it is hexadecimal text)"),
+        ("base64url twice", token(to_base64url(&good).as_bytes()), "it is in base64url twice)"),
     ];
     for (name, token, cause) in causes {
         let checked = in_class(&class, &token);
@@ -263,20 +240,13 @@ fn each_cause_that_can_be_told_apart_is_named_alone() {
 #[test]
 fn a_signature_of_which_nothing_more_can_be_told_falls_into_its_class_all_the_same() {
     let class = Class::new();
-    let pss = ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:max"];
+    let by_attacker = Signer::new("attacker", 2048).sign(RS256, payload(""));
+    let of_another = token(&JAVALI.signature(b"another message"));
     let causes = [
-        (
-            "a stranger's key",
-            Signer::new("attacker", 2048).sign(RS256, payload("")),
-            "the signature is noise",
-        ),
-        (
-            "another message's",
-            signed_by(|_| JAVALI.signature(b"another message")),
-            "holds the SHA-256 of a text that can't be computed from this token",
-        ),
-        ("PSS with the longest salt", signed_by(|input| dgst(&pss, input)), "a salt of 222 bytes"),
-        ("hexadecimal of nothing known", signed_by(|_| "0a".repeat(256).into()), "twice as long"),
+        ("a stranger's key", by_attacker, "the signature is noise"),
+        ("another's", of_another, "holds the SHA-256 of a text that can't be computed from this token"),
+        ("PSS with the longest salt", token(&pss("max")), "a salt of 222 bytes"),
+        ("hexadecimal of nothing known", token("0a".repeat(256).as_bytes()), "twice as long"),
     ];
     for (name, token, cause) in causes {
         let checked = in_class(&class, &token);
@@ -289,42 +259,33 @@ fn a_signature_of_which_nothing_more_can_be_told_falls_into_its_class_all_the_sa
 fn a_signature_is_shown_opened_beside_what_it_should_hold() {
     const DIGEST_INFO: &str = "DigestInfo  30 31 30 0d 06 09 60 86 48 01 65 03 04 02 01 05 00 04 20";
     let class = Class::new();
-    let hash = |text: &str| format!("hash        {}", hexadecimal(digest(&SHA256, text.as_bytes()).as_ref()));
-    let signing_input = signing_input(RS256, payload(""));
-    let opened = |sign: &dyn Fn(&str) -> Vec<u8>| {
-        let checked = in_class(&class, signed_by(sign));
+    let hash = |text: &str| format!("hash        {}", hexadecimal(&sha256(text)));
+    let opened = |signature: Vec<u8>| {
+        let checked = in_class(&class, token(&signature));
         let (_, opened) = checked.output.split_once("\nWhat the signature holds").unwrap();
         opened.lines().skip(1).map(String::from).collect::<Vec<_>>()
     };
+    let right_hash = hash(&input());
     let should_hold = [
         "What RS256 (RSASSA-PKCS1-v1_5 with SHA-256) makes of this header and payload:".into(),
         "padding     00 01, 202 times ff, 00".into(),
         DIGEST_INFO.into(),
-        hash(&signing_input),
+        right_hash.clone(),
     ];
-    let of_another_text = opened(&|_| JAVALI.signature(b"another message"));
+    let of_another_text = opened(JAVALI.signature(b"another message"));
     assert_eq!(of_another_text[..2], ["padding     00 01, 202 times ff, 00", DIGEST_INFO]);
     assert_eq!(of_another_text[2], hash("another message"));
     assert_eq!(of_another_text[3..], should_hold);
 
-    let of_sha1 = opened(&|input| dgst(&["-sha1"], input));
-    assert_eq!(
-        of_sha1[..2],
-        ["padding     00 01, 218 times ff, 00", "DigestInfo  30 21 30 09 06 05 2b 0e 03 02 1a 05 00 04 14"]
-    );
+    let of_sha1 = opened(dgst(&["-sha1"]));
+    let sha1_info = "DigestInfo  30 21 30 09 06 05 2b 0e 03 02 1a 05 00 04 14";
+    assert_eq!(of_sha1[..2], ["padding     00 01, 218 times ff, 00", sha1_info]);
     assert_eq!(of_sha1[3..], should_hold);
 
-    let scratch = Scratch::new();
-    let key = private_key("JAVALI", 2048);
-    let bare = opened(&|input| {
-        let file = scratch.write("hash", digest(&SHA256, input.as_bytes()));
-        run("openssl", &["pkeyutl", "-sign", "-inkey", key.to_str().unwrap(), "-in", file.to_str().unwrap()])
-    });
-    let bare_hash = hash(&signing_input);
-    assert_eq!(bare[..3], ["padding     00 01, 221 times ff, 00", "DigestInfo  none", &*bare_hash]);
+    let bare = opened(openssl_pkeyutl(&private_key("JAVALI", 2048), &["-sign"], &sha256(&input())));
+    assert_eq!(bare[..3], ["padding     00 01, 221 times ff, 00", "DigestInfo  none", &right_hash]);
 
-    let pss = ["-sha256", "-sigopt", "rsa_padding_mode:pss"];
-    let of_pss = opened(&|input| dgst(&pss, input));
+    let of_pss = opened(pss("auto"));
     assert!(of_pss[0].starts_with("padding     none: it begins "), "{of_pss:#?}");
     assert_eq!(of_pss[1..], should_hold);
 }
@@ -338,32 +299,21 @@ fn a_mistake_in_base64url_or_json_is_named_with_the_way_out() {
         .map(|jti| JAVALI.sign(header, payload(&format!(r#""jti":{jti},"#))))
         .find(|token| token.rsplit('.').next().unwrap().contains(['-', '_']))
         .unwrap();
-    let parts: Vec<_> = token.split('.').map(|part| base64url(part.as_bytes()).unwrap()).collect::<Vec<_>>();
+    let parts: Vec<_> = token.split('.').map(|part| base64url(part.as_bytes()).unwrap()).collect();
     let encoded = |encode: &dyn Fn(&[u8]) -> String| {
         parts.iter().map(|part| encode(part)).collect::<Vec<_>>().join(".")
     };
+    let base64 = encoded(&|part| BASE64_STANDARD_NO_PAD.encode(part));
     let comma = |json: &str| json.replace('}', ",}");
+    let of_header = JAVALI.sign(comma(RS256), payload(""));
+    let of_payload = JAVALI.sign(RS256, comma(&payload("")));
+    let comma_off = "take the last comma off (a comma with nothing behind it, at byte ";
     let cases = [
         ("padding", encoded(&|part| BASE64_URL_SAFE.encode(part)), "bad_base64: ", "take the = off"),
-        (
-            "base64",
-            encoded(&|part| BASE64_STANDARD_NO_PAD.encode(part)),
-            "bad_base64: ",
-            "write - for + and _ for / : base64url",
-        ),
+        ("base64", base64, "bad_base64: ", "write - for + and _ for / : base64url"),
         ("base64 with padding", encoded(&|part| BASE64_STANDARD.encode(part)), "bad_base64: ", "="),
-        (
-            "a comma in the header",
-            JAVALI.sign(comma(RS256), payload("")),
-            "bad_header: ",
-            "take the last comma off (a comma with nothing behind it, at byte ",
-        ),
-        (
-            "a comma in the payload",
-            JAVALI.sign(RS256, comma(&payload(""))),
-            "bad_payload: ",
-            "take the last comma off (a comma with nothing behind it, at byte ",
-        ),
+        ("a comma in the header", of_header, "bad_header: ", comma_off),
+        ("a comma in the payload", of_payload, "bad_payload: ", comma_off),
     ];
     for (name, token, reason, way_out) in cases {
         let checked = in_class(&class, &token);
@@ -376,27 +326,17 @@ fn a_mistake_in_base64url_or_json_is_named_with_the_way_out() {
 
 #[test]
 fn a_clock_that_is_off_is_named_with_the_seconds() {
+    const EXPIRED: &str = "expired: exp passed 36";
+    const EARLY: &str = "not_yet_valid: nbf is 3";
     let class = Class::new();
     let now = now().as_secs();
     let (behind, ahead) = (now - 3_600, now + 3_600);
     let zone = "make nbf from UTC: time.time(), not utcnow().timestamp() (iat is +1 hours off, which is a time zone, or a clock that is off)";
     let cases = [
-        (
-            format!(r#""exp":{behind},"#),
-            1,
-            vec!["expired: exp passed 36", "sign anew; if it was just signed, set your clock"],
-        ),
-        (
-            format!(r#""nbf":{ahead},"#),
-            1,
-            vec!["not_yet_valid: nbf is 3", "set your clock, or leave nbf out"],
-        ),
-        (format!(r#""nbf":{ahead},"iat":{ahead},"#), 1, vec!["not_yet_valid: nbf is 3", zone]),
-        (
-            format!(r#""exp":{behind},"iat":{},"#, behind - 300),
-            1,
-            vec!["expired: exp passed 36", "sign anew"],
-        ),
+        (format!(r#""exp":{behind},"#), 1, vec![EXPIRED, "sign anew; if it was just signed, set your clock"]),
+        (format!(r#""nbf":{ahead},"#), 1, vec![EARLY, "set your clock, or leave nbf out"]),
+        (format!(r#""nbf":{ahead},"iat":{ahead},"#), 1, vec![EARLY, zone]),
+        (format!(r#""exp":{behind},"iat":{},"#, behind - 300), 1, vec![EXPIRED, "sign anew"]),
         (format!(r#""iat":{ahead},"#), 0, vec![]),
         (r#""iat":1e300,"#.into(), 0, vec![]),
     ];
@@ -407,9 +347,7 @@ fn a_clock_that_is_off_is_named_with_the_seconds() {
         for (line, expected) in verdict.iter().zip(expected) {
             assert!(line.starts_with(expected), "{members}: {line}");
         }
-        if status == 0 {
-            assert!(checked.output.contains("\nnote: "), "{members}: {checked:#?}");
-        }
+        assert!(status != 0 || !checked.notes().is_empty(), "{members}: {checked:#?}");
     }
 }
 
@@ -429,34 +367,45 @@ fn what_the_table_contradicts_is_a_note() {
         (message(4, 4), vec![seq_max, seq_number]),
     ] {
         let checked = in_class(&class, JAVALI.sign(RS256, &payload));
-        let notes: Vec<_> = checked.output.lines().filter(|line| line.starts_with("note: ")).collect();
-        assert_eq!((checked.status, notes), (0, expected), "{payload}");
+        assert_eq!((checked.status, checked.notes()), (0, expected), "{payload}");
     }
+}
+
+/// JAVALI's key in each form that is read: its file, what it is called, and what of it to hand in.
+fn forms() -> [(&'static str, Vec<u8>, &'static str, &'static str); 6] {
+    let private = private_key("JAVALI", 2048);
+    let rsa =
+        |options: &[&str]| run("openssl", &[&["rsa", "-in", private.to_str().unwrap()], options].concat());
+    let public = JAVALI.public_pem.clone();
+    let pkcs1 = rsa(&["-RSAPublicKey_out"]);
+    let ssh = ssh_line("ssh-rsa", &ssh_blob(&rsa(&["-RSAPublicKey_out", "-outform", "DER"])));
+    let pkcs8 = std::fs::read(&private).unwrap();
+    let private_pkcs1 = rsa(&["-traditional"]);
+    let both = [&public[..], b"\n", &pkcs8].concat();
+    let never = "its public key, never this file: openssl pkey -in";
+    [
+        ("public.pem", public, "a public key, SubjectPublicKeyInfo", "this file, as GROUP.pem"),
+        ("pkcs1.pem", pkcs1, "a public key, PKCS#1", "this file, as GROUP.pem"),
+        ("id_rsa.pub", ssh, "a public key, an OpenSSH line", "this file, as GROUP.ssh"),
+        ("private.pem", pkcs8, "a private key, PKCS#8", never),
+        ("private-pkcs1.pem", private_pkcs1, "a private key, PKCS#1", never),
+        ("2.pem", both, "a private key with a public one beside it", "the public key alone, never this file"),
+    ]
 }
 
 #[test]
 fn with_a_key_file_of_any_form_it_needs_no_class() {
     let files = Scratch::new();
-    let private = private_key("JAVALI", 2048);
-    let private = private.to_str().unwrap();
     let key = PublicKey::from_pem(&JAVALI.public_pem, 2_048).unwrap();
-    let pkcs1 = run("openssl", &["rsa", "-in", private, "-RSAPublicKey_out", "-outform", "DER"]);
-    let forms: [(&str, Vec<u8>); 5] = [
-        ("public.pem", JAVALI.public_pem.clone()),
-        ("pkcs1.pem", run("openssl", &["rsa", "-in", private, "-RSAPublicKey_out"])),
-        ("id_rsa.pub", ssh_line("ssh-rsa", &ssh_blob(&pkcs1))),
-        ("private.pem", run("openssl", &["pkey", "-in", private])),
-        ("private-pkcs1.pem", run("openssl", &["rsa", "-in", private, "-traditional"])),
-    ];
     let tokens = [
         (JAVALI.message("JAVALI", 1, 7), 0),
         (JAVALI.message("A-group-of-my-own", 200, 7), 0),
         (Signer::new("NONAME", 2048).message("JAVALI", 1, 7), 1),
     ];
-    for (name, content) in forms {
+    for (name, content, ..) in forms() {
         let file = files.write(name, content);
         for (token, status) in &tokens {
-            let checked = checked(&[OsStr::new("--key"), file.as_os_str()], token);
+            let checked = checked_with_key(&file, token);
             assert_eq!(checked.status, *status, "{name}: {checked:#?}");
             assert!(checked.output.contains(&fingerprint(&key)), "{name}: {checked:#?}");
         }
@@ -469,6 +418,7 @@ fn a_key_file_that_cannot_be_used_is_named_with_the_reason() {
     let pem = String::from_utf8(JAVALI.public_pem.clone()).unwrap();
     let elliptic = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
     let weak = private_key("JAVALI", 1024);
+    let weak = run("openssl", &["pkey", "-in", weak.to_str().unwrap(), "-pubout"]);
     let private = std::fs::read_to_string(private_key("JAVALI", 2048)).unwrap();
     let path = private_key("JAVALI", 2048);
     let locked = |options: &[&str]| {
@@ -476,38 +426,28 @@ fn a_key_file_that_cannot_be_used_is_named_with_the_reason() {
         run("openssl", &[options, &key].concat())
     };
     let xml = "<RSAKeyValue><Modulus>AQAB</Modulus><D>AQAB</D></RSAKeyValue>";
+    let marked = "\u{feff}ssh-rsa AAAAB3 key";
+    let escape = private.replace("END PRIVATE KEY", "END \x1b[2J PRIVATE KEY");
     let cases: [(&str, Vec<u8>, &str); 15] = [
         ("locked", locked(&["pkey"]), "it is a private key with a passphrase, which can't be read here"),
         ("locked-pkcs1", locked(&["rsa", "-traditional"]), "it is a private key with a passphrase"),
         ("one-line", pem.replace('\n', "\\n").into(), "its line breaks are \\n, as two characters"),
         ("in-base64", BASE64_STANDARD.encode(&pem).into(), "it is base64 of the whole PEM"),
         ("xml", xml.into(), "it is a private key, in .NET's XML, in a form that can't be read here"),
-        (
-            "marked.pub",
-            [&b"\xef\xbb\xbf"[..], b"ssh-rsa AAAAB3 key"].concat(),
-            "a byte order mark (EF BB BF) stands before ssh-rsa",
-        ),
+        ("marked.pub", marked.into(), "a byte order mark (EF BB BF) stands before ssh-rsa"),
         ("empty", vec![], "it is empty"),
         ("text", b"my key".to_vec(), "-----BEGIN PUBLIC KEY-----"),
         ("binary", (0..=255).collect(), "-----BEGIN PUBLIC KEY-----"),
         ("cut", pem[..pem.len() / 2].into(), "it is cut"),
-        (
-            "weak",
-            run("openssl", &["pkey", "-in", weak.to_str().unwrap(), "-pubout"]),
-            "its modulus has 1024 bits",
-        ),
+        ("weak", weak, "its modulus has 1024 bits"),
         ("elliptic", run("openssl", &elliptic), "it is no private key that can be read here"),
         ("private-cut", private[..private.len() / 2].into(), "copy it again, whole"),
-        (
-            "private-with-an-escape",
-            private.replace("END PRIVATE KEY", "END \x1b[2J PRIVATE KEY").into(),
-            "copy it again, whole",
-        ),
+        ("private-with-an-escape", escape.into(), "copy it again, whole"),
         ("ed25519", b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 key".to_vec(), "it is an ssh-ed25519 key"),
     ];
     let token = JAVALI.message("JAVALI", 1, 7);
     let fails = |path: &Path, reason: &str| {
-        let checked = checked(&[OsStr::new("--key"), path.as_os_str()], &token);
+        let checked = checked_with_key(path, &token);
         assert_eq!((checked.status, checked.output.as_str()), (1, ""), "{checked:#?}");
         let start = format!("udpsocket-jwt-server: {}: ", path.display());
         assert!(checked.errors.starts_with(&start) && checked.errors.contains(reason), "{checked:#?}");
@@ -532,11 +472,11 @@ fn a_reply_is_verified_with_the_secret_or_told_which_secret_it_was_made_with() {
     let class = Class::new();
     let reply = reply(&class);
     let (signing_input, _) = reply.rsplit_once('.').unwrap();
-    let signed_with = |secret: &[u8]| {
-        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret);
-        let tag = ring::hmac::sign(&key, signing_input.as_bytes());
-        format!("{signing_input}.{}", to_base64url(tag.as_ref()))
-    };
+    let signed_with = |secret: &[u8]| format!("{signing_input}.{}", hmac_of(secret, signing_input));
+    let by_public_key = signed_with(&JAVALI.public_pem);
+    let payload = payload_of(&reply);
+    let other = payload.replace(r#""next_number":2"#, r#""next_number":0"#);
+    let changed = reply.replace(&to_base64url(payload.as_bytes()), &to_base64url(other.as_bytes()));
     let cases = [
         ("as it came", reply.clone(), 0, "ok  the reply's HMAC verifies with the secret"),
         ("with a newline behind it", format!("{reply}\n"), 0, "ok  the reply's HMAC verifies"),
@@ -545,28 +485,13 @@ fn a_reply_is_verified_with_the_secret_or_told_which_secret_it_was_made_with() {
         ("decoded", signed_with(&from_hexadecimal(SECRET)), 1, "decoded from hexadecimal"),
         ("another secret", signed_with(b"another secret"), 1, "another secret, or the reply was changed"),
         ("no secret", signed_with(b""), 1, "it verifies with an empty key"),
-        (
-            "the public key",
-            signed_with(&JAVALI.public_pem),
-            1,
-            "it verifies with the file of an RSA public key as secret",
-        ),
-        (
-            "another next_number",
-            {
-                let payload = payload_of(&reply);
-                let other = payload.replace(r#""next_number":2"#, r#""next_number":0"#);
-                reply.replace(&to_base64url(payload.as_bytes()), &to_base64url(other.as_bytes()))
-            },
-            1,
-            "another secret, or the reply was changed",
-        ),
+        ("the public key", by_public_key, 1, "it verifies with the file of an RSA public key as secret"),
+        ("another next_number", changed, 1, "another secret, or the reply was changed"),
     ];
     for (name, token, status, verdict) in cases {
         let checked = in_class(&class, &token);
         assert_eq!(checked.status, status, "{name}: {checked:#?}");
-        let last = checked.output.lines().last().unwrap();
-        assert!(last.contains(verdict), "{name}: {last}");
+        assert!(checked.last_line().contains(verdict), "{name}: {checked:#?}");
         let marks = [(if status == 0 { "ok" } else { "NO" }, "the reply's HMAC verifies with the secret")];
         assert_eq!(checked.marks(), marks, "{name}");
         assert!(!checked.output.contains("\nid_request"), "a reply's own hash is nobody's concern: {name}");
@@ -574,7 +499,7 @@ fn a_reply_is_verified_with_the_secret_or_told_which_secret_it_was_made_with() {
 }
 
 #[test]
-fn a_reply_that_is_cut_says_how_much_is_missing_and_needs_no_secret() {
+fn a_reply_that_is_cut_says_how_much_is_missing_without_a_secret() {
     let class = Class::new();
     let reply = reply(&class);
     std::fs::remove_dir_all(class.directory.file("keys_priv")).unwrap();
@@ -586,7 +511,7 @@ fn a_reply_that_is_cut_says_how_much_is_missing_and_needs_no_secret() {
     ] {
         let checked = in_class(&class, &reply[..bytes]);
         assert_eq!((checked.status, checked.marks()), (1, vec![("NO", "the reply is whole")]), "{bytes}");
-        let last = checked.output.lines().last().unwrap();
+        let last = checked.last_line();
         let cut = format!("receive with a buffer of 65,535 bytes (the reply is cut after {bytes} bytes: ");
         assert!(last.starts_with(&cut) && last.ends_with(missing), "{last}");
     }
@@ -600,9 +525,9 @@ fn a_request_and_its_reply_belong_together_or_it_is_said_what_id_request_is_the_
     let (request, right) = (JAVALI.message("JAVALI", 1, 7), reply(&class));
     let id = id_request(payload_of(&request).as_bytes());
     let signed = |id: &str| {
-        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
         let payload = payload_of(&right).replace(&id_request(payload_of(&request).as_bytes()), id);
-        udpsocket_jwt_server::jws::sign(r#"{"alg":"HS256","typ":"JWT"}"#, &payload, &key)
+        let input = signing_input(REPLY_HEADER, &payload);
+        format!("{input}.{}", hmac_of(SECRET.as_bytes(), &input))
     };
     for input in [format!("{request}\n{right}\n"), format!("{right}\r\n\r\n{request}")] {
         let checked = in_class(&class, input);
@@ -621,7 +546,7 @@ fn a_request_and_its_reply_belong_together_or_it_is_said_what_id_request_is_the_
         let checked = in_class(&class, format!("{request}\n{}\n", signed(&id)));
         let marks = vec![("ok", VERIFIES), ("NO", BELONGS)];
         assert_eq!((checked.status, checked.marks()), (1, marks), "{name}: {checked:#?}");
-        assert!(checked.output.lines().last().unwrap().contains(cause), "{name}: {checked:#?}");
+        assert!(checked.last_line().contains(cause), "{name}: {checked:#?}");
     }
     let cut = in_class(&class, format!("{request}\n{}\n", &right[..100]));
     assert_eq!((cut.status, cut.marks()), (1, vec![("NO", "the reply is whole")]), "{cut:#?}");
@@ -634,8 +559,7 @@ fn a_secret_that_nobody_would_type_is_warned_of_beside_the_reply() {
     let (signing_input, _) = reply.rsplit_once('.').unwrap();
     let with_secret = |options: &[&str], secret: &str| {
         class.directory.write("keys_priv/key_secret_for_hmac.txt", secret);
-        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.trim_end_matches('\n').as_bytes());
-        let tag = to_base64url(ring::hmac::sign(&key, signing_input.as_bytes()).as_ref());
+        let tag = hmac_of(secret.trim_end_matches('\n').as_bytes(), signing_input);
         let directory = class.directory.path().to_str().unwrap();
         checked(&[options, &[directory]].concat(), format!("{signing_input}.{tag}"))
     };
@@ -647,62 +571,23 @@ fn a_secret_that_nobody_would_type_is_warned_of_beside_the_reply() {
         ("plain", &[], format!("{SECRET}\n"), None),
     ] {
         let checked = with_secret(options, &secret);
-        let notes: Vec<_> = checked.output.lines().filter(|line| line.starts_with("note: ")).collect();
         assert_eq!(checked.status, 0, "{name}: {checked:#?}");
         match note {
-            Some(note) => assert!(notes.iter().any(|found| found.contains(note)), "{name}: {checked:#?}"),
-            None => assert_eq!(notes, [""; 0], "{name}"),
+            Some(note) => assert!(checked.notes().iter().any(|found| found.contains(note)), "{checked:#?}"),
+            None => assert_eq!(checked.notes(), [""; 0], "{name}"),
         }
         assert!(!checked.output.contains(secret.trim_end()), "{name}: the secret is not repeated");
     }
 }
 
 #[test]
-fn a_key_file_alone_is_described_and_told_what_of_it_to_hand_in() {
+fn a_key_file_alone_is_described_in_four_lines() {
     let files = Scratch::new();
-    let private = private_key("JAVALI", 2048);
-    let private = private.to_str().unwrap();
     let key = PublicKey::from_pem(&JAVALI.public_pem, 2_048).unwrap();
-    let pkcs1 = run("openssl", &["rsa", "-in", private, "-RSAPublicKey_out", "-outform", "DER"]);
-    let pkcs8 = run("openssl", &["pkey", "-in", private]);
-    let both = [&JAVALI.public_pem[..], b"\n", &pkcs8].concat();
-    let forms = [
-        (
-            "public.pem",
-            JAVALI.public_pem.clone(),
-            "a public key, SubjectPublicKeyInfo",
-            "this file, as GROUP.pem",
-        ),
-        (
-            "pkcs1.pem",
-            run("openssl", &["rsa", "-in", private, "-RSAPublicKey_out"]),
-            "a public key, PKCS#1",
-            "this file, as GROUP.pem",
-        ),
-        (
-            "id_rsa.pub",
-            ssh_line("ssh-rsa", &ssh_blob(&pkcs1)),
-            "a public key, an OpenSSH line",
-            "this file, as GROUP.ssh",
-        ),
-        ("private.pem", pkcs8, "a private key, PKCS#8", "its public key, never this file: openssl pkey -in"),
-        (
-            "private-pkcs1.pem",
-            run("openssl", &["rsa", "-in", private, "-traditional"]),
-            "a private key, PKCS#1",
-            "its public key, never this file: openssl pkey -in",
-        ),
-        (
-            "both.pem",
-            both,
-            "a private key with a public one beside it",
-            "the public key alone, never this file",
-        ),
-    ];
-    for (name, content, form, hand_in) in forms {
+    for (name, content, form, hand_in) in forms() {
         let file = files.write(name, content);
         for input in ["", "\n"] {
-            let checked = checked(&[OsStr::new("--key"), file.as_os_str()], input);
+            let checked = checked_with_key(&file, input);
             let lines: Vec<_> = checked.output.lines().collect();
             assert_eq!((checked.status, lines.len()), (0, 4), "{name}: {checked:#?}");
             assert!(lines[0].starts_with(&format!("key         {}: {form}", file.display())), "{checked:#?}");
@@ -715,24 +600,18 @@ fn a_key_file_alone_is_described_and_told_what_of_it_to_hand_in() {
 }
 
 #[test]
-fn weak_keys_are_looked_at_where_the_class_allows_them_and_else_told_of_the_way_out() {
+fn weak_keys_are_refused_with_the_way_out_unless_the_class_allows_them() {
     let class = Class::new();
     let weak = private_key("weak", 1024);
-    let weak = weak.to_str().unwrap();
-    let input = signing_input(RS256, payload(""));
-    let file = class.directory.write("text", &input);
-    let signature = run("openssl", &["dgst", "-sha256", "-sign", weak, file.to_str().unwrap()]);
-    let token = format!("{input}.{}", to_base64url(&signature));
-    let public_pem = run("openssl", &["pkey", "-in", weak, "-pubout"]);
+    let token = token(&openssl_dgst(&weak, &["-sha256"], input().as_bytes()));
+    let public_pem = run("openssl", &["pkey", "-in", weak.to_str().unwrap(), "-pubout"]);
     class.directory.write("keys_pub/JAVALI.pem", &public_pem);
     let way_out = "needs --allow-weak-keys";
     let refused = in_class(&class, &token);
-    assert!(refused.status == 1 && refused.verdict()[0].starts_with("no_key: "), "{refused:#?}");
-    assert!(
-        refused.verdict()[1].starts_with("keys_pub/JAVALI.pem: its modulus has 1024 bits"),
-        "{refused:#?}"
-    );
-    assert!(refused.verdict()[1].contains(way_out), "{refused:#?}");
+    let [reason, file] = refused.verdict()[..] else { panic!("{refused:#?}") };
+    assert!(refused.status == 1 && reason.starts_with("no_key: "), "{refused:#?}");
+    assert!(file.starts_with("keys_pub/JAVALI.pem: its modulus has 1024 bits"), "{refused:#?}");
+    assert!(file.contains(way_out), "{refused:#?}");
 
     let directory = class.directory.path().to_str().unwrap();
     assert_eq!(checked(&["--allow-weak-keys", directory], &token).status, 0);
@@ -766,61 +645,31 @@ fn a_group_without_a_usable_key_is_told_of_its_file() {
 }
 
 #[test]
-fn what_was_sent_in_a_tokens_place_and_what_is_almost_right_is_named() {
+fn the_mistake_behind_a_refusal_is_named_beside_it() {
     let class = Class::new();
     let token = JAVALI.message("JAVALI", 1, 7);
-    let utf_16: Vec<u8> = token.bytes().flat_map(|byte| [byte, 0]).collect();
     let payload = payload("");
+    let of_json = |payload: String| JAVALI.sign(RS256, payload).into_bytes();
+    let with = |from: &str, to: &str| of_json(payload.replace(from, to));
+    let dict = payload.replace('"', "'");
+    let twice = serde_json::Value::from(payload.clone()).to_string();
+    let hs256 = JAVALI.sign(r#"{"alg":"HS256"}"#, &payload).into();
+    let of_ms = self::payload(r#""nbf":1800000000000,"#);
     let cases: [(&str, Vec<u8>, &str, &str); 14] = [
         ("a bytes object", format!("b'{token}'").into(), "bad_base64", "send token.encode(), not str(token)"),
         ("Bearer", format!("Bearer {token}").into(), "bad_base64", "send the token alone, without Bearer"),
         ("NULs", [token.as_bytes(), &[0; 300]].concat(), "bad_base64", "send strlen() bytes"),
         ("a whole buffer", [token.as_bytes(), &[0; 8_000]].concat(), "too_large", "send strlen() bytes"),
-        ("UTF-16", utf_16, "bad_base64", "send ASCII bytes, not UTF-16"),
+        ("UTF-16", utf_16(&token), "bad_base64", "send ASCII bytes, not UTF-16"),
         ("two tokens", format!("{token}{token}").into(), "not_a_jws", "send one token in a datagram"),
         ("JSON", payload.clone().into(), "not_a_jws", "sign it: send header.payload.signature"),
-        (
-            "a dict",
-            JAVALI.sign(RS256, payload.replace('"', "'")).into(),
-            "bad_payload",
-            "use json.dumps: JSON has double quotes",
-        ),
-        (
-            "JSON twice",
-            JAVALI.sign(RS256, serde_json::Value::from(payload.clone()).to_string()).into(),
-            "bad_payload",
-            "encode",
-        ),
-        (
-            "a name almost right",
-            JAVALI.sign(RS256, payload.replace("seq_number", "seq_num")).into(),
-            "bad_claim",
-            "rename claim seq_num to seq_number",
-        ),
-        (
-            "Group",
-            JAVALI.sign(RS256, payload.replace("group", "Group")).into(),
-            "unknown_group",
-            "rename claim Group to group",
-        ),
-        (
-            "a letter off",
-            JAVALI.sign(RS256, payload.replace("JAVALI", "JAVALY")).into(),
-            "unknown_group",
-            "write group JAVALI",
-        ),
-        (
-            "HS256",
-            JAVALI.sign(r#"{"alg":"HS256"}"#, &payload).into(),
-            "wrong_alg",
-            "sign with RS256 and the private key, not HS256",
-        ),
-        (
-            "milliseconds",
-            JAVALI.sign(RS256, self::payload(r#""nbf":1800000000000,"#)).into(),
-            "not_yet_valid",
-            "write nbf in seconds, not milliseconds",
-        ),
+        ("a dict", of_json(dict), "bad_payload", "use json.dumps: JSON has double quotes"),
+        ("JSON twice", of_json(twice), "bad_payload", "encode"),
+        ("seq_num", with("seq_number", "seq_num"), "bad_claim", "rename claim seq_num to seq_number"),
+        ("Group", with("group", "Group"), "unknown_group", "rename claim Group to group"),
+        ("a letter off", with("JAVALI", "JAVALY"), "unknown_group", "write group JAVALI"),
+        ("HS256", hs256, "wrong_alg", "sign with RS256 and the private key, not HS256"),
+        ("milliseconds", of_json(of_ms), "not_yet_valid", "write nbf in seconds, not milliseconds"),
     ];
     for (name, input, reason, change) in cases {
         let checked = in_class(&class, input);
@@ -834,11 +683,8 @@ fn what_was_sent_in_a_tokens_place_and_what_is_almost_right_is_named() {
     let exchanged = in_class(&class, JAVALI.message("JAVALI", 20_150_466, 1));
     assert!(exchanged.output.contains("\nnote: exchange seq_number and matricula ("), "{exchanged:#?}");
     let file = class.directory.write("my.pem", &JAVALI.public_pem);
-    let of_key = |group: &str| {
-        let token = JAVALI.sign(RS256, self::payload("").replace("JAVALI", group));
-        checked(&[OsStr::new("--key"), file.as_os_str()], token)
-    };
-    assert!(of_key("JAVALI ").verdict()[1].starts_with("take the space or newline off group JAVALI"));
+    let of_key = checked_with_key(&file, with("JAVALI", "JAVALI "));
+    assert!(of_key.verdict()[1].starts_with("take the space or newline off group JAVALI"), "{of_key:#?}");
 }
 
 #[test]
@@ -908,8 +754,7 @@ fn nothing_in_a_token_reaches_the_terminal_but_printable_text() {
                 text.into(),
             ] {
                 in_class(&class, &token); // which looks at each character
-                let file = class.directory.write("my.pem", &JAVALI.public_pem);
-                checked(&[OsStr::new("--key"), file.as_os_str()], &token);
+                checked_with_key(&class.directory.write("my.pem", &JAVALI.public_pem), &token);
             }
         }
     }
