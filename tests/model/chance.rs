@@ -2,47 +2,27 @@
 
 use crate::world::Setting;
 
-/// xorshift64* (Vigna, 2014).
-pub struct Random(pub u64);
-
-impl Random {
-    fn loses(&mut self, percent: u64) -> bool {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) % 100 < percent
-    }
-}
-
 /// How one play went.
 #[derive(Clone, Copy, Default)]
-pub struct Play {
-    pub sends: u32,
+struct Play {
+    sends: u32,
     /// Each try without a reply is a second of waiting; a reply takes no time.
-    pub seconds: u32,
-    pub start_overs: u32,
-    pub is_done: bool,
+    seconds: u32,
+    start_overs: u32,
+    is_done: bool,
 }
 
 /// One client of a new group, from 1 until everyone is in, or until it gives up.
-pub fn play(setting: &Setting, tries: u32, percent: u64, random: &mut Random) -> Play {
+fn play(setting: &Setting, tries: u32, mut is_lost: impl FnMut() -> bool) -> Play {
     let (mut play, mut state, mut seq_number, mut tried) = (Play::default(), 0, 1, 0);
     loop {
         play.sends += 1;
-        let mut reply = None;
-        if !random.loses(percent) {
-            reply = setting.next_number(state, seq_number);
-            if reply.is_some() {
-                state = seq_number;
-            }
-        }
-        match reply.filter(|_| !random.loses(percent)) {
+        let reply = if is_lost() { None } else { setting.next_number(state, seq_number) };
+        state = if reply.is_some() { seq_number } else { state };
+        match reply.filter(|_| !is_lost()) {
             Some(0) => return Play { is_done: true, ..play },
             Some(next_number) => (seq_number, tried) = (next_number, 0),
-            None => {
-                play.seconds += 1;
-                tried += 1;
-            }
+            None => (play.seconds, tried) = (play.seconds + 1, tried + 1),
         }
         if tried == tries {
             if play.start_overs == 3 {
@@ -66,8 +46,15 @@ pub struct Figures {
 }
 
 pub fn figures(setting: &Setting, tries: u32, percent: u64, plays: usize) -> Figures {
-    let mut random = Random(1);
-    let mut all: Vec<_> = (0..plays).map(|_| play(setting, tries, percent, &mut random)).collect();
+    let mut random = 1_u64;
+    let mut is_lost = || {
+        // xorshift64* (Vigna, 2014)
+        random ^= random >> 12;
+        random ^= random << 25;
+        random ^= random >> 27;
+        (random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) % 100 < percent
+    };
+    let mut all: Vec<_> = (0..plays).map(|_| play(setting, tries, &mut is_lost)).collect();
     all.sort_by_key(|play| play.seconds);
     let mean = |of: fn(&Play) -> u32| f64::from(all.iter().map(of).sum::<u32>()) / plays as f64;
     Figures {
