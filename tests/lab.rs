@@ -5,11 +5,11 @@ mod common;
 
 use common::{
     Class, Client, PROGRAM, RS256, Server, Signer, claims, ended, ending_with, payload_of, private_key,
-    recorded, run, verified,
+    recorded, report_of, verified,
 };
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
-use std::path::Path;
+
 use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -151,9 +151,8 @@ fn percent_is_an_integer_from_0_to_100() {
     let directory = class.directory.path().to_str().unwrap();
     for percent in ["101", "256", "-1", "x", "", "1.5", "30%", " 30", "0x10", "1e1"] {
         let error = usage_error(&[&format!("--lose={percent}"), "127.0.0.1", "0", directory]);
-        let expected =
-            format!("--lose takes a PERCENT, an integer from 0 to 100, not \"{}\"", percent.escape_debug());
-        assert!(error.contains(&expected), "{error}");
+        let not = format!("an integer from 0 to 100, not \"{}\"", percent.escape_debug());
+        assert!(error.contains(&format!("--lose takes a PERCENT, {not}")), "{error}");
     }
     assert!(usage_error(&["--lose"]).contains("--lose takes a value"));
 }
@@ -331,21 +330,11 @@ fn silent(client: &Client, class: &Class, tokens: impl ExactSizeIterator<Item = 
     assert_eq!(client.receive(Duration::from_millis(20)), None);
 }
 
-/// `report` on a class: its text with single spaces, and its CSV.
-fn reported(directory: &Path) -> (String, String) {
-    let directory = directory.to_str().unwrap();
-    let text = |arguments: &[&str]| String::from_utf8(run(PROGRAM, arguments)).unwrap();
-    let shown = text(&["report", directory]);
-    let shown = shown.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-    (shown, text(&["report", "--csv", directory]))
-}
-
 #[test]
 fn groups_json_is_the_class_from_the_first_datagram_to_the_report() {
     let class = Class::new();
-    class
-        .directory
-        .write("groups.json", r#"{"JAVALI": [20240001, 20240002, 20240003], "My_own-1": 2, "EMPTY": [7]}"#);
+    let table = r#"{"JAVALI": [20240001, 20240002, 20240003], "My_own-1": 2, "EMPTY": [7]}"#;
+    class.directory.write("groups.json", table);
     class.directory.write("keys_pub/my_OWN-1.pem", Signer::new("NONAME", 2048).public_pem);
     let server = Server::start(&class, &["--no-sync", "--quiet"]);
     assert!(server.errors().contains("HEARTBEAT.pem: its name is that of no group"), "{}", server.errors());
@@ -371,7 +360,9 @@ fn groups_json_is_the_class_from_the_first_datagram_to_the_report() {
     let groups: BTreeSet<_> = recorded(&class.received()).into_iter().map(|(group, ..)| group).collect();
     assert_eq!(groups, BTreeSet::from(["JAVALI".into(), "My_own-1".into()]), "as the table spells them");
 
-    let (text, csv) = reported(class.directory.path());
+    let text = report_of(class.directory.path(), &[]);
+    let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let csv = report_of(class.directory.path(), &["--csv"]);
     for expected in [
         "3 groups: 2 done, 0 under way, 1 not started; 5 records",
         "missing: 20240001 20240003",
@@ -381,13 +372,9 @@ fn groups_json_is_the_class_from_the_first_datagram_to_the_report() {
         assert!(text.contains(expected), "{expected}: {text}");
     }
     let notes: Vec<_> = csv.lines().map(|row| row.split(',').nth(5).unwrap()).collect();
-    let says_three = "says 3 members; the table 2";
-    let twice = "sent under two numbers";
-    assert_eq!(
-        notes,
-        ["note", "", "missing", twice, "unknown", twice, "missing", "missing", says_three, says_three],
-        "of EMPTY, JAVALI and My_own-1"
-    );
+    let (three, twice) = ("says 3 members; the table 2", "sent under two numbers");
+    let expected = ["note", "", "missing", twice, "unknown", twice, "missing", "missing", three, three];
+    assert_eq!(notes, expected, "of EMPTY, JAVALI and My_own-1");
 }
 
 /// Each option that the help names, and whether it takes a value.

@@ -3,12 +3,11 @@
 
 mod common;
 
-use common::{Client, RS256, SECRET, Scratch, Signer, claims};
+use common::{Client, RS256, Signer, claims};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::server::MOST_TOGETHER;
-use udpsocket_jwt_server::start::{Settings, Started, start};
+use udpsocket_jwt_server::start::Started;
 use udpsocket_jwt_server::tools::lab::{Lab, explain::Explainer, journal::Journal};
 
 /// Bytes that are allocated and not freed.
@@ -34,19 +33,8 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn nothing_of_a_datagram_is_kept_in_memory_once_it_is_answered_or_dropped() {
-    let directory = Scratch::new();
     let signer = Signer::new("JAVALI", 2048);
-    directory.write("keys_pub/JAVALI.pem", &signer.public_pem);
-    directory.write("keys_priv/key_secret_for_hmac.txt", SECRET);
-    let settings = Settings {
-        address: ([127, 0, 0, 1], 0).into(),
-        keys: directory.path().into(),
-        logs: directory.path().into(),
-        allows_weak_keys: false,
-        syncs: false,
-        has_limit: false,
-    };
-    let Started { mut server, socket, .. } = start(&settings, Table::compiled_in()).unwrap();
+    let (directory, Started { mut server, socket, .. }) = common::started_here(&signer);
     let journal = Journal::new(directory.path(), false);
     let mut lab = Lab { journal, lose: 0, trial: None, explainer: Some(Explainer::default()) };
 

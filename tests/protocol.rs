@@ -63,10 +63,8 @@ fn a_repeat_is_answered_as_before_but_for_its_otp() {
         assert!(reply["otp_number"].as_u64().unwrap() <= 20_000);
         assert_eq!(reply.as_object().unwrap().len(), 4);
     }
-    assert!(
-        replies.iter().any(|reply| reply["otp_number"] != replies[0]["otp_number"]),
-        "otp_number never changes"
-    );
+    let is_other = |reply: &serde_json::Value| reply["otp_number"] != replies[0]["otp_number"];
+    assert!(replies.iter().any(is_other), "otp_number never changes");
 }
 
 #[test]
@@ -133,8 +131,7 @@ fn a_captured_0_starts_its_group_over_until_it_expires() {
     std::thread::sleep(Duration::from_millis(1_100));
     stranger.send(&zero);
     assert_eq!(class.outcomes(7)[6], "expired");
-    let report = common::run(common::PROGRAM, &["report", class.directory.path().to_str().unwrap()]);
-    let report = String::from_utf8(report).unwrap();
+    let report = common::report_of(class.directory.path(), &[]);
     assert!(report.contains("JAVALI      [###]  done at"), "done stays done: {report}");
 }
 
@@ -227,8 +224,8 @@ fn a_line_on_a_terminal_fits_100_columns() {
     }
     let class = Class::new();
     let free = common::free_port();
-    let command =
-        format!("{} 127.0.0.1 {} {}", common::PROGRAM, free.port(), class.directory.path().display());
+    let directory = class.directory.path().display();
+    let command = format!("{} 127.0.0.1 {} {directory}", common::PROGRAM, free.port());
     let screen = class.directory.file("screen");
     let mut command_of_script = Command::new("script");
     command_of_script.args(["-qefc", &command, "/dev/null"]).env("NO_COLOR", "1").stdin(Stdio::null());
@@ -245,12 +242,10 @@ fn a_line_on_a_terminal_fits_100_columns() {
 #[test]
 fn a_terminal_that_nobody_reads_stops_nobody() {
     let class = Class::new();
-    let mut command = Command::new(common::PROGRAM);
-    command.args(["--verbose", "--no-sync", "127.0.0.1", "0"]).arg(class.directory.path());
+    let mut command = class.command(&["--verbose", "--no-sync"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()); // a pipe is full after some 700 lines
     let mut server = Running::spawn(&mut command);
-    let first = server.first_line();
-    let client = Client::new(first.trim_end().strip_prefix("listening on ").unwrap().parse().unwrap());
+    let client = Client::new(server.listens_on());
     let token = Signer::new("JAVALI", 2048).message("JAVALI", 1, 7);
     for _ in 0..3_000 {
         client.ask(&token);

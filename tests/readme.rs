@@ -5,9 +5,9 @@ mod common;
 
 use common::{Class, PROGRAM, RS256, Scratch, Server, Signer, claims};
 use ring::hmac;
-use std::io::Write;
+
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use udpsocket_jwt_server::{claims as reply_claims, jws, tools};
 
 const README: &str = include_str!("../README.md");
@@ -78,14 +78,8 @@ fn the_python_example_verifies_a_reply() {
 
 /// What `check` says of a token.
 fn check(class: &Class, token: &str) -> String {
-    let mut child = Command::new(PROGRAM)
-        .args(["check".as_ref(), class.directory.path().as_os_str()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(token.as_bytes()).unwrap();
-    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    let mut command = Command::new(PROGRAM);
+    common::ended(command.arg("check").arg(class.directory.path()), token.as_bytes()).output
 }
 
 #[test]
@@ -94,16 +88,12 @@ fn check_says_to_the_commonest_mistakes_what_the_readme_prints() {
     let published = Path::new(PUBLISHED_KEY);
     let (_, signature) = blocks("text")[0].rsplit_once('.').unwrap();
     let signer = Signer::of_file(published);
-    let signing_input =
-        tools::to_base64url(RS256.as_bytes()) + "." + &tools::to_base64url(blocks("json")[0].as_bytes());
+    let signing_input = common::signing_input(RS256, blocks("json")[0]);
     let signed_as = |message: &str| {
         format!("{signing_input}.{}", tools::to_base64url(&signer.signature(message.as_bytes())))
     };
     let hash = ring::digest::digest(&ring::digest::SHA256, signing_input.as_bytes());
-    let directory = Scratch::new();
-    let hash = directory.write("hash", hash);
-    let bare = ["pkeyutl", "-sign", "-inkey", PUBLISHED_KEY, "-in", hash.to_str().unwrap()];
-    let bare = common::run("openssl", &bare);
+    let bare = common::openssl_pkeyutl(published, &["-sign"], hash.as_ref());
     let mistakes = [
         signed_as(signing_input.split('.').nth(1).unwrap()),
         signed_as(&format!("{signing_input}\n")),
@@ -132,8 +122,7 @@ fn report_of(exchange: &str, options: &[&str]) -> String {
     directory.write("groups.json", r#"{"ALFA": 3, "BETA": 3}"#);
     let log = std::fs::read(format!("tests/vectors/{exchange}/requests.jsonl")).unwrap();
     directory.write("requests.jsonl", log);
-    let path = directory.path().to_str().unwrap();
-    String::from_utf8(common::run(PROGRAM, &[&["report"], options, &[path]].concat())).unwrap()
+    common::report_of(directory.path(), options)
 }
 
 #[test]

@@ -7,15 +7,15 @@ mod in_memory;
 
 use common::{
     Class, Client, PROGRAM, RS256, Running, Server, Signer, bound_by_permissions, claims, ended, failed,
-    free_port, has, next, not_tested, payload_of, random, recorded, run, set_mode, verified, wait_until,
-    with,
+    free_port, has, next, not_tested, payload_of, random, record, recorded, report_of, run, set_mode,
+    verified, wait_until, with,
 };
 use in_memory::{Call, Lab, Outcome, plans, started};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -29,19 +29,6 @@ use udpsocket_jwt_server::tools::base64url;
 const RECEIVED: &str = "received.jsonl";
 /// Most bytes after the last LF that are cut off.
 const LONGEST_TAIL: usize = 8_192;
-
-/// What the report says of a class.
-fn report_of(class: &Class) -> String {
-    String::from_utf8(run(PROGRAM, &["report", class.directory.path().to_str().unwrap()])).unwrap()
-}
-
-/// A record's line as the server writes it, with a token that nobody signed.
-fn record(group: &str, seq_number: u64, matricula: u64) -> String {
-    format!(
-        "{{\"time\":\"2023-11-14T22:13:20.000Z\",\"peer\":\"192.0.2.7:50000\",\"group\":\"{group}\",\
-         \"seq_number\":{seq_number},\"seq_max\":3,\"matricula\":{matricula},\"token\":\"eyJ.eyJ.c2ln\"}}\n"
-    )
-}
 
 /// The `next_number` of the right reply to a token, which is sent as section 8 says: the same bytes
 /// again after each `timer`, any other reply ignored.
@@ -146,9 +133,7 @@ fn no_client_notices_more_than_a_lost_datagram_when_the_server_is_killed_200_tim
     let class = Class::new();
     let address = free_port();
     let spawn = || {
-        let mut command = Command::new(PROGRAM);
-        command.args(["--quiet", "--no-limit", "127.0.0.1", &address.port().to_string()]);
-        command.arg(class.directory.path());
+        let mut command = class.command_at(address.port(), &["--quiet", "--no-limit"]);
         Running::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()))
     };
     let length = || fs::metadata(class.directory.file(RECEIVED)).map_or(0, |metadata| metadata.len());
@@ -182,15 +167,11 @@ fn no_client_notices_more_than_a_lost_datagram_when_the_server_is_killed_200_tim
     );
     assert!(lives_with_records > KILLS / 5, "only {lives_with_records} of {KILLS} kills met any traffic");
 
-    let records = recorded(&class.received());
-    let report = run(PROGRAM, &["report", "--csv", class.directory.path().to_str().unwrap()]);
-    let report = String::from_utf8(report).unwrap();
+    let mut records = recorded(&class.received());
+    let report = report_of(class.directory.path(), &["--csv"]);
     for client in &clients {
-        let of_group: Vec<_> = records
-            .iter()
-            .filter(|(group, ..)| group == client.group)
-            .map(|(_, seq_number, matricula)| (*seq_number, *matricula))
-            .collect();
+        let of_group = records.extract_if(.., |(group, ..)| group == client.group);
+        let of_group: Vec<_> = of_group.map(|(_, number, matricula)| (number, matricula)).collect();
         assert_eq!(of_group, client.acknowledged, "{}", client.group);
         let rows: Vec<_> = report
             .lines()
@@ -212,8 +193,9 @@ fn a_full_disk_costs_nobody_a_message(server: &Server, logs: &Path, make_room: i
     let client = server.client();
     let signer = Signer::new("NONAME", 2048);
     let mut acknowledged = Vec::new();
-    let mut tokens = (0..).map(|count| signer.message("NONAME", [1, 2, 3, 4, 0][count % 5], count as u64));
     let message = |count: usize| ("NONAME".to_string(), [1, 2, 3, 4, 0][count % 5], count as u64);
+    let mut tokens =
+        (0..).map(message).map(|(group, number, matricula)| signer.message(&group, number, matricula));
     let next_number = |count: usize| Some([2, 3, 4, 0, 1][count % 5]);
     let whole = |name: &str| {
         let text = fs::read_to_string(logs.join(name)).unwrap();
@@ -429,10 +411,8 @@ fn of_messages_handled_together_those_on_the_disk_are_acknowledged_whichever_cal
             let handled = lab.handle_together(tokens);
             let outcomes: Vec<_> = handled.iter().map(|handled| handled.outcome).collect();
             assert_eq!(outcomes, expected, "{plan:?}");
-            assert!(
-                handled.iter().all(|handled| handled.reply.is_some() == handled.outcome.is_ok()),
-                "{plan:?}"
-            );
+            let replies = handled.iter().map(|handled| handled.reply.is_some());
+            assert!(replies.eq(outcomes.iter().map(Result::is_ok)), "{plan:?}");
             let stays = outcomes.iter().any(Result::is_err);
             assert!(!stays || lab.progress() == before, "the state stays: {plan:?}");
         };
@@ -540,17 +520,11 @@ fn a_second_server_on_a_directory_changes_nothing_in_it() {
     first.client().ask(&token);
     class.requests(1);
     let all = || {
-        let mut files: Vec<_> = fs::read_dir(class.directory.path())
-            .unwrap()
-            .map(|entry| entry.unwrap())
-            .filter(|entry| entry.path().is_file())
-            .map(|entry| {
-                let modified = entry.metadata().unwrap().modified().unwrap();
-                (entry.path(), modified, fs::read(entry.path()).unwrap())
-            })
-            .collect();
-        files.sort();
-        files
+        let paths = fs::read_dir(class.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut paths: Vec<_> = paths.filter(|path| path.is_file()).collect();
+        paths.sort();
+        let modified = |path: &PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+        paths.iter().map(|path| (path.clone(), modified(path), fs::read(path).unwrap())).collect::<Vec<_>>()
     };
     let before = all();
     for options in [&[][..], &["--no-sync"], &["--verbose"]] {
@@ -660,17 +634,13 @@ fn a_whole_record_at_the_end_is_kept_though_an_editor_took_its_lf_off() {
     let class = Class::new();
     let whole = record("JAVALI", 1, 7) + &record("JAVALI", 2, 8);
     class.directory.write(RECEIVED, whole.trim_end());
-    let report = report_of(&class);
+    let report = report_of(class.directory.path(), &[]);
     assert!(report.contains("2 of 3 in"), "{report}");
     let server = Server::start(&class, &["--quiet"]);
     assert!(server.errors().contains("its last record had no newline: it is kept, and ended"));
     assert_eq!(class.directory.read(RECEIVED), whole);
-    let signer = Signer::new("JAVALI", 2048);
-    assert_eq!(
-        server.client().next_number(&signer.message("JAVALI", 3, 9)),
-        0,
-        "state 2 is the last record's"
-    );
+    let next = Signer::new("JAVALI", 2048).message("JAVALI", 3, 9);
+    assert_eq!(server.client().next_number(&next), 0, "state 2 is the last record's");
 }
 
 #[test]
@@ -692,9 +662,8 @@ fn each_line_is_counted_and_none_is_kept_that_is_longer_than_any_record() {
 #[test]
 fn records_of_a_group_that_the_table_lacks_are_passed_over_with_one_warning() {
     let class = Class::new();
-    let file: String = (0..50)
-        .map(|count| record(["GONE", "JAVALI", "AWAY", "\u{1b}[2J"][count % 4], 1, count as u64))
-        .collect();
+    let groups = ["GONE", "JAVALI", "AWAY", "\u{1b}[2J"].into_iter().cycle();
+    let file: String = (0..50).zip(groups).map(|(count, group)| record(group, 1, count)).collect();
     class.directory.write(RECEIVED, file.replace('\u{1b}', "\\u001b"));
     let before = class.directory.read(RECEIVED);
     let server = Server::start(&class, &[]);
@@ -766,13 +735,10 @@ fn a_group_has_100_000_records_at_most_and_the_start_reads_them_in_little_memory
     client.send(token(1, 7));
     client.send(token(0, 8));
     assert_eq!(client.next_number(&token(0, 7)), 1, "a repeat is answered as ever");
+    let way_out = "stop the server, move this group's lines of received.jsonl to another file";
     for refused in &class.requests(4)[1..3] {
         assert_eq!(refused["outcome"], "not_recorded");
-        let detail = refused["detail"].as_str().unwrap();
-        assert!(
-            detail.contains("stop the server, move this group's lines of received.jsonl to another file"),
-            "{detail}"
-        );
+        assert!(refused["detail"].as_str().unwrap().contains(way_out), "{refused}");
     }
     let other = Signer::new("JAVALI", 2048).message("JAVALI", 2, 8);
     assert_eq!(client.next_number(&other), 3, "the other groups go on");
@@ -865,17 +831,13 @@ fn a_record_is_signed_evidence_to_openssl_too() {
     for ((line, token), (seq_number, seq_max, matricula)) in file.lines().zip(&messages).zip(said) {
         let record: Value = serde_json::from_str(line).unwrap();
         let time = record["time"].as_str().unwrap();
-        assert_eq!(
-            line,
-            format!(
-                "{{\"time\":\"{time}\",\"peer\":\"{peer}\",\"group\":\"JAVALI\",\
-                 \"seq_number\":{seq_number},\"seq_max\":{seq_max},\"matricula\":{matricula},\
-                 \"token\":\"{token}\"}}"
-            )
+        let expected = format!(
+            "{{\"time\":\"{time}\",\"peer\":\"{peer}\",\"group\":\"JAVALI\",\"seq_number\":{seq_number},\
+             \"seq_max\":{seq_max},\"matricula\":{matricula},\"token\":\"{token}\"}}"
         );
+        assert_eq!(line, expected);
         let time = parse_rfc3339(time).expect("RFC 3339, UTC, milliseconds");
-        let millisecond = Duration::from_millis(1);
-        assert!(before < time + millisecond && time <= now(), "{time:?}");
+        assert!(before < time + Duration::from_millis(1) && time <= now(), "{time:?}");
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let signed = class.directory.write("signed", signed);
         let signature = class.directory.write("signature", base64url(signature.as_bytes()).unwrap());

@@ -5,7 +5,7 @@ mod common;
 
 use common::{
     Class, Client, Ended, PROGRAM, Running, Scratch, Server, Signer, bound_by_permissions, ended, free_port,
-    mode, private_key, set_mode, wait_for_answer, wait_until,
+    mode, private_key, set_mode, shell, wait_for_answer, wait_until,
 };
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
@@ -47,10 +47,8 @@ fn the_start_shows_each_group_in_a_table_of_at_most_100_columns() {
     let server = Server::start(&class, &[]);
     let errors = server.errors();
     let table: Vec<_> = errors.lines().take(1 + GROUPS.len()).collect();
-    assert_eq!(
-        table[0].split_whitespace().collect::<Vec<_>>(),
-        ["GROUP", "MEMBERS", "STATE", "KEY", "FILE", "BITS", "FINGERPRINT"]
-    );
+    let titles = ["GROUP", "MEMBERS", "STATE", "KEY", "FILE", "BITS", "FINGERPRINT"];
+    assert_eq!(table[0].split_whitespace().collect::<Vec<_>>(), titles);
     for ((group, members), line) in GROUPS.iter().zip(&table[1..]) {
         let (members, file) = (members.to_string(), format!("{group}.pem"));
         let expected = [group, &*members, "0", &file, "2048", &fingerprint];
@@ -95,8 +93,7 @@ fn the_start_names_each_file_that_cannot_be_used() {
 fn standard_output_has_exactly_the_one_line_that_says_where_it_listens() {
     let class = Class::new();
     let output = class.directory.file("stdout");
-    let mut command = Command::new(PROGRAM);
-    command.args(["--verbose", "127.0.0.1", "0"]).arg(class.directory.path());
+    let mut command = class.command(&["--verbose"]);
     command.stdin(Stdio::null()).stdout(File::create(&output).unwrap()).stderr(Stdio::null());
     let running = Running::spawn(&mut command);
     let shown = || fs::read_to_string(&output).unwrap();
@@ -126,8 +123,8 @@ fn only_a_start_on_loopback_says_that_this_machine_alone_reaches_it() {
 #[test]
 fn a_mistake_in_the_command_line_is_named() {
     let class = Class::new();
-    let (address, port) =
-        ("is not an ADDRESS: an IPv4 or IPv6 address", "is not a PORT: a number from 0 to 65535");
+    let address = "is not an ADDRESS: an IPv4 or IPv6 address";
+    let port = "is not a PORT: a number from 0 to 65535";
     let cases: [(&[&str], &str); 35] = [
         (&["localhost"], address),
         (&[""], address),
@@ -174,78 +171,38 @@ fn a_mistake_in_the_command_line_is_named() {
     assert_eq!(class.directory.read("received.jsonl"), "", "nothing was begun");
 }
 
-/// What stops a start: how it is brought about, and what is said of it: which file, and the way out.
-type Spoilt = (fn(&Scratch), &'static str, &'static str);
-
 #[test]
 fn a_directory_that_is_not_set_up_is_named_with_the_way_out() {
+    let each_key = "put each group's public key in it as GROUP.pem or GROUP.ssh";
+    let make_one = "openssl rand -hex 32";
+    let private = "/keys_pub/HEARTBEAT.pem: it has a PRIVATE key in it";
     let secret = "keys_priv/key_secret_for_hmac.txt: ";
-    let remove: fn(&Scratch) = |class| fs::remove_dir_all(class.file("keys_pub")).unwrap();
-    let cases: [Spoilt; 11] = [
+    let not_a_file = "keys_priv/key_secret_for_hmac.txt: cannot be read: it is not a file";
+    // How it is brought about; of what something is said, and the way out.
+    for (spoil, named, way_out) in [
+        ("rm -r keys_pub", "/keys_pub: cannot be read: ", each_key),
         (
-            remove,
-            "/keys_pub: cannot be read: ",
-            "put each group's public key in it as GROUP.pem or GROUP.ssh",
-        ),
-        (
-            |class| {
-                fs::remove_dir_all(class.file("keys_pub")).unwrap();
-                class.write("keys_pub", "");
-            },
+            "rm -r keys_pub; touch keys_pub",
             "/keys_pub: cannot be read: ",
             "put each group's public key in it",
         ),
+        ("rm keys_pub/*", "/keys_pub: there is no usable key in it", each_key),
+        ("for key in keys_pub/*; do cp private.pem $key; done", private, "make a new pair"),
+        ("rm keys_priv/*", secret, make_one),
+        ("rm -r keys_priv", secret, make_one),
+        ("echo short > keys_priv/key_secret_for_hmac.txt", "it has 5 bytes, fewer than 32", make_one),
         (
-            |class| {
-                fs::remove_dir_all(class.file("keys_pub")).unwrap();
-                fs::create_dir(class.file("keys_pub")).unwrap();
-            },
-            "/keys_pub: there is no usable key in it",
-            "put each group's public key in it as GROUP.pem or GROUP.ssh",
-        ),
-        (
-            |class| {
-                for group in Class::GROUPS {
-                    fs::copy(private_key(group, 2048), class.file(&format!("keys_pub/{group}.pem"))).unwrap();
-                }
-            },
-            "/keys_pub/HEARTBEAT.pem: it has a PRIVATE key in it",
-            "make a new pair",
-        ),
-        (
-            |class| fs::remove_file(class.file("keys_priv/key_secret_for_hmac.txt")).unwrap(),
-            secret,
-            "openssl rand -hex 32",
-        ),
-        (|class| fs::remove_dir_all(class.file("keys_priv")).unwrap(), secret, "openssl rand -hex 32"),
-        (
-            |class| _ = class.write("keys_priv/key_secret_for_hmac.txt", "short\n"),
-            "it has 5 bytes, fewer than 32",
-            "openssl rand -hex 32",
-        ),
-        (
-            |class| {
-                fs::remove_file(class.file("keys_priv/key_secret_for_hmac.txt")).unwrap();
-                class.write("keys_priv/key_secret_for_hmac.txt/file", "");
-            },
-            "keys_priv/key_secret_for_hmac.txt: cannot be read: it is not a file",
+            "rm keys_priv/*; mkdir keys_priv/key_secret_for_hmac.txt",
+            not_a_file,
             "move it elsewhere, and make one",
         ),
-        (
-            |class| _ = class.write("groups.json", "{\"JAVALI\": 0}"),
-            "/groups.json: group JAVALI: ",
-            "1 to 255",
-        ),
-        (
-            |class| _ = class.write("groups.json/file", ""),
-            "/groups.json: cannot be read: ",
-            "mend or remove it",
-        ),
-        (|class| _ = class.write("received.jsonl/file", ""), "/received.jsonl: cannot be opened", "; "),
-    ];
-    for (spoil, named, way_out) in cases {
+        (r#"echo '{"JAVALI": 0}' > groups.json"#, "/groups.json: group JAVALI: ", "1 to 255"),
+        ("mkdir groups.json", "/groups.json: cannot be read: ", "mend or remove it"),
+        ("mkdir received.jsonl", "/received.jsonl: cannot be opened", "; "),
+    ] {
         let class = Class::new();
-        spoil(&class.directory);
+        class.directory.write("private.pem", fs::read(private_key("HEARTBEAT", 2048)).unwrap());
+        shell(class.directory.path(), spoil);
         let directory = class.directory.path().to_str().unwrap();
         let errors = failed(Path::new("."), &["127.0.0.1", "0", directory], 1);
         assert!(errors.contains(directory) && errors.contains(named) && errors.contains(way_out), "{errors}");
@@ -268,12 +225,11 @@ fn a_directory_that_may_not_be_read_is_named() {
 #[test]
 fn a_directory_that_is_not_there_is_named() {
     let class = Class::new();
-    let cases: [(&[&str], &str, &str); 3] = [
-        (&["127.0.0.1", "0", "nowhere"], "nowhere: cannot be read: ", "name the directory"),
+    for (arguments, named, way_out) in [
+        (&["127.0.0.1", "0", "nowhere"][..], "nowhere: cannot be read: ", "name the directory"),
         (&["--keys", "nowhere", "127.0.0.1", "0"], "nowhere: cannot be read: ", "name the directory"),
         (&["--logs", "nowhere", "127.0.0.1", "0"], "nowhere/received.jsonl: ", "; "),
-    ];
-    for (arguments, named, way_out) in cases {
+    ] {
         let errors = failed(class.directory.path(), arguments, 1);
         assert!(errors.contains(named) && errors.contains(way_out), "{errors}");
     }
@@ -309,9 +265,8 @@ fn keys_and_logs_may_be_in_directories_of_their_own() {
         wait_until("the request's line", || !logs.read("requests.jsonl").is_empty());
     }
     assert_eq!(logs.read("received.jsonl").lines().count(), 1, "the second is a repeat");
-    assert!(
-        !class.directory.file("received.jsonl").exists() && !class.directory.file("requests.jsonl").exists()
-    );
+    let not_there = ["received.jsonl", "requests.jsonl"].map(|name| class.directory.file(name).exists());
+    assert_eq!(not_there, [false; 2]);
 }
 
 // The files it makes, and what may fail without stopping it
@@ -335,8 +290,8 @@ fn the_files_are_readable_by_their_owner_alone_whatever_the_umask() {
 #[test]
 fn standard_output_and_error_that_are_closed_or_full_do_not_stop_the_service() {
     let javali = javali();
-    for redirection in [">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full", ">&-", "2>&-", "<&- >&- 2>&-"]
-    {
+    let redirections = [">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full", ">&-", "2>&-", "<&- >&- 2>&-"];
+    for redirection in redirections {
         let class = Class::new();
         let address = free_port();
         let _running = Running::spawn(&mut class.redirected(address.port(), redirection));
@@ -355,8 +310,7 @@ fn standard_output_and_error_that_are_closed_or_full_do_not_stop_the_service() {
 fn readers_of_standard_output_and_error_that_have_left_do_not_stop_the_service() {
     let class = Class::new();
     let address = free_port();
-    let mut command = Command::new(PROGRAM);
-    command.args(["--verbose", "127.0.0.1", &address.port().to_string()]).arg(class.directory.path());
+    let mut command = class.command_at(address.port(), &["--verbose"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Running::spawn(&mut command);
     (running.0.stdout, running.0.stderr) = (None, None);
@@ -374,8 +328,7 @@ fn a_requests_jsonl_that_cannot_be_opened_is_only_a_warning() {
     class.directory.write("requests.jsonl/file", "");
     let server = Server::start(&class, &[]);
     let path = class.directory.file("requests.jsonl");
-    let errors = server.errors();
-    assert!(errors.contains(&format!("warning: {}: ", path.display())), "{errors}");
+    assert!(server.errors().contains(&format!("warning: {}: ", path.display())), "{}", server.errors());
     let client = server.client();
     assert_eq!(client.next_number(&javali().message("JAVALI", 1, 7)), 2);
     client.send("not a token");
@@ -391,8 +344,7 @@ fn a_requests_jsonl_that_cannot_be_opened_is_only_a_warning() {
 fn requests_jsonl_is_turned_over_at_64_mib_and_replaces_the_one_before() {
     const BOUND: u64 = 64 << 20;
     let class = Class::new();
-    let (current, before) =
-        (class.directory.file("requests.jsonl"), class.directory.file("requests.1.jsonl"));
+    let [current, before] = ["requests.jsonl", "requests.1.jsonl"].map(|name| class.directory.file(name));
     fs::write(&before, "the one before\n").unwrap();
     let mut file = File::create(&current).unwrap();
     file.set_len(BOUND - 1_000).unwrap(); // holes, which take no room on the disk

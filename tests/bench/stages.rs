@@ -1,15 +1,15 @@
 //! The budget of one request: each step of `server`'s way of a datagram, timed where it stands.
 
-use crate::common::{SECRET, Scratch, Signer};
+use crate::common::{Signer, started_here};
 use serde_json::Value;
 use std::fs::File;
 use std::hint::black_box;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::{self, Otp, Request, random_number};
-use udpsocket_jwt_server::groups::{Group, Table};
+use udpsocket_jwt_server::groups::Group;
 use udpsocket_jwt_server::server::{Event, Lab, Server};
-use udpsocket_jwt_server::start::{Settings, Started, start};
+use udpsocket_jwt_server::start::Started;
 use udpsocket_jwt_server::tools::lab::journal::Journal;
 use udpsocket_jwt_server::{fsm, jws, received, time};
 
@@ -105,18 +105,7 @@ fn is_part(stage: &str) -> bool {
 /// The stages of a request signed with a key of `bits`.
 fn budget(bits: usize) -> Vec<(&'static str, f64)> {
     let signer = Signer::new("bench", bits);
-    let directory = Scratch::new();
-    directory.write("keys_pub/JAVALI.pem", &signer.public_pem);
-    directory.write("keys_priv/key_secret_for_hmac.txt", SECRET);
-    let settings = Settings {
-        address: ([127, 0, 0, 1], 0).into(),
-        keys: directory.path().into(),
-        logs: directory.path().into(),
-        allows_weak_keys: false,
-        syncs: false,
-        has_limit: false,
-    };
-    let Started { mut server, socket, .. } = start(&settings, Table::compiled_in()).unwrap();
+    let (directory, Started { mut server, socket, .. }) = started_here(&signer);
     let disk = File::open(directory.file("received.jsonl")).unwrap();
     let mut journal = Journal::new(directory.path(), false);
     let tokens: Vec<String> =

@@ -16,6 +16,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use udpsocket_jwt_server::groups::Table;
+use udpsocket_jwt_server::start::{Settings, Started, start};
+use udpsocket_jwt_server::time::rfc3339;
 use udpsocket_jwt_server::tools::terminal::refusals::REASONS;
 use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
@@ -191,6 +194,13 @@ pub fn ended(command: &mut Command, input: &[u8]) -> Ended {
     writer.join().unwrap();
     let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
     Ended { status: output.status.code(), output: text(output.stdout), errors: text(output.stderr) }
+}
+
+/// Runs a line of shell in a directory.
+#[track_caller]
+pub fn shell(directory: &Path, script: &str) {
+    let ended = ended(Command::new("sh").args(["-ec", script]).current_dir(directory), b"");
+    assert_eq!(ended.status, Some(0), "{script}: {}", ended.errors);
 }
 
 /// What the program says on standard error when it fails, which is all it says.
@@ -440,8 +450,13 @@ impl Class {
 
     /// The command line of a server on this class, on a free port of 127.0.0.1.
     pub fn command(&self, options: &[&str]) -> Command {
+        self.command_at(0, options)
+    }
+
+    /// The same on this port.
+    pub fn command_at(&self, port: u16, options: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.args(options).args(["127.0.0.1", "0"]).arg(self.directory.path());
+        command.args(options).args(["127.0.0.1", &port.to_string()]).arg(self.directory.path());
         command
     }
 
@@ -484,6 +499,26 @@ pub fn lines(text: &str) -> Vec<Value> {
         .collect()
 }
 
+/// A record's line as the server writes it, with a token that nobody signed.
+pub fn record(group: &str, seq_number: u64, matricula: u64) -> String {
+    record_at(Duration::from_secs(1_700_000_000), group, seq_number, matricula)
+}
+
+pub fn record_at(time: Duration, group: &str, seq_number: u64, matricula: u64) -> String {
+    format!(
+        "{{\"time\":\"{}\",\"peer\":\"192.0.2.7:50000\",\"group\":\"{group}\",\"seq_number\":{seq_number},\
+         \"seq_max\":3,\"matricula\":{matricula},\"token\":\"eyJ.eyJ.c2ln\"}}\n",
+        rfc3339(time)
+    )
+}
+
+/// What `report` shows of a directory.
+#[track_caller]
+pub fn report_of(directory: &Path, options: &[&str]) -> String {
+    let arguments = [&["report"], options, &[directory.to_str().unwrap()]].concat();
+    String::from_utf8(run(PROGRAM, &arguments)).unwrap()
+}
+
 /// Each record's group, number and matricula, in the file's order.
 #[track_caller]
 pub fn recorded(records: &[Value]) -> Vec<(String, u64, u64)> {
@@ -509,6 +544,12 @@ impl Running {
         let mut first = String::new();
         BufReader::new(self.0.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
         first
+    }
+
+    /// Where a server listens, which it says in its first line.
+    #[track_caller]
+    pub fn listens_on(&mut self) -> SocketAddr {
+        self.first_line().trim_end().strip_prefix("listening on ").unwrap().parse().unwrap()
     }
 
     pub fn kill(&mut self) {
@@ -581,6 +622,23 @@ impl Server {
     pub fn client(&self) -> Client {
         Client::new(self.address)
     }
+}
+
+/// How a server is started in this process: on a free port, without sync and without limit.
+pub fn settings(keys: &Path, logs: &Path) -> Settings {
+    let (address, keys, logs) = (([127, 0, 0, 1], 0).into(), keys.into(), logs.into());
+    Settings { address, keys, logs, allows_weak_keys: false, syncs: false, has_limit: false }
+}
+
+/// A server in this process, on a class in which JAVALI alone has a key.
+#[track_caller]
+pub fn started_here(javali: &Signer) -> (Scratch, Started) {
+    let directory = Scratch::new();
+    directory.write("keys_pub/JAVALI.pem", &javali.public_pem);
+    directory.write("keys_priv/key_secret_for_hmac.txt", SECRET);
+    let settings = settings(directory.path(), directory.path());
+    let started = start(&settings, Table::compiled_in()).unwrap();
+    (directory, started)
 }
 
 /// Waits until a server answers there: the way to find one that can't say where it listens.
