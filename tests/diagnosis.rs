@@ -180,7 +180,7 @@ fn a_signature_over_another_text_says_which() {
         ("the hash in text", hash.clone().into(), "signing hashes it", "hashed, in hexadecimal (SHA-256)"),
         ("sha256sum's hash", format!("{hash}  -\n").into(), "signing hashes it", "as sha256sum prints it"),
         ("openssl's hash", in_words.into(), "signing hashes it", "as openssl prints it"),
-        ("the hash in base64", standard_of(&sha256(&input)).into(), "signing hashes it", "hashed, in base64"),
+        ("the hash in base64", standard_of(sha256(&input)).into(), "signing hashes it", "hashed, in base64"),
         ("the payload's hash", sha256(&json), "signing hashes it", "the payload's JSON hashed (SHA-256)"),
         ("its SHA-512", hash_of(&SHA512, &input), "signing hashes it", "hashed (SHA-512)"),
         ("nothing", Vec::new(), "nothing was signed", "nothing, an empty text"),
@@ -822,8 +822,7 @@ fn a_secret_that_a_student_could_not_type_is_warned_of_without_a_word_of_it() {
         let said = secret::oddity(file).unwrap().to_string();
         assert!(!said.contains(&SECRET[..8]), "{name}: {said}");
     }
-    for right in
-        [SECRET.to_string(), format!("{SECRET}\n"), format!("{SECRET}\r\n"), standard_of(&[0xfb; 48])]
+    for right in [SECRET.to_string(), format!("{SECRET}\n"), format!("{SECRET}\r\n"), standard_of([0xfb; 48])]
     {
         assert_eq!(secret::oddity(right.as_bytes()), None, "{right}");
     }

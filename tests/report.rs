@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Class, PROGRAM, Scratch, Server, Signer};
+use common::{Class, Ended, PROGRAM, Scratch, Server, Signer, ended, failed, record_at};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
@@ -19,38 +19,40 @@ const REQUESTS: &str = "requests.jsonl";
 /// Columns of a line at most: `watch` loses the line end behind one as wide as a terminal of 100.
 const COLUMNS: usize = 99;
 
-/// What a report prints, says on standard error, and its status.
-struct Shown {
-    text: String,
-    errors: String,
-    status: i32,
-}
-
 /// Runs `report` on a directory.
-fn report(directory: &Path, options: &[&str]) -> Shown {
-    let output = Command::new(PROGRAM)
-        .arg("report")
-        .args(options)
-        .arg(directory)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    Shown {
-        text: String::from_utf8(output.stdout).unwrap(),
-        errors: String::from_utf8(output.stderr).unwrap(),
-        status: output.status.code().unwrap(),
-    }
+#[track_caller]
+fn report(directory: &Path, options: &[&str]) -> Ended {
+    ended(Command::new(PROGRAM).arg("report").args(options).arg(directory), b"")
 }
 
-/// The text of a report that finds nothing wrong. Whatever it shows, it fits the terminal and can't
-/// drive it.
+/// What a report says that finds nothing wrong.
+#[track_caller]
+fn well(directory: &Path, options: &[&str]) -> String {
+    let Ended { output, errors, status } = report(directory, options);
+    assert_eq!((errors.as_str(), status), ("", Some(0)), "{options:?}");
+    output
+}
+
+/// Its text. Whatever it shows, it fits the terminal and can't drive it.
+#[track_caller]
 fn text(directory: &Path) -> String {
-    let Shown { text, errors, status } = report(directory, &[]);
-    assert_eq!((errors.as_str(), status), ("", 0), "{text}");
+    let text = well(directory, &[]);
     assert_fits(&text);
     text
 }
 
+/// The rows of its CSV, without the names.
+#[track_caller]
+fn csv(directory: &Scratch) -> Vec<String> {
+    report(directory.path(), &["--csv"]).output.lines().skip(1).map(String::from).collect()
+}
+
+/// A field of each row.
+fn fields(csv: &[String], number: usize) -> Vec<&str> {
+    csv.iter().map(|row| row.split(',').nth(number).unwrap()).collect()
+}
+
+#[track_caller]
 fn assert_fits(text: &str) {
     for line in text.lines() {
         assert!(line.chars().count() <= COLUMNS, "{} columns: {line}", line.chars().count());
@@ -60,12 +62,14 @@ fn assert_fits(text: &str) {
 }
 
 /// The part of a report about one group.
+#[track_caller]
 fn part<'a>(text: &'a str, group: &str) -> &'a str {
     let found = text.split("\n\n").find(|part| part.split_whitespace().next() == Some(group));
     found.unwrap_or_else(|| panic!("{group} is not in {text}"))
 }
 
 /// Asserts that a group's part shows each of these.
+#[track_caller]
 fn shows(text: &str, group: &str, what: &[&str]) {
     let part = part(text, group);
     for what in what {
@@ -75,11 +79,8 @@ fn shows(text: &str, group: &str, what: &[&str]) {
 
 /// A record's line: of a group, a member's number and matricula, so many minutes after 22:00.
 fn record(group: &str, seq_number: u64, matricula: u64, minute: u64) -> String {
-    let time = rfc3339(Duration::from_millis(1_699_999_220_123 + 60_000 * minute));
-    format!(
-        "{{\"time\":\"{time}\",\"peer\":\"192.0.2.7:50000\",\"group\":\"{group}\",\
-         \"seq_number\":{seq_number},\"seq_max\":null,\"matricula\":{matricula},\"token\":\"eyJ.eyJ.c2ln\"}}\n"
-    )
+    let time = Duration::from_millis(1_699_999_220_123 + 60_000 * minute);
+    record_at(time, group, seq_number, matricula).replace("\"seq_max\":3", "\"seq_max\":null")
 }
 
 /// The records of one group, a minute apart.
@@ -102,45 +103,42 @@ fn without_a_file_or_with_an_empty_one_every_group_is_shown_as_not_started() {
         if is_empty {
             directory.write(RECEIVED, "");
         }
-        let shown = report(directory.path(), &[]).text;
+        let shown = report(directory.path(), &[]).output;
         assert!(shown.contains("6 groups: 0 done, 0 under way, 6 not started; 0 records"), "{shown}");
         for group in ["JAVALI", "PINHAO", "BISSAU", "NONAME", "SOQUETINHO", "HEARTBEAT"] {
             shows(&shown, group, &["not started"]);
         }
-        let csv = report(directory.path(), &["--csv"]).text;
-        assert_eq!(csv.lines().count(), 1 + 3 * 4 + 4 + 1);
-        assert!(csv.lines().skip(1).all(|row| row.ends_with(",,,not started,,0,0")), "{csv}");
+        let csv = csv(&directory);
+        assert_eq!(csv.len(), 3 * 4 + 4 + 1);
+        assert!(csv.iter().all(|row| row.ends_with(",,,not started,,0,0")), "{csv:#?}");
     }
     assert!(!directory.file(REQUESTS).exists(), "a report writes nothing");
 }
 
 #[test]
-fn a_received_jsonl_that_is_not_there_is_named_and_no_csv_without_it_succeeds() {
+fn without_a_received_jsonl_a_report_names_it_where_a_csv_fails() {
     let directory = Scratch::new();
     for (options, expected) in [(&[][..], 0), (&["--csv"], 1)] {
-        let Shown { errors, status, .. } = report(directory.path(), options);
-        assert_eq!(status, expected, "{options:?}");
+        let Ended { errors, status, .. } = report(directory.path(), options);
+        assert_eq!(status, Some(expected), "{options:?}");
         let named = format!("{}: there is no such file", directory.file(RECEIVED).display());
         assert!(errors.contains(&named) && errors.contains("--logs DIR"), "{errors}");
     }
-    directory.write(RECEIVED, "");
-    for options in [&[][..], &["--csv"]] {
-        let Shown { errors, status, .. } = report(directory.path(), options);
-        assert_eq!((errors.as_str(), status), ("", 0), "an empty one is a class that has not begun");
-    }
+    directory.write(RECEIVED, ""); // an empty one is a class that has not begun
+    well(directory.path(), &[]);
+    well(directory.path(), &["--csv"]);
 }
 
 #[test]
 fn a_directory_that_is_none_is_named() {
     let directory = Scratch::new();
     let missing = directory.file("missing");
-    let Shown { text, errors, status } = report(&missing, &[]);
-    assert_eq!((text.as_str(), status), ("", 1));
+    let errors = failed(Command::new(PROGRAM).arg("report").arg(&missing), 1);
     assert!(errors.contains(&format!("{}: cannot be read: ", missing.display())), "{errors}");
 }
 
 #[test]
-fn beside_a_running_server_it_shows_who_is_done_who_is_not_and_what_was_refused() {
+fn beside_a_running_server_it_shows_how_each_group_stands() {
     let class = Class::new();
     let server = Server::start(&class, &[]);
     let client = server.client();
@@ -170,7 +168,7 @@ fn beside_a_running_server_it_shows_who_is_done_who_is_not_and_what_was_refused(
 }
 
 #[test]
-fn while_records_are_appended_every_report_is_whole_and_none_falls_behind_the_one_before() {
+fn while_records_are_appended_no_report_is_torn_or_falls_behind_the_one_before() {
     let class = Class::new();
     let server = Server::start(&class, &["--no-limit", "--no-sync"]);
     let stop = AtomicBool::new(false);
@@ -202,43 +200,31 @@ fn while_records_are_appended_every_report_is_whole_and_none_falls_behind_the_on
 fn any_table_fits_100_columns() {
     // Names of every length, as many members as there may be, the longest matriculas, corrected.
     let longest = "G".repeat(32);
-    let class_of_200 = |name: &dyn Fn(u64) -> String| {
+    let short = |group: u64| format!("GROUP-{group:03}");
+    let long = |group: u64| format!("{group:032}");
+    for name in [short, long] {
         let table: Vec<_> = (0..200).map(|group| format!("\"{}\": 30", name(group))).collect();
-        let received: String = (0..200)
-            .map(|group| {
-                let messages: Vec<_> =
-                    (1..=group % 31).map(|sn| (sn, 20_240_000 + 100 * group + sn)).collect();
-                records(&name(group), &messages)
-            })
-            .collect();
-        class(&format!("{{{}}}", table.join(",")), &received)
-    };
-    for directory in
-        [class_of_200(&|group| format!("GROUP-{group:03}")), class_of_200(&|group| format!("{group:032}"))]
-    {
+        let of_group = |group| {
+            let messages: Vec<_> = (1..=group % 31).map(|sn| (sn, 20_240_000 + 100 * group + sn)).collect();
+            records(&name(group), &messages)
+        };
+        let directory =
+            class(&format!("{{{}}}", table.join(",")), &(0..200).map(of_group).collect::<String>());
         let shown = text(directory.path());
         assert!(shown.contains("200 groups: 6 done, 187 under way, 7 not started"), "{shown}");
-        assert_eq!(report(directory.path(), &["--csv"]).text.lines().count(), 1 + 200 * 30);
+        assert_eq!(csv(&directory).len(), 200 * 30);
     }
     let messages: Vec<_> = (1..=255).flat_map(|sn| [(sn, u64::MAX - sn), (sn, u64::MAX)]).collect();
     let started_over: Vec<_> = (0..300).map(|count| (count % 2, u64::MAX)).collect();
     for (members, messages) in [(255, &messages[..]), (255, &messages[..200]), (1, &started_over), (60, &[])]
     {
-        let directory = class(&format!("{{\"{longest}\": {members}}}"), &records(&longest, messages));
-        text(directory.path());
+        text(class(&format!("{{\"{longest}\": {members}}}"), &records(&longest, messages)).path());
     }
     let roster: Vec<_> = (1..=255).map(|sn| (u64::MAX - 1_000 * sn).to_string()).collect();
     let table = format!("{{\"{longest}\": [{}]}}", roster.join(","));
     let directory = class(&table, &records(&longest, &messages));
-    directory.write(
-        REQUESTS,
-        format!(
-            "{{\"time\":\"{}\",\"peer\":\"[::1]:9\",\"outcome\":\"bad_signature\",\
-             \"detail\":\"{}\",\"group\":\"{longest}\"}}\n",
-            rfc3339(now()),
-            "é and much more of that ".repeat(9) + &"x".repeat(300)
-        ),
-    );
+    let detail = "é and much more of that ".repeat(9) + &"x".repeat(300);
+    directory.write(REQUESTS, refused(&rfc3339(now()), "bad_signature", &detail, &longest));
     shows(&text(directory.path()), &longest, &["missing:", "unknown:", "sent under two numbers:", "..."]);
 }
 
@@ -246,30 +232,17 @@ fn any_table_fits_100_columns() {
 type Later<'a> = (&'a [(u64, u64)], &'a [&'a str], [u64; 3]);
 
 #[test]
-fn done_stays_done_and_what_came_later_is_shown_beside_it() {
+fn done_stays_done_with_what_came_later_beside_it() {
     let complete = [(1, 11), (2, 12), (3, 13)];
+    let once = "started over once";
+    let two_more = [(0, 0), (1, 21), (2, 22)];
+    let twice = [(0, 0), (0, 1), (1, 21), (0, 0), (1, 31)];
     let table: [Later; 6] = [
         (&[], &["state 3, next_number 0"], [11, 12, 13]),
-        (
-            &[(0, 0)],
-            &["state 0, next_number 1", "a new run has 0 of 3 in", "started over once"],
-            [11, 12, 13],
-        ),
-        (
-            &[(0, 0), (1, 21), (2, 22)],
-            &["state 2, next_number 3", "a new run has 2 of 3 in", "started over once"],
-            [11, 12, 13],
-        ),
-        (
-            &[(0, 0), (0, 1), (1, 21), (0, 0), (1, 31)],
-            &["a new run has 1 of 3 in", "started over 2 times"],
-            [11, 12, 13],
-        ),
-        (
-            &[(0, 0), (1, 21), (2, 22), (3, 23)],
-            &["state 3, next_number 0", "started over once"],
-            [21, 22, 23],
-        ),
+        (&[(0, 0)], &["state 0, next_number 1", "a new run has 0 of 3 in", once], [11, 12, 13]),
+        (&two_more, &["state 2, next_number 3", "a new run has 2 of 3 in", once], [11, 12, 13]),
+        (&twice, &["a new run has 1 of 3 in", "started over 2 times"], [11, 12, 13]),
+        (&[(0, 0), (1, 21), (2, 22), (3, 23)], &["state 3, next_number 0", once], [21, 22, 23]),
         (&[(3, 14), (3, 13)], &["3 13*", "corrected"], [11, 12, 13]),
     ];
     for (later, shown, matriculas) in table {
@@ -277,11 +250,9 @@ fn done_stays_done_and_what_came_later_is_shown_beside_it() {
         let text = text(directory.path());
         shows(&text, "ALFA", &["[###]  done at "]);
         shows(&text, "ALFA", shown);
-        let csv = report(directory.path(), &["--csv"]).text;
-        let counted: Vec<u64> =
-            csv.lines().skip(1).map(|row| row.split(',').nth(2).unwrap().parse().unwrap()).collect();
-        assert_eq!(counted, matriculas);
-        assert!(csv.lines().skip(1).all(|row| row.split(',').nth(4) == Some("complete")));
+        let csv = csv(&directory);
+        assert_eq!(fields(&csv, 2), matriculas.map(|matricula: u64| matricula.to_string()));
+        assert_eq!(fields(&csv, 4), ["complete"; 3]);
     }
     // The time is when the last number was first in, not when it was corrected.
     let corrected = records("ALFA", &[(1, 11), (2, 12), (3, 13), (3, 14)]);
@@ -289,7 +260,7 @@ fn done_stays_done_and_what_came_later_is_shown_beside_it() {
 }
 
 #[test]
-fn a_corrected_matricula_is_marked_and_the_later_one_counts() {
+fn the_later_of_two_matriculas_counts_marked_as_corrected() {
     let directory =
         class(r#"{"ALFA": 3, "BETA": 3}"#, &records("ALFA", &[(1, 77), (1, 19), (2, 12), (2, 12)]));
     let shown = text(directory.path());
@@ -301,56 +272,47 @@ fn a_corrected_matricula_is_marked_and_the_later_one_counts() {
 #[test]
 fn a_member_is_marked_corrected_whichever_record_of_whichever_run_says_something_else() {
     // A captured earlier message corrects a later one; and an older run, replayed, is the last complete one.
+    let captured = &[(1, 111), (1, 222), (1, 111), (2, 5)][..];
+    let replayed = &[(1, 111), (2, 5), (0, 0), (1, 222), (2, 5), (0, 0), (1, 111), (2, 5)];
+    let runs = &[(1, 1), (0, 0), (1, 2), (0, 0), (1, 3), (2, 5)];
     for (messages, row) in [
-        (
-            &[(1, 111), (1, 222), (1, 111), (2, 5)][..],
-            "1,111,2023-11-14T22:02:20.123Z,complete,corrected: 222 at 2023-11-14T22:01:20.123Z,1,0",
-        ),
-        (
-            &[(1, 111), (2, 5), (0, 0), (1, 222), (2, 5), (0, 0), (1, 111), (2, 5)],
-            "1,111,2023-11-14T22:06:20.123Z,complete,corrected: 222 at 2023-11-14T22:03:20.123Z,3,2",
-        ),
-        (
-            &[(1, 1), (0, 0), (1, 2), (0, 0), (1, 3), (2, 5)],
-            "1,3,2023-11-14T22:04:20.123Z,complete,corrected: 2 at 2023-11-14T22:02:20.123Z and 1 more,1,2",
-        ),
+        (captured, "111,2023-11-14T22:02:20.123Z,complete,corrected: 222 at 2023-11-14T22:01:20.123Z,1,0"),
+        (replayed, "111,2023-11-14T22:06:20.123Z,complete,corrected: 222 at 2023-11-14T22:03:20.123Z,3,2"),
+        (runs, "3,2023-11-14T22:04:20.123Z,complete,corrected: 2 at 2023-11-14T22:02:20.123Z and 1 more,1,2"),
     ] {
         let directory = class(r#"{"ALFA": 2}"#, &records("ALFA", messages));
-        let csv = report(directory.path(), &["--csv"]).text;
-        assert!(csv.contains(&format!("ALFA,{row}\r\n")), "{csv}");
-        let shown = text(directory.path());
-        shows(&shown, "ALFA", &["* corrected; another record says: 1 "]);
+        assert!(csv(&directory).contains(&format!("ALFA,1,{row}")), "{:#?}", csv(&directory));
+        shows(&text(directory.path()), "ALFA", &["* corrected; another record says: 1 "]);
     }
 }
 
 #[test]
-fn members_beyond_the_table_are_shown_and_a_seq_max_that_it_contradicts_is_told() {
+fn members_beyond_the_table_are_shown_with_the_seq_max_that_it_contradicts() {
     let received =
         records("ALFA", &[(1, 11), (2, 12), (3, 13), (4, 14)]).replace("\"seq_max\":null", "\"seq_max\":4");
     let directory = class(r#"{"ALFA": 3, "BETA": 3}"#, &(received + &records("BETA", &[(1, 7)])));
     let shown = text(directory.path());
     shows(&shown, "ALFA", &["says 4 members, the table 3;", "4 14 ", "beyond the table: 4"]);
     assert!(!part(&shown, "BETA").contains("says ") && !part(&shown, "BETA").contains("beyond"), "{shown}");
-    let csv = report(directory.path(), &["--csv"]).text;
-    let row =
-        "ALFA,4,14,2023-11-14T22:03:20.123Z,complete,beyond the table; says 4 members; the table 3,1,0\r\n";
-    assert!(csv.contains(row), "{csv}");
+    let row = "ALFA,4,14,2023-11-14T22:03:20.123Z,complete,beyond the table; says 4 members; the table 3,1,0";
+    assert_eq!(csv(&directory)[3], row);
 }
 
 #[test]
-fn a_group_with_very_many_records_is_warned_of_and_one_at_its_limit_is_named() {
-    let now = udpsocket_jwt_server::time::rfc3339(udpsocket_jwt_server::time::now());
-    let mut received = record("ALFA", 1, 7, 0).repeat(10_000);
-    received += &record("BETA", 1, 7, 0).repeat(9_999);
-    let gama = record("GAMA", 1, 7, 0);
-    let rest = gama.split_once('Z').unwrap().1;
-    received += &format!("{{\"time\":\"{now}{rest}").repeat(300);
-    let directory = class(r#"{"ALFA": 3, "BETA": 3, "GAMA": 3}"#, &received);
-    let Shown { text, errors, status } = report(directory.path(), &[]);
-    assert_eq!((errors.lines().count(), status), (1, 1), "{errors}");
+fn a_group_with_10_000_records_is_warned_of() {
+    let received = record("ALFA", 1, 7, 0).repeat(10_000) + &record("BETA", 1, 7, 0).repeat(9_999);
+    let directory = class(r#"{"ALFA": 3, "BETA": 3}"#, &received);
+    let Ended { errors, status, .. } = report(directory.path(), &[]);
+    assert_eq!((errors.lines().count(), status), (1, Some(1)), "{errors}");
     assert!(errors.contains("ALFA has 10000 records, and 100000 are the most"), "{errors}");
-    shows(&text, "GAMA", &["takes two new messages a second"]);
-    assert!(!part(&text, "BETA").contains("takes two"), "{text}");
+}
+
+#[test]
+fn a_group_that_has_used_up_its_allowance_is_named() {
+    let received = record_at(now(), "ALFA", 1, 7).repeat(300) + &record("BETA", 1, 7, 0).repeat(9_999);
+    let shown = text(class(r#"{"ALFA": 3, "BETA": 3}"#, &received).path());
+    shows(&shown, "ALFA", &["takes two new messages a second"]);
+    assert!(!part(&shown, "BETA").contains("takes two"), "{shown}");
 }
 
 #[test]
@@ -367,33 +329,39 @@ fn with_a_roster_it_says_who_is_missing_unknown_or_sent_under_two_numbers() {
     }
     shows(&shown, "GAMA", &["sent under two numbers: 7"]);
     assert!(!part(&shown, "GAMA").contains("unknown"), "{shown}");
-    let csv = report(directory.path(), &["--csv"]).text;
-    let notes: Vec<_> = csv.lines().skip(1).map(|row| row.split(',').nth(5).unwrap()).collect();
     let twice = "sent under two numbers";
-    assert_eq!(notes, [twice, "unknown", twice, "", "missing", "missing", "missing", "", "", twice, twice]);
+    let csv = csv(&directory);
+    assert_eq!(
+        fields(&csv, 5),
+        [twice, "unknown", twice, "", "missing", "missing", "missing", "", "", twice, twice]
+    );
+}
+
+/// A line of `requests.jsonl` about a request that was refused.
+fn refused(time: &str, outcome: &str, detail: &str, group: &str) -> String {
+    format!(
+        "{{\"time\":\"{time}\",\"peer\":\"[2001:db8::1]:5\",\"outcome\":\"{outcome}\",\"detail\":\"{detail}\",\
+         \"group\":\"{group}\"}}\n"
+    )
 }
 
 #[test]
-fn the_last_refused_request_is_shown_with_its_reason_and_a_stranger_is_marked() {
+fn the_last_refused_request_is_shown_with_its_reason_or_as_unverified() {
     let directory = class(r#"{"ALFA": 3, "BETA": 3, "GAMA": 3}"#, &record("ALFA", 1, 11, 0));
     let request = |hour: u64, outcome: &str, group: &str| {
-        format!(
-            "{{\"time\":\"2023-11-15T{hour:02}:00:00.000Z\",\"peer\":\"192.0.2.7:5\",\"outcome\":\"{outcome}\",\
-             \"detail\":\"for a reason\",\"group\":\"{group}\"}}\n"
-        )
+        refused(&format!("2023-11-15T{hour:02}:00:00.000Z"), outcome, "for a reason", group)
     };
     directory.write("requests.1.jsonl", request(1, "expired", "ALFA") + &request(2, "expired", "BETA"));
-    let torn = &request(9, "expired", "ALFA")[..90];
-    directory.write(
-        REQUESTS,
-        "half a line\n".to_string()
-            + &request(3, "out_of_order", "ALFA")
-            + &request(4, "bad_signature", "GAMA")
-            + &request(5, "answered", "ALFA")
-            + &request(6, "lost_on_purpose", "ALFA")
-            + &request(7, "bad_signature", "NOBODY")
-            + torn,
-    );
+    let requests = [
+        "half a line\n",
+        &request(3, "out_of_order", "ALFA"),
+        &request(4, "bad_signature", "GAMA"),
+        &request(5, "answered", "ALFA"),
+        &request(6, "lost_on_purpose", "ALFA"),
+        &request(7, "bad_signature", "NOBODY"),
+        &request(9, "expired", "ALFA")[..90],
+    ];
+    directory.write(REQUESTS, requests.concat());
     let shown = text(directory.path());
     let refused = |time: &str, what: &str| format!("last refused at 2023-11-15 {time}:00:00 UTC{what}");
     shows(&shown, "ALFA", &[&refused("03", ": out_of_order: for a reason"), "(2023-11-15 05:00:00 UTC)"]);
@@ -408,10 +376,8 @@ fn the_csv_is_exact_to_the_byte() {
     let received = records("ALFA", &[(1, 11), (2, 12), (2, 19), (3, 13), (0, 0), (1, 21)])
         + &record("BETA", 1, 999, 59)
         + &record("BETA", 1, 201, 60);
-    let directory = class(table, &received);
-    let Shown { text, errors, status } = report(directory.path(), &["--csv"]);
     assert_eq!(
-        text,
+        well(class(table, &received).path(), &["--csv"]),
         "group,seq_number,matricula,acknowledged,run,note,complete_runs,start_overs\r\n\
          ALFA,1,11,2023-11-14T22:00:20.123Z,complete,corrected: 21 at 2023-11-14T22:05:20.123Z,1,1\r\n\
          ALFA,2,19,2023-11-14T22:02:20.123Z,complete,corrected: 12 at 2023-11-14T22:01:20.123Z,1,1\r\n\
@@ -421,7 +387,6 @@ fn the_csv_is_exact_to_the_byte() {
          BETA,,202,,current,missing,0,0\r\n\
          GAMA,1,,,not started,,0,0\r\n"
     );
-    assert_eq!((errors.as_str(), status), ("", 0));
 }
 
 #[test]
@@ -431,50 +396,41 @@ fn the_keys_and_the_logs_may_be_elsewhere() {
     let [keys, logs] = [&keys, &logs].map(|directory| directory.path().to_str().unwrap());
     let elsewhere = Scratch::new();
     let shown = report(elsewhere.path(), &["--keys", keys, "--logs", logs]);
-    shows(&shown.text, "ALFA", &["done at"]);
-    assert!(!shown.text.contains("OTHER"));
+    shows(&shown.output, "ALFA", &["done at"]);
+    assert!(!shown.output.contains("OTHER"));
 }
 
 #[test]
-fn records_of_groups_that_the_table_lacks_are_counted_and_cannot_drive_the_terminal() {
+fn records_of_groups_that_the_table_lacks_are_counted_without_driving_the_terminal() {
     let received = record("ALFA", 1, 11, 0)
         + &records("GONE", &[(1, 11), (2, 12)])
         + &record("\\u001b[2J\\r\\n\\u009b7m\\u202e", 1, 5, 0)
         + &record(&"long".repeat(60), 1, 5, 0);
     let directory = class(r#"{"ALFA": 1}"#, &received);
-    let hostile = |group: &str| {
-        format!(
-            "{{\"time\":\"2023-11-15T01:00:00.000Z\",\"peer\":\"192.0.2.7:5\",\"outcome\":\"bad_claim\",\
-             \"detail\":\"\\u001b[2J\\r\\nmade up\\u009b\",\"group\":\"{group}\"}}\n"
-        )
-    };
+    let detail = "\\u001b[2J\\r\\nmade up\\u009b";
+    let hostile = |group: &str| refused("2023-11-15T01:00:00.000Z", "bad_claim", detail, group);
     directory.write(REQUESTS, hostile("ALFA") + &hostile("\\u001b[2J"));
     let shown = text(directory.path());
     let others = shown.split("\n\n").last().unwrap();
     assert!(others.contains("not in the table") && others.contains("GONE 2"), "{others}");
-    let Shown { text, errors, status } = report(directory.path(), &["--csv"]);
-    assert_eq!((text.lines().count(), status), (2, 1), "grades are not made with another class's table");
-    assert!(errors.contains("4 records of groups not in the table"), "{errors}");
+    let ended = report(directory.path(), &["--csv"]);
+    assert_eq!(
+        (ended.output.lines().count(), ended.status),
+        (2, Some(1)),
+        "another class's table makes no grades"
+    );
+    assert!(ended.errors.contains("4 records of groups not in the table"), "{ended:?}");
 }
 
 #[test]
-fn a_damaged_line_is_named_the_rest_shown_and_the_status_1() {
-    let directory = Scratch::new();
-    directory.write("groups.json", r#"{"ALFA": 2}"#);
-    let path = directory.write(
-        RECEIVED,
-        [
-            record("ALFA", 1, 11, 0).as_bytes(),
-            b"\x1b[2J\xff\n",
-            record("ALFA", 2, 12, 1).as_bytes(),
-            &vec![b'a'; 20_000],
-            b"\n\n",
-        ]
-        .concat(),
-    );
+fn a_damaged_line_is_named_with_status_1_beside_the_rest() {
+    let directory = class(r#"{"ALFA": 2}"#, "");
+    let [one, two] = [record("ALFA", 1, 11, 0), record("ALFA", 2, 12, 1)];
+    let lines = [one.as_bytes(), b"\x1b[2J\xff\n", two.as_bytes(), &[b'a'; 20_000], b"\n\n"];
+    let path = directory.write(RECEIVED, lines.concat());
     for options in [&[][..], &["--csv"]] {
-        let Shown { text, errors, status } = report(directory.path(), options);
-        assert_eq!(status, 1);
+        let Ended { output: text, errors, status } = report(directory.path(), options);
+        assert_eq!(status, Some(1));
         for line in [2, 4, 5] {
             let named = format!("{}: line {line} is not a whole record", path.display());
             assert!(errors.contains(&named), "{errors}");
@@ -483,7 +439,7 @@ fn a_damaged_line_is_named_the_rest_shown_and_the_status_1() {
         assert_fits(&errors.replace(&path.display().to_string(), RECEIVED));
         assert!(text.contains("11") && text.contains("12"), "{text}");
     }
-    shows(&report(directory.path(), &[]).text, "ALFA", &["done at"]);
+    shows(&report(directory.path(), &[]).output, "ALFA", &["done at"]);
 }
 
 #[test]
@@ -494,9 +450,9 @@ fn a_state_above_the_members_says_that_only_0_leaves_it() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn colour_is_for_terminals_and_not_under_no_color() {
+fn colour_is_for_terminals_without_no_color() {
     let directory = class(r#"{"ALFA": 1}"#, &record("ALFA", 1, 11, 0));
-    assert!(!report(directory.path(), &[]).text.contains('\x1b'), "a pipe");
+    assert!(!report(directory.path(), &[]).output.contains('\x1b'), "a pipe");
     // util-linux's `script` gives a command a terminal of its own.
     let on_a_terminal = |no_color: Option<&str>| {
         let report = format!("'{PROGRAM}' report '{}'", directory.path().display());
@@ -545,20 +501,13 @@ fn lost(number: u64, id: &str, lost: &str) -> String {
 fn pictures(requests: &str) -> [String; 2] {
     let directory = class(r#"{"ALFA": 3, "BETA": 1}"#, "");
     directory.write(REQUESTS, requests);
-    [&["--group", "alfa"][..], &["--group", "ALFA", "--mermaid"]].map(|options| {
-        let Shown { text, errors, status } = report(directory.path(), options);
-        assert_eq!((errors.as_str(), status), ("", 0), "{text}");
-        assert_fits_whole(&text, options.len() == 3);
-        text
-    })
-}
-
-/// A diagram is as wide as it is; neither can drive a terminal.
-fn assert_fits_whole(text: &str, is_diagram: bool) {
-    if !is_diagram {
-        assert_fits(text);
-    }
-    assert!(text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{text:?}");
+    let pictures = [&["--group", "alfa"][..], &["--group", "ALFA", "--mermaid"]];
+    let [text, diagram] = pictures.map(|options| well(directory.path(), options));
+    assert_fits(&text);
+    // A diagram is as wide as it is; neither can drive a terminal.
+    let is_tame = |text: &str| text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte));
+    assert!(is_tame(&text) && is_tame(&diagram), "{text:?}\n{diagram:?}");
+    [text, diagram]
 }
 
 /// The sentences under a time line, each on one line.
@@ -621,7 +570,7 @@ fn a_time_line_tells_of_each_datagram_when_from_where_what_was_sent_and_what_cam
 }
 
 #[test]
-fn what_a_time_line_shows_is_said_in_words_and_nothing_else() {
+fn only_what_a_time_line_shows_is_said_in_words() {
     let many = |count: u64, pause: u64, outcome: &str, members: &dyn Fn(u64) -> String| -> String {
         (0..count).map(|at| request(at * pause, outcome, &members(at))).collect()
     };
@@ -638,16 +587,19 @@ fn what_a_time_line_shows_is_said_in_words_and_nothing_else() {
     let forged = |at: u64| format!(r#","detail":"does not verify","datagram":"{at}""#);
     let goes_on = request(0, "lost_on_purpose", &lost(1, "a", "reply"))
         + &request(2, "lost_on_purpose", &lost(2, "b", "request"));
+    let copies = |members: &dyn Fn(u64) -> String| many(8, 1_000, "answered", members);
+    let slow = |members: &dyn Fn(u64) -> String| many(3, 1_000, "answered", members);
+    // A sound client, on a bad network.
+    let sound = request(0, "lost_on_purpose", &lost(1, "a", "request"))
+        + &request(1_000, "lost_on_purpose", &lost(1, "a", "reply"))
+        + &request(2_000, "answered", &answered(1, "a"))
+        + &request(2_004, "answered", &answered(2, "b"))
+        + &request(3_004, "answered", &answered(2, "b"))
+        + &request(3_010, "answered", &answered(3, "c"));
     let cases = [
-        (
-            many(8, 1_000, "answered", &one),
-            vec!["8 copies of 1 were acknowledged, and none of the replies was"],
-        ),
+        (copies(&one), vec!["8 copies of 1 were acknowledged, and none of the replies was"]),
         (ports, vec!["Each copy of 1 comes from another port.", "4 copies of 1 were acknowledged"]),
-        (
-            many(3, 1_000, "answered", &next),
-            vec!["The next number always comes 1.0 s after the acknowledgment"],
-        ),
+        (slow(&next), vec!["The next number always comes 1.0 s after the acknowledgment"]),
         (many(3, 0, "answered", &next), vec!["1, 2 and 3 came within a millisecond"]),
         (goes_on, vec!["2 came 0.002 s after 1, though 1 had got no reply", "2 was sent once"]),
         (many(8, 20, "answered", &one), vec!["A copy of 1 comes every 20 ms"]),
@@ -658,15 +610,7 @@ fn what_a_time_line_shows_is_said_in_words_and_nothing_else() {
         (request(0, "lost_on_purpose", &lost(1, "a", "request")), vec!["1 was sent once, got no reply"]),
         // Nothing is said of a sound client, on a good network and on a bad one.
         (many(3, 4, "answered", &next), vec![]),
-        (
-            request(0, "lost_on_purpose", &lost(1, "a", "request"))
-                + &request(1_000, "lost_on_purpose", &lost(1, "a", "reply"))
-                + &request(2_000, "answered", &answered(1, "a"))
-                + &request(2_004, "answered", &answered(2, "b"))
-                + &request(3_004, "answered", &answered(2, "b"))
-                + &request(3_010, "answered", &answered(3, "c")),
-            vec![],
-        ),
+        (sound, vec![]),
     ];
     for (requests, expected) in cases {
         let said = remarks(&requests);
@@ -677,24 +621,27 @@ fn what_a_time_line_shows_is_said_in_words_and_nothing_else() {
     }
 }
 
-#[test]
-fn neither_picture_shows_a_matricula_and_no_detail_can_break_out_of_the_diagram() {
+/// What clients sent who would like to show a matricula, or to draw in the diagram.
+fn hostile_requests() -> String {
     let hostile = r#"claim seq_number is the string \"20240001\" 20150466;end\u001b[2J\r\n    S->>C: x #35; <img src=x> %%{init}%% ``` \u202e"#;
-    let requests = request(0, "bad_claim", &format!(r#","detail":"{hostile}","datagram":"eyJ""#))
-        + &request(
-            1,
-            "out_of_order",
-            r#","detail":"seq_number is 20150466","seq_number":20150466,"datagram":"eyK""#,
-        )
+    let too_large = r#","detail":"seq_number is 20150466","seq_number":20150466,"datagram":"eyK""#;
+    request(0, "bad_claim", &format!(r#","detail":"{hostile}","datagram":"eyJ""#))
+        + &request(1, "out_of_order", too_large)
         + &request(2, "answered", &answered(1, "a")).replace("192.0.2.7:50000", "\\nS->>C: x")
-        + &request(3, "lost_on_purpose", &lost(1, "a", "\\nS->>C: x"));
-    for picture in pictures(&requests) {
-        assert!(
-            !picture.contains("2024") && !picture.contains("2015") && picture.contains("..."),
-            "{picture}"
-        );
+        + &request(3, "lost_on_purpose", &lost(1, "a", "\\nS->>C: x"))
+}
+
+#[test]
+fn neither_picture_shows_a_matricula() {
+    for picture in pictures(&hostile_requests()) {
+        let shows = ["2024", "2015", "..."].map(|text| picture.contains(text));
+        assert_eq!(shows, [false, false, true], "{picture}");
     }
-    let [text, diagram] = pictures(&requests);
+}
+
+#[test]
+fn nothing_that_was_sent_can_break_out_of_the_diagram() {
+    let [text, diagram] = pictures(&hostile_requests());
     assert!(text.contains("2 of 2"), "what the server never writes is no row: {text}");
     for line in diagram.lines() {
         let is_own = ["sequenceDiagram", "    participant ", "    C->>S: ", "    Note over C,S: "];
@@ -705,7 +652,7 @@ fn neither_picture_shows_a_matricula_and_no_detail_can_break_out_of_the_diagram(
 }
 
 #[test]
-fn a_diagram_has_60_messages_at_most_a_time_line_40_lines_and_the_rest_is_counted() {
+fn what_is_beyond_60_messages_of_a_diagram_or_40_lines_of_a_time_line_is_counted() {
     let requests: String = (0..100)
         .map(|at| request(at * 1_000, "answered", &answered(1, &at.to_string())))
         .chain((0..500).map(|at| request(at, "bad_signature", r#","detail":"no","datagram":"eyJ""#)))
@@ -730,8 +677,8 @@ fn a_group_that_is_not_there_and_options_that_do_not_go_together_are_named() {
         (&["--mermaid"], 2, "--mermaid draws one group: add --group NAME"),
     ];
     for (options, expected, error) in cases {
-        let Shown { text, errors, status } = report(directory.path(), options);
-        assert_eq!((text.as_str(), status), ("", expected));
+        let errors =
+            failed(Command::new(PROGRAM).arg("report").args(options).arg(directory.path()), expected);
         assert!(errors.contains(error), "{errors}");
     }
     let [text, diagram] = pictures("");
@@ -740,7 +687,7 @@ fn a_group_that_is_not_there_and_options_that_do_not_go_together_are_named() {
 }
 
 #[test]
-fn a_group_s_own_report_shows_the_number_that_proves_its_pass_and_the_board_does_not() {
+fn only_a_group_s_own_report_shows_the_number_that_proves_its_pass() {
     let directory = class(r#"{"ALFA": 3}"#, &records("ALFA", &[(1, 20_240_001), (2, 20_240_002)]));
     directory.write(
         "trial.jsonl",
@@ -750,7 +697,7 @@ fn a_group_s_own_report_shows_the_number_that_proves_its_pass_and_the_board_does
     let board = text(directory.path());
     shows(&board, "ALFA", &["trial: passed at 2023-11-14 22:13:20 UTC; ask for the otp_number"]);
     assert!(!board.contains("12345") && board.contains("20240001"), "{board}");
-    let Shown { text, .. } = report(directory.path(), &["--group", "ALFA"]);
+    let text = well(directory.path(), &["--group", "ALFA"]);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("the otp_number of the last reply: 12345"), "{text}");
     assert!(words.contains("2 of 3 in state 2") && !text.contains("2024"), "{text}");
@@ -784,7 +731,7 @@ fn a_copy_of_what_was_acknowledged_is_told_from_the_first_in_the_log_and_on_the_
 }
 
 #[test]
-fn what_lose_has_lost_is_in_the_time_line_of_its_group_and_what_nobody_signed_in_none() {
+fn what_lose_has_lost_is_in_the_time_line_of_the_group_that_signed_it() {
     let class = Class::new();
     let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", "100"]);
     let client = server.client();
@@ -793,6 +740,6 @@ fn what_lose_has_lost_is_in_the_time_line_of_its_group_and_what_nobody_signed_in
     let lines = class.requests(2);
     assert!(lines.iter().all(|line| line["lost"] == "request" && line["outcome"] == "lost_on_purpose"));
     assert_eq!([&lines[0]["group"], &lines[1]["group"]], [&"JAVALI".into(), &serde_json::Value::Null]);
-    let Shown { text, .. } = report(class.directory.path(), &["--group", "JAVALI"]);
+    let text = well(class.directory.path(), &["--group", "JAVALI"]);
     assert!(text.contains("1 of 1 (UTC)") && text.contains("--x      lost on purpose"), "{text}");
 }

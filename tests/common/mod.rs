@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::{hmac, rsa, signature::RSA_PKCS1_SHA256};
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write, read_to_string};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -181,8 +181,11 @@ pub fn ended(command: &mut Command, input: &[u8]) -> Ended {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_vec());
-    // It need not read everything, nor before it writes.
+    // It need not read everything, nor before it writes, nor wait with what it writes.
     let writer = std::thread::spawn(move || _ = stdin.write_all(&input));
+    let (output, errors) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let output = std::thread::spawn(|| read_to_string(output).expect("it prints UTF-8"));
+    let errors = std::thread::spawn(|| read_to_string(errors).expect("it prints UTF-8"));
     let start = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if start.elapsed() > Duration::from_secs(10) {
@@ -190,10 +193,9 @@ pub fn ended(command: &mut Command, input: &[u8]) -> Ended {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
-    let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
-    Ended { status: output.status.code(), output: text(output.stdout), errors: text(output.stderr) }
+    let status = child.wait().unwrap().code();
+    Ended { status, output: output.join().unwrap(), errors: errors.join().unwrap() }
 }
 
 /// Runs a line of shell in a directory.
