@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::time::Duration;
+use udpsocket_jwt_server::fsm;
 use udpsocket_jwt_server::tools::lab::exam::{Exam, Fate, Finding, Message};
 use udpsocket_jwt_server::tools::lab::verdict::{Line, Standing, Verdict};
 
@@ -21,15 +22,16 @@ struct Group {
 
 impl Group {
     fn new(members: u8, state: u8, right_copy: u32) -> Self {
-        Self {
-            exam: Exam::new(members, state),
-            members,
-            state,
-            now: Duration::from_secs(1_700_000_000),
-            right_copy,
-            shown: Vec::new(),
-            standing: Standing::default(),
-        }
+        let now = Duration::from_secs(1_700_000_000);
+        let (exam, standing) = (Exam::new(members, state), Standing::default());
+        Self { exam, members, state, now, right_copy, shown: Vec::new(), standing }
+    }
+
+    /// A group of three whose first member is in.
+    fn with_1_in(right_copy: u32) -> Self {
+        let mut group = Self::new(3, 0, right_copy);
+        group.goes_through(1, "1", |_| 1);
+        group
     }
 
     /// Sends a copy of a message, and says what became of it; nothing, where it is out of order.
@@ -43,10 +45,7 @@ impl Group {
         if fate == Fate::RequestLost {
             return Some(fate);
         }
-        let is_in_order = number == 0 || number == self.state || number == self.state + 1;
-        if !is_in_order || number > self.members {
-            return None;
-        }
+        fsm::next(self.members.into(), self.state.into(), number.into())?;
         self.state = number;
         if let Some(finding) = self.exam.handled(number, self.now) {
             self.note(finding);
@@ -110,22 +109,21 @@ fn groups() -> impl Iterator<Item = (u8, u32)> {
 }
 
 #[test]
-fn a_sound_client_passes_whatever_sockets_it_uses_and_whichever_copy_is_right() {
-    type Port = fn(number: u8, copy: u32) -> u16;
+fn a_sound_client_passes_whatever_sockets_it_uses() {
+    type Port = fn(number: u16, copy: u16) -> u16;
     let habits: [(&str, Port); 5] = [
         ("one socket", |_, _| 1),
-        ("a socket for each message", |number, _| number.into()),
-        ("a socket for each try", |number, copy| u16::from(number) * 100 + u16::try_from(copy).unwrap()),
-        ("two sockets in turn", |_, copy| u16::try_from(copy % 2).unwrap()),
-        ("another socket from the fourth try on", |number, copy| {
-            u16::from(number) * 10 + u16::from(copy > 3)
-        }),
+        ("a socket for each message", |number, _| number),
+        ("a socket for each try", |number, copy| number * 100 + copy),
+        ("two sockets in turn", |_, copy| copy % 2),
+        ("another socket from the fourth try on", |number, copy| number * 10 + u16::from(copy > 3)),
     ];
     for (members, right_copy) in groups() {
         for (habit, port) in habits {
             let mut group = Group::new(members, 0, right_copy);
             for number in 1..=members {
-                group.goes_through(number, &format!("message {number}"), |copy| port(number, copy));
+                let port = |copy: u32| port(number.into(), copy as u16);
+                group.goes_through(number, &format!("message {number}"), port);
             }
             assert!(group.has_passed(), "{habit}: {:?}", group.shown);
             assert_eq!(group.faults(), [], "{habit}");
@@ -141,12 +139,8 @@ fn a_blind_client_passes_only_if_it_sends_just_as_many_copies_as_it_takes_each_t
             for number in 1..=members {
                 group.copies(number, &format!("message {number}"), copies);
             }
-            assert_eq!(
-                group.has_passed(),
-                copies == right_copy,
-                "{copies} of {right_copy}: {:?}",
-                group.shown
-            );
+            let what = format!("{copies} of {right_copy}: {:?}", group.shown);
+            assert_eq!(group.has_passed(), copies == right_copy, "{what}");
             if !group.has_passed() {
                 let expected = match copies {
                     _ if copies < right_copy && members == 1 => Verdict::Unfinished,
@@ -154,14 +148,14 @@ fn a_blind_client_passes_only_if_it_sends_just_as_many_copies_as_it_takes_each_t
                     _ if copies == right_copy + 1 => Verdict::DisbelievedOnce,
                     _ => Verdict::Disbelieved,
                 };
-                assert_eq!(group.told(), (expected, 1), "{copies} of {right_copy}");
+                assert_eq!(group.told(), (expected, 1), "{what}");
             }
         }
     }
 }
 
 #[test]
-fn a_copy_that_was_on_its_way_shows_nothing_and_a_later_one_that_the_right_reply_was_not_taken() {
+fn only_a_copy_that_was_not_on_its_way_shows_that_the_right_reply_was_not_taken() {
     for (after, expected) in [(300, None), (499, None), (501, Some(Verdict::DisbelievedOnce))] {
         let mut group = Group::new(1, 0, 6);
         group.copies(1, "message", 5);
@@ -174,7 +168,7 @@ fn a_copy_that_was_on_its_way_shows_nothing_and_a_later_one_that_the_right_reply
 }
 
 #[test]
-fn another_copy_takes_the_pass_back_within_ten_seconds_and_never_later() {
+fn another_copy_takes_the_pass_back_only_within_ten_seconds() {
     for (after, has_passed) in [(2, false), (9, false), (10, true)] {
         let mut group = Group::new(3, 0, 7);
         group.sound_run("");
@@ -218,8 +212,7 @@ fn a_client_that_stops_is_told_the_last_trap_for_one_member_as_for_three() {
             assert_eq!(group.told(), (verdict, 1));
         }
     }
-    let mut group = Group::new(3, 0, 6);
-    group.goes_through(1, "1", |_| 1);
+    let mut group = Group::with_1_in(6);
     assert_eq!(group.told(), (Verdict::AtRightReply, 1));
     group.copies(2, "2", 5);
     assert_eq!(group.told(), (Verdict::AtPreviousReply, 2));
@@ -227,18 +220,10 @@ fn a_client_that_stops_is_told_the_last_trap_for_one_member_as_for_three() {
 
 #[test]
 fn who_goes_on_too_soon_is_told_what_it_believed() {
-    let faults = [
-        (1, Verdict::NoReply),
-        (2, Verdict::NoReply),
-        (3, Verdict::DamagedHmac),
-        (4, Verdict::OtherIdRequest),
-        (5, Verdict::PreviousReply),
-        (6, Verdict::NoReply),
-        (7, Verdict::NoReply),
-    ];
-    for (copies, verdict) in faults {
-        let mut group = Group::new(3, 0, 8);
-        group.goes_through(1, "1", |_| 1);
+    use Verdict::{DamagedHmac, NoReply, OtherIdRequest, PreviousReply};
+    let faults = [NoReply, NoReply, DamagedHmac, OtherIdRequest, PreviousReply, NoReply, NoReply];
+    for (copies, verdict) in (1..).zip(faults) {
+        let mut group = Group::with_1_in(8);
         group.copies(2, "2", copies);
         group.copies(3, "3", 8);
         assert_eq!((group.told(), group.has_passed()), ((verdict, 2), false), "after {copies} copies");
@@ -246,17 +231,20 @@ fn who_goes_on_too_soon_is_told_what_it_believed() {
 }
 
 #[test]
-fn who_signs_anew_is_told_so_and_who_starts_over_before_seven_copies_too() {
+fn who_signs_anew_is_told_so() {
     for copies in 1..=7 {
-        let mut group = Group::new(3, 0, 8);
-        group.goes_through(1, "1", |_| 1);
+        let mut group = Group::with_1_in(8);
         group.copies(2, "2", copies);
         group.send(2, "another 2", 1);
         let verdict = if copies == 5 { Verdict::PreviousReply } else { Verdict::ChangedMessage };
         assert_eq!(group.told(), (verdict, 2));
+    }
+}
 
-        let mut group = Group::new(3, 0, 8);
-        group.goes_through(1, "1", |_| 1);
+#[test]
+fn who_starts_over_before_seven_copies_is_told_so() {
+    for copies in 1..=7 {
+        let mut group = Group::with_1_in(8);
         group.copies(2, "2", copies);
         group.send(0, "0", 1);
         let expected = if copies < 7 { vec![(Verdict::GaveUp, 2)] } else { vec![] };
@@ -265,10 +253,9 @@ fn who_signs_anew_is_told_so_and_who_starts_over_before_seven_copies_too() {
 }
 
 #[test]
-fn a_client_that_was_stopped_and_started_again_has_shown_no_fault() {
+fn a_client_that_was_started_again_has_shown_no_fault() {
     for first in [0, 1] {
-        let mut group = Group::new(3, 0, 8);
-        group.goes_through(1, "1", |_| 1);
+        let mut group = Group::with_1_in(8);
         group.copies(2, "2", 4);
         group.now += TIMER * 5;
         (0..8).for_each(|_| _ = group.send(first, "first", 2));
@@ -302,7 +289,7 @@ fn old_messages_show_nothing_whoever_sends_them() {
 }
 
 #[test]
-fn an_old_message_that_moves_the_state_disturbs_the_exam_and_that_is_no_fault() {
+fn an_old_message_that_moves_the_state_disturbs_the_exam_without_a_fault() {
     for old in ["0", "record"] {
         let mut group = Group::new(3, 0, 7);
         group.exam.remember("record"); // of a 0 before this start
@@ -320,7 +307,7 @@ fn an_old_message_that_moves_the_state_disturbs_the_exam_and_that_is_no_fault() 
 }
 
 #[test]
-fn a_late_0_during_number_1_moves_the_state_and_disturbs_nothing() {
+fn a_late_0_during_number_1_disturbs_nothing_though_it_moves_the_state() {
     let mut group = Group::new(3, 0, 7);
     group.send(0, "0", 1);
     group.copies(1, "1", 3);
@@ -373,7 +360,7 @@ fn who_sends_a_captured_message_along_with_the_client_makes_it_no_fault() {
 }
 
 #[test]
-fn a_timer_of_20_ms_is_advice_and_one_of_a_second_is_none() {
+fn only_a_timer_below_50_ms_is_advice() {
     for (timer, is_short) in [(20, true), (49, true), (50, false), (1_000, false)] {
         let mut group = Group::new(1, 0, 6);
         for _ in 0..6 {
@@ -387,28 +374,13 @@ fn a_timer_of_20_ms_is_advice_and_one_of_a_second_is_none() {
 
 #[test]
 fn the_standing_verdicts_written_again_stand_as_before() {
-    let line = |verdict, second| Line {
-        time: Duration::from_secs(second),
-        number: 1,
-        copies: 6,
-        verdict,
-        otp_number: None,
-    };
-    let given = [
-        Verdict::SentOnce,
-        Verdict::ShortTimer,
-        Verdict::DamagedHmac,
-        Verdict::SentOnce,
-        Verdict::AtDamagedHmac,
-        Verdict::ShortTimer,
-        Verdict::Passed,
-        Verdict::NoReply,
-        Verdict::Passed,
-        Verdict::DisbelievedOnce,
-    ];
+    use Verdict::{AtDamagedHmac, DamagedHmac, DisbelievedOnce, NoReply, Passed, SentOnce, ShortTimer};
+    let faults = [SentOnce, ShortTimer, DamagedHmac, SentOnce, AtDamagedHmac, ShortTimer];
+    let given = faults.into_iter().chain([Passed, NoReply, Passed, DisbelievedOnce]);
     let mut standing = Standing::default();
     for (second, verdict) in (0..).zip(given) {
-        standing.add(line(verdict, second * 20));
+        let time = Duration::from_secs(second * 20);
+        standing.add(Line { time, number: 1, copies: 6, verdict, otp_number: None });
         let mut again = Standing::default();
         standing.lines().for_each(|line| again.add(*line));
         assert!(again.lines().eq(standing.lines()), "{standing:?}, {again:?}");
