@@ -64,7 +64,7 @@ fn the_one_warning(server: &Server) -> String {
 // Moved, removed, replaced.
 
 #[test]
-fn a_file_without_its_name_takes_no_message_and_one_moved_back_goes_on() {
+fn a_file_without_its_name_takes_no_message_until_it_is_moved_back() {
     for (move_away, move_back) in [
         ("mv received.jsonl away", "mv away received.jsonl"),
         ("mv received.jsonl ..", "mv ../received.jsonl ."),
@@ -176,7 +176,7 @@ fn a_file_that_another_program_has_changed_is_left_as_it_is_until_the_restart() 
 }
 
 #[test]
-fn a_full_disk_cuts_nothing_that_others_have_appended_and_fills_nothing_that_they_have_cut() {
+fn a_full_disk_undoes_nothing_that_others_did_to_the_file() {
     if !has("prlimit") {
         return;
     }

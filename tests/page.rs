@@ -70,7 +70,7 @@ fn a_students_client_gets_everyone_in() {
 }
 
 #[test]
-fn what_it_cannot_accept_it_leaves_unanswered_and_goes_on() {
+fn what_it_cannot_accept_it_passes_over_in_silence() {
     let class = Class::new();
     let page = Page::start(&class);
     let client = Client::new(page.1);

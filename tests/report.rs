@@ -669,7 +669,7 @@ fn what_is_beyond_60_messages_of_a_diagram_or_40_lines_of_a_time_line_is_counted
 }
 
 #[test]
-fn a_group_that_is_not_there_and_options_that_do_not_go_together_are_named() {
+fn a_mistake_in_the_options_is_named() {
     let directory = class(r#"{"ALFA": 3, "BETA": 1}"#, "");
     let cases = [
         (&["--group", "GAMA"][..], 1, "--group \"GAMA\": the table has no such group, but ALFA, BETA"),
@@ -681,6 +681,10 @@ fn a_group_that_is_not_there_and_options_that_do_not_go_together_are_named() {
             failed(Command::new(PROGRAM).arg("report").args(options).arg(directory.path()), expected);
         assert!(errors.contains(error), "{errors}");
     }
+}
+
+#[test]
+fn a_group_of_which_nothing_is_logged_has_empty_pictures() {
     let [text, diagram] = pictures("");
     assert!(text.ends_with("\nno datagram of it in the logs\n"), "{text}");
     assert_eq!(diagram.lines().count(), 3, "{diagram}");
