@@ -5,7 +5,7 @@ mod common;
 
 use common::{
     Class, Client, PROGRAM, RS256, Server, Signer, claims, ended, ending_with, payload_of, private_key,
-    recorded, report_of, verified,
+    recorded, report_of, served, verified,
 };
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -40,9 +40,7 @@ struct Losses {
 
 /// Sends the same good message many times under `--lose`; what became of it, and the replies.
 fn losses(percent: &str, requests: usize) -> (Losses, usize) {
-    let class = Class::new();
-    let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", percent]);
-    let client = server.client();
+    let (class, _server, client) = served(&["--quiet", "--no-sync", "--lose", percent]);
     let token = JAVALI.message("JAVALI", 1, 7);
     let mut replies = 0;
     let mut sent = 0;
@@ -94,9 +92,7 @@ fn lose_30_loses_that_share_either_way() {
 
 #[test]
 fn what_is_recorded_is_what_arrived_whatever_became_of_its_reply() {
-    let class = Class::new();
-    let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", "50"]);
-    let client = server.client();
+    let (class, _server, client) = served(&["--quiet", "--no-sync", "--lose", "50"]);
     for matricula in 0..40 {
         client.send(JAVALI.message("JAVALI", 1, matricula));
     }
@@ -113,9 +109,7 @@ fn what_is_recorded_is_what_arrived_whatever_became_of_its_reply() {
 
 #[test]
 fn a_client_that_sends_again_gets_everyone_in_however_bad_the_network_is() {
-    let class = Class::new();
-    let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", "50"]);
-    let client = server.client();
+    let (class, _server, client) = served(&["--quiet", "--no-sync", "--lose", "50"]);
     for number in 1..=3 {
         let token = JAVALI.message("JAVALI", number, 100 + number);
         let reply = (0..1_000)
@@ -185,9 +179,7 @@ fn refused() -> Vec<(String, &'static str)> {
 
 #[test]
 fn explain_answers_a_signed_refusal_with_its_reason() {
-    let class = Class::new();
-    let server = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
-    let client = server.client();
+    let (class, _server, client) = served(&["--quiet", "--no-sync", "--explain"]);
     for (number, (token, error)) in refused().into_iter().enumerate() {
         client.send(&token);
         let reply = client.receive(Duration::from_secs(5)).unwrap_or_else(|| panic!("{error}"));
@@ -259,9 +251,7 @@ fn unsigned() -> Vec<(String, &'static str)> {
 
 #[test]
 fn explain_answers_what_is_not_signed_in_plain_text_smaller_than_it() {
-    let class = Class::new();
-    let server = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
-    let client = server.client();
+    let (_class, _server, client) = served(&["--quiet", "--no-sync", "--explain"]);
     for (datagram, said) in unsigned() {
         client.send(&datagram);
         let wait = Duration::from_millis(if said.is_empty() { 50 } else { 5_000 });
@@ -317,9 +307,8 @@ fn without_explain_nothing_is_explained() {
     let class = Class::new();
     let server = Server::start(&class, &["--quiet", "--no-sync"]);
     silent(&server.client(), &class, refused().into_iter().map(|(token, _)| token));
-    let class = Class::new();
-    let server = Server::start(&class, &["--quiet", "--no-sync"]);
-    silent(&server.client(), &class, unsigned().into_iter().map(|(datagram, _)| datagram));
+    let (class, _server, client) = served(&["--quiet", "--no-sync"]);
+    silent(&client, &class, unsigned().into_iter().map(|(datagram, _)| datagram));
 }
 
 /// Sends what must not be answered.

@@ -8,7 +8,8 @@ mod common;
 mod in_memory;
 
 use common::{
-    RS256, Random, Signer, claims, ending_with, is_signed, next, reasons, recorded, signing_input, verified,
+    RS256, Random, Signer, claims, ending_with, is_signed, next, reasons, recorded, served, signing_input,
+    verified,
 };
 use in_memory::{Known, Lab};
 use std::collections::HashMap;
@@ -538,9 +539,7 @@ fn each_datagram_is_one_printable_line_of_the_log_and_of_the_terminal() {
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_forged_datagrams() {
-    let class = common::Class::new();
-    let server = common::Server::start(&class, &["--quiet"]);
-    let client = server.client();
+    let (_class, server, client) = served(&["--quiet"]);
     let good = Signer::new("JAVALI", 2048).message("JAVALI", 1, 7);
     let seed = 0x3333;
     let mut random = Random(seed);

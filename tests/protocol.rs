@@ -4,7 +4,7 @@ mod common;
 #[path = "common/in_memory.rs"]
 mod in_memory;
 
-use common::{Class, Client, Running, Server, Signer, claims, next, payload_of, wait_until, with};
+use common::{Class, Client, Running, Server, Signer, claims, next, payload_of, served, wait_until, with};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -40,9 +40,7 @@ fn the_state_machine_answers_the_protocols_own_example() {
 
 #[test]
 fn groups_of_each_size_get_everyone_in() {
-    let class = Class::new();
-    let server = Server::start(&class, &[]);
-    let client = server.client();
+    let (_class, _server, client) = served(&[]);
     for (group, members) in [("HEARTBEAT", 1), ("JAVALI", 3), ("NONAME", 4)] {
         let signer = Signer::new(group, 2048);
         let answers: Vec<_> =
@@ -54,10 +52,9 @@ fn groups_of_each_size_get_everyone_in() {
 
 #[test]
 fn a_repeat_is_answered_as_before_but_for_its_otp() {
-    let class = Class::new();
-    let server = Server::start(&class, &[]);
+    let (_class, _server, client) = served(&[]);
     let token = Signer::new("JAVALI", 2048).message("JAVALI", 1, 7);
-    let replies: Vec<_> = (0..20).map(|_| server.client().ask(&token)).collect();
+    let replies: Vec<_> = (0..20).map(|_| client.ask(&token)).collect();
     for reply in &replies {
         assert_eq!(reply["next_number"], 2);
         assert!(reply["otp_number"].as_u64().unwrap() <= 20_000);
@@ -69,9 +66,7 @@ fn a_repeat_is_answered_as_before_but_for_its_otp() {
 
 #[test]
 fn the_replys_claims_stand_in_the_protocols_order() {
-    let class = Class::new();
-    let server = Server::start(&class, &[]);
-    let client = server.client();
+    let (_class, _server, client) = served(&[]);
     client.send(Signer::new("JAVALI", 2048).message("JAVALI", 1, 7));
     let reply = client.receive(Duration::from_secs(5)).unwrap();
     let payload = payload_of(&reply);
@@ -204,9 +199,8 @@ fn four_lines(said: impl Fn() -> String) -> Vec<String> {
 
 #[test]
 fn a_line_for_each_datagram_says_what_became_of_it() {
-    let class = Class::new();
-    let server = Server::start(&class, &["--verbose"]);
-    send_one_of_each(&server.client());
+    let (_class, server, client) = served(&["--verbose"]);
+    send_one_of_each(&client);
     let shown = four_lines(|| server.errors());
     assert!(shown[0].contains(" not_a_jws: found "), "{shown:#?}");
     assert!(shown[0].ends_with("; a compact JWS is header.payload.signature"), "whole in a file: {shown:#?}");
@@ -254,9 +248,8 @@ fn a_terminal_that_nobody_reads_stops_nobody() {
 
 #[test]
 fn quiet_says_nothing_of_a_datagram() {
-    let class = Class::new();
-    let server = Server::start(&class, &["--quiet"]);
+    let (_class, server, client) = served(&["--quiet"]);
     let before = server.errors();
-    server.client().ask(&Signer::new("JAVALI", 2048).message("JAVALI", 1, 7));
+    client.ask(&Signer::new("JAVALI", 2048).message("JAVALI", 1, 7));
     assert_eq!(server.errors(), before);
 }

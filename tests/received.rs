@@ -7,7 +7,7 @@ mod in_memory;
 
 use common::{
     Class, Client, PROGRAM, RS256, Running, Server, Signer, bound_by_permissions, claims, ended, failed,
-    free_port, has, next, not_tested, payload_of, random, record, recorded, report_of, run, set_mode,
+    free_port, has, next, not_tested, payload_of, random, record, recorded, report_of, run, served, set_mode,
     verified, wait_until, with,
 };
 use in_memory::{Call, Lab, Outcome, plans, started};
@@ -811,9 +811,7 @@ fn a_time_is_written_and_read_back_as_the_calendar_has_it() {
 
 #[test]
 fn a_record_is_signed_evidence_to_openssl_too() {
-    let class = Class::new();
-    let server = Server::start(&class, &[]);
-    let client = server.client();
+    let (class, _server, client) = served(&[]);
     let signer = Signer::new("JAVALI", 2048);
     let before = now();
     let messages = [

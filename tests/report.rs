@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Class, Ended, PROGRAM, Scratch, Server, Signer, ended, failed, record_at};
+use common::{Class, Ended, PROGRAM, Scratch, Server, Signer, ended, failed, record_at, served};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
@@ -139,9 +139,7 @@ fn a_directory_that_is_none_is_named() {
 
 #[test]
 fn beside_a_running_server_it_shows_how_each_group_stands() {
-    let class = Class::new();
-    let server = Server::start(&class, &[]);
-    let client = server.client();
+    let (class, _server, client) = served(&[]);
     let [javali, noname] = ["JAVALI", "NONAME"].map(|group| Signer::new(group, 2048));
     for sn in 1..=3 {
         client.ask(&javali.message("JAVALI", sn, 20_240_000 + sn));
@@ -736,9 +734,7 @@ fn a_copy_of_what_was_acknowledged_is_told_from_the_first_in_the_log_and_on_the_
 
 #[test]
 fn what_lose_has_lost_is_in_the_time_line_of_the_group_that_signed_it() {
-    let class = Class::new();
-    let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", "100"]);
-    let client = server.client();
+    let (class, _server, client) = served(&["--quiet", "--no-sync", "--lose", "100"]);
     client.send(Signer::new("JAVALI", 2048).message("JAVALI", 1, 7));
     client.send(Signer::new("NONAME", 2048).message("JAVALI", 1, 7));
     let lines = class.requests(2);

@@ -5,7 +5,7 @@ mod common;
 
 use common::{
     Class, Client, Ended, PROGRAM, Running, Scratch, Server, Signer, bound_by_permissions, ended, free_port,
-    mode, private_key, set_mode, shell, wait_for_answer, wait_until,
+    mode, private_key, served, set_mode, shell, wait_for_answer, wait_until,
 };
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
@@ -60,9 +60,8 @@ fn the_start_shows_each_group_in_a_table_of_at_most_100_columns() {
 
 #[test]
 fn the_start_shows_how_far_each_group_has_come() {
-    let class = Class::new();
-    let server = Server::start(&class, &[]);
-    server.client().ask(&javali().message("JAVALI", 1, 7));
+    let (class, server, client) = served(&[]);
+    client.ask(&javali().message("JAVALI", 1, 7));
     drop(server);
     let server = Server::start(&class, &[]);
     let errors = server.errors();

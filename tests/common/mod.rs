@@ -643,6 +643,15 @@ pub fn started_here(javali: &Signer) -> (Scratch, Started) {
     (directory, started)
 }
 
+/// A class, a server on it with these options, and a client.
+#[track_caller]
+pub fn served(options: &[&str]) -> (Class, Server, Client) {
+    let class = Class::new();
+    let server = Server::start(&class, options);
+    let client = server.client();
+    (class, server, client)
+}
+
 /// Waits until a server answers there: the way to find one that can't say where it listens.
 #[track_caller]
 pub fn wait_for_answer(address: SocketAddr, token: &str) {
