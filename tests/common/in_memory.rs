@@ -202,10 +202,12 @@ pub struct Lab {
 
 impl Lab {
     /// A class of this `groups.json`, with the signers' keys.
+    #[track_caller]
     pub fn new(groups: &str, signers: &[(&str, &Signer)]) -> Self {
         Self::that_syncs(true, groups, signers)
     }
 
+    #[track_caller]
     pub fn that_syncs(syncs: bool, groups: &str, signers: &[(&str, &Signer)]) -> Self {
         let table = Table::from_json(groups.as_bytes()).unwrap();
         let mut keys = vec![None; table.len()];
@@ -227,6 +229,7 @@ impl Lab {
     }
 
     /// JAVALI with 3 members, who have the only key.
+    #[track_caller]
     pub fn of_javali(javali: &Signer) -> Self {
         Self::new(r#"{"JAVALI":3}"#, &[("JAVALI", javali)])
     }
@@ -242,6 +245,7 @@ impl Lab {
     }
 
     /// The server is started anew on the disk as it is.
+    #[track_caller]
     pub fn restart(&mut self) {
         let bytes = self.disk.get().bytes.clone();
         self.disk = Disk::of(&bytes);
@@ -250,6 +254,7 @@ impl Lab {
     }
 
     /// Receives what waits at a socket, and answers it.
+    #[track_caller]
     pub fn serve(&mut self, socket: &UdpSocket) {
         self.server.serve(socket, &mut vec![0; 1 << 16], &mut ()).unwrap();
     }
@@ -260,11 +265,13 @@ impl Lab {
     }
 
     /// What becomes of a datagram.
+    #[track_caller]
     pub fn handle(&mut self, datagram: impl AsRef<[u8]>) -> Handled {
         self.handle_together(&[datagram]).remove(0)
     }
 
     /// What becomes of datagrams that have waited together.
+    #[track_caller]
     pub fn handle_together(&mut self, datagrams: &[impl AsRef<[u8]>]) -> Vec<Handled> {
         let otp = Otp { number: 20_000, timestamp: 99_999_999_999 }; // the longest, until the year 5138
         let sender = ([192, 0, 2, 7], 50_000).into();
@@ -291,6 +298,7 @@ impl Lab {
     }
 
     /// What a server started on the disk as it is now would know.
+    #[track_caller]
     pub fn progress_after_a_restart(&self) -> Vec<Known> {
         let disk = Disk::of(&self.disk.get().bytes);
         known(&read_back(Box::new(disk), &self.server.class.table, true).unwrap().progress)

@@ -53,6 +53,7 @@ impl Scratch {
         self.0.join(name)
     }
 
+    #[track_caller]
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.file(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -247,6 +248,7 @@ impl Random {
 
 /// A free port of 127.0.0.1. It stays free while no server has it: the system gives ports of this
 /// range to nobody who does not ask for them.
+#[track_caller]
 pub fn free_port() -> SocketAddr {
     let ports = std::iter::repeat_with(|| u16::try_from(20_000 + random(12_000)).unwrap());
     let mut addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
@@ -263,6 +265,7 @@ pub fn utf_16(text: &str) -> Vec<u8> {
 }
 
 /// The bytes of what [`hexadecimal`] gives.
+#[track_caller]
 pub fn from_hexadecimal(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
@@ -280,6 +283,7 @@ pub fn der(tag: u8, content: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 /// The contents of the elements of DER, one behind the other.
+#[track_caller]
 pub fn elements(mut der: &[u8]) -> Vec<Vec<u8>> {
     let mut contents = Vec::new();
     while let [_, rest @ ..] = der {
@@ -419,11 +423,13 @@ pub fn payload_of(token: &str) -> String {
 }
 
 /// A JSON object with more members in front. Of those with one name the last counts: the object's.
+#[track_caller]
 pub fn with(object: &str, members: &str) -> String {
     format!("{{{members},{}", object.trim_start().strip_prefix('{').unwrap())
 }
 
 /// A JSON object with more members at its end, which count.
+#[track_caller]
 pub fn ending_with(object: &str, members: &str) -> String {
     format!("{},{members}}}", object.trim_end().strip_suffix('}').unwrap())
 }
@@ -542,6 +548,7 @@ impl Running {
     }
 
     /// The first line on standard output.
+    #[track_caller]
     pub fn first_line(&mut self) -> String {
         let mut first = String::new();
         BufReader::new(self.0.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
@@ -608,6 +615,7 @@ impl Server {
     }
 
     /// What it has said on standard error.
+    #[track_caller]
     pub fn errors(&self) -> String {
         fs::read_to_string(&self.errors).unwrap()
     }
@@ -668,6 +676,7 @@ pub struct Client {
 }
 
 impl Client {
+    #[track_caller]
     pub fn new(server: SocketAddr) -> Self {
         let any = if server.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
         let socket = UdpSocket::bind(any).unwrap();
