@@ -338,8 +338,9 @@ impl World {
     /// A client in the widest network. One try is as good as eight, where copies come at any time.
     fn runs(&self, setting: &Setting, who: u8) -> Vec<Step> {
         let mut after = *self;
+        let request = self.message(who);
         if self.clients[usize::from(who)].tries == 0 {
-            let request = after.sends(setting, who);
+            after.sends(setting, who);
             return vec![step(format!(" sends {}", request.words()), after)];
         }
         let mut steps = vec![self.waited(setting, who)];
@@ -352,7 +353,6 @@ impl World {
             steps.push(step(words, after));
         }
         if !setting.keeps(Rule::VerifyTheHmac) {
-            let request = self.message(who);
             let next = (request.seq_number + 1) % (setting.believed + 1);
             after.takes(setting, who, request, next);
             let words = format!(" takes a forged reply to {}, next_number {next}", request.words());
@@ -372,27 +372,22 @@ impl World {
         if tries == TRIES {
             return self.waited(setting, who);
         }
-        let (request, state) = (after.sends(setting, who), self.state);
+        let request = after.sends(setting, who);
         let next_number = after.arrives(setting, request);
-        let comes = if setting.network == Network::Slow {
-            // The reply to the try before, if that was the same message.
-            after
-                .replies
-                .iter()
-                .find(|reply| *reply == request)
-                .and_then(|_| setting.next_number(state, request.seq_number))
-        } else {
-            next_number
-        };
+        // Where the network is slow, the reply to the try before comes, if that was the same message.
+        let is_slow = setting.network == Network::Slow && after.replies.iter().all(|reply| reply != request);
         after.replies = Messages::default();
-        let what = if let Some(next) = comes {
-            after.takes(setting, who, request, next);
-            format!("next_number {next}")
-        } else {
-            if next_number.is_some() {
-                after.replies.insert(request);
+        let what = match next_number {
+            Some(next) if !is_slow => {
+                after.takes(setting, who, request, next);
+                format!("next_number {next}")
             }
-            format!("no reply in time, in state {state}")
+            _ => {
+                if next_number.is_some() {
+                    after.replies.insert(request);
+                }
+                format!("no reply in time, in state {}", self.state)
+            }
         };
         step(format!(" sends {}: {what}", request.words()), after)
     }
