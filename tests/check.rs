@@ -142,7 +142,8 @@ fn condition(reason: &str) -> &'static str {
 #[test]
 fn every_bad_datagram_gets_the_servers_reason_unless_it_is_only_out_of_order() {
     let class = bad::class();
-    let bad = bad::datagrams();
+    let mut bad = bad::datagrams();
+    bad.sort_by_key(|(.., reason)| *reason != "not_yet_valid"); // those are of the moment
     let check = |(name, datagram, reason): &bad::Bad| {
         let checked = in_class(&class, datagram);
         assert_eq!(checked.errors, "", "{name}");
