@@ -5,7 +5,7 @@ mod common;
 
 use common::{
     Class, Client, PROGRAM, RS256, Server, Signer, claims, ended, ending_with, payload_of, private_key,
-    recorded, report_of, served, verified,
+    recorded, report_of, run, served, verified,
 };
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;

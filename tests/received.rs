@@ -19,11 +19,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 use udpsocket_jwt_server::claims::id_request;
 use udpsocket_jwt_server::received::{MOST_RECORDS, Tail, each_line};
 use udpsocket_jwt_server::server::MOST_TOGETHER;
-use udpsocket_jwt_server::time::{now, parse_rfc3339, rfc3339};
+use udpsocket_jwt_server::time::{parse_rfc3339, rfc3339};
 use udpsocket_jwt_server::tools::base64url;
 
 const RECEIVED: &str = "received.jsonl";
@@ -813,7 +813,7 @@ fn a_time_is_written_and_read_back_as_the_calendar_has_it() {
 fn a_record_is_signed_evidence_to_openssl_too() {
     let (class, _server, client) = served(&[]);
     let signer = Signer::new("JAVALI", 2048);
-    let before = now();
+    let before = UNIX_EPOCH.elapsed().unwrap();
     let messages = [
         r#"{"group":"javali","seq_number":1,"seq_max":3,"matricula":18446744073709551615}"#,
         r#"{"matricula":0,"seq_number":2,"group":"JAVALI","jti":"\u00e9\n"}"#,
@@ -835,7 +835,8 @@ fn a_record_is_signed_evidence_to_openssl_too() {
         );
         assert_eq!(line, expected);
         let time = parse_rfc3339(time).expect("RFC 3339, UTC, milliseconds");
-        assert!(before < time + Duration::from_millis(1) && time <= now(), "{time:?}");
+        let millisecond = Duration::from_millis(1);
+        assert!(before < time + millisecond && time <= UNIX_EPOCH.elapsed().unwrap(), "{time:?}");
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let signed = class.directory.write("signed", signed);
         let signature = class.directory.write("signature", base64url(signature.as_bytes()).unwrap());

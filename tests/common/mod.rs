@@ -739,7 +739,7 @@ pub fn verified(reply: &str) -> Value {
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(5), "waited in vain: {what}");
+        assert!(start.elapsed() < Duration::from_secs(30), "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
