@@ -92,9 +92,12 @@ impl Journal {
         }
     }
 
-    /// Counts a copy of a group's message; what it shows, if it was acknowledged before.
+    /// Counts an acknowledged copy of a group's message; what it shows, if it is not the first.
     fn copy(&mut self, class: &Class, event: &Event) -> Option<String> {
-        let (group, id_request) = (event.group?, event.id_request.as_ref()?);
+        let (Some(Ok(_)), Some(group), Some(id_request)) = (&event.outcome, event.group, &event.id_request)
+        else {
+            return None;
+        };
         self.last.resize(class.table.len(), Copies::default());
         let copies = &mut self.last[group];
         if copies.id_request != *id_request {
@@ -103,7 +106,7 @@ impl Journal {
         copies.count += 1;
         copies.from_other_ports &= copies.peer != Some(event.peer());
         copies.peer = Some(event.peer());
-        copies.detail().filter(|_| matches!(event.outcome, Some(Ok(_))))
+        copies.detail()
     }
 }
 
