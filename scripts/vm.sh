@@ -94,9 +94,11 @@ there_restart() {
     [[ -e $settings && -x $program && -e $unit_file && -d $class ]] \
         || there_fail "there is no class on this machine yet: up CLASS"
     there_mark
+    sync # else a power-off within half a minute leaves empty files where these were
     if there_start; then
         rm -f "$due"
         systemctl -q enable "$unit" 2>/dev/null
+        sync
         said=$(there_said | sed -n '/^GROUP  /,/^listening on /{ /^Started /!p; }')
         printf '%s\n' "$said"
         return
