@@ -388,6 +388,10 @@ act_power_offs() {
     local class=$dir/load group number=0 run=load
     typed "$vm professor up $class load"
     comes 0 'listening on'
+    power_off # seconds after up: what it wrote is on the disk
+    boot ''
+    typed "$SSH vm 'systemctl start udpsocket-jwt-server && cat /etc/default/udpsocket-jwt-server /etc/udpsocket-jwt-server/groups.json'"
+    comes 0 'RUN=load' '"P1": 3'
     local -a playing
     rm -f "$dir"/acknowledged.*
     start() { playing=(); for group in "${players[@]}"; do play "$group" & playing+=($!); done; }
