@@ -391,7 +391,7 @@ act_power_offs() {
     power_off # seconds after up: what it wrote is on the disk
     boot ''
     typed "$SSH vm 'systemctl start udpsocket-jwt-server && cat /etc/default/udpsocket-jwt-server /etc/udpsocket-jwt-server/groups.json'"
-    comes 0 'RUN=load' '"P1": 3'
+    comes 0 'RUN="load"' '"P1": 3'
     local -a playing
     rm -f "$dir"/acknowledged.*
     start() { playing=(); for group in "${players[@]}"; do play "$group" & playing+=($!); done; }
