@@ -177,7 +177,17 @@ fn push_json_line(lines: &mut String, class: &Class, event: &Event, more: Option
         }
         _ => {
             let kept = &event.datagram[..event.datagram.len().min(MOST_BYTES_OF_A_DATAGRAM)];
-            _ = write!(lines, ",\"datagram\":{}", json_string(&kept.escape_ascii().to_string()));
+            lines.push_str(",\"datagram\":\"");
+            let is_plain = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+            let (plain, rest) = kept.split_at(kept.iter().take_while(is_plain).count());
+            lines.push_str(&String::from_utf8_lossy(plain));
+            for byte in rest.escape_ascii() {
+                if matches!(byte, b'\\' | b'"') {
+                    lines.push('\\');
+                }
+                lines.push(char::from(byte));
+            }
+            lines.push('"');
         }
     }
     lines.push_str("}\n");
