@@ -729,7 +729,8 @@ fn a_copy_of_what_was_acknowledged_is_told_from_the_first_in_the_log_and_on_the_
     };
     let nothing = serde_json::Value::Null;
     assert_eq!(details[..6], [nothing.clone(), told(2), told(3), nothing.clone(), nothing, told(2)]);
-    let ports = "copy 3: receive on the same socket: each is from another port, and a reply goes to the port that sent";
+    let ports =
+        "copy 3: receive on one socket: each is from another port, and a reply goes to the port that sent";
     assert_eq!(details[6], ports);
     common::wait_until("the terminal's line", || server.errors().contains(ports));
     let again = "JAVALI     1 acknowledged again, copy 2: did its reply not arrive, or was it not taken?";

@@ -52,7 +52,7 @@ impl Copies {
         let what = match (self.count, self.from_other_ports) {
             (0..=1, _) => return None,
             (3.., true) => {
-                "receive on the same socket: each is from another port, and a reply goes to the port that sent"
+                "receive on one socket: each is from another port, and a reply goes to the port that sent"
             }
             _ => "did its reply not arrive, or was it not taken?",
         };
