@@ -14,7 +14,8 @@
 //! A repeat mostly means that the acknowledgment was lost: it is answered like the first time, and moves
 //! nothing, so a message may arrive any number of times. (One with another `matricula` corrects the
 //! record.) A 0 starts over, whoever sends it: who has captured one can take its group back to the
-//! beginning, until its `exp`, if it has one, has passed. No record is lost by that, and the group starts over too.
+//! beginning, until its `exp`, if it has one, has passed. No record is lost by that, and the group
+//! starts over too.
 //!
 //! The page has the same rule in its middle,
 //!

@@ -6,7 +6,8 @@
 //! static GROUPS: [(&str, u64); 6] =
 //! ```
 //!
-//! and so is this one; but `groups.json` replaces it ([`Table::from_json`], in the tools), and no compiler is needed.
+//! and so is this one; but `groups.json` replaces it ([`Table::from_json`], in the tools), and no
+//! compiler is needed.
 //!
 //! ```
 //! use udpsocket_jwt_server::groups::Table;

@@ -74,7 +74,7 @@ pub fn parse(text: &[u8]) -> Result<Token<'_>, Refusal> {
     Ok(Token { parts, claims })
 }
 
-/// Splits a compact JWS at its two dots, and decodes its parts (RFC 7515 section 7.1). They prove nothing.
+/// Splits a compact JWS at its two dots, and decodes its parts (RFC 7515 section 7.1): no proof yet.
 pub fn split(text: &[u8]) -> Result<Parts<'_>, Refusal> {
     let mut parts = text.split(|&byte| byte == b'.');
     let (Some(header), Some(payload), Some(signature), None) =

@@ -27,11 +27,11 @@
 //!
 #![doc = concat!("```no_run\n", include_str!("page.rs"), "```")]
 //!
-//! What it leaves out, each the opening of a chapter: `crit`, and a proof that can't open another token
-//! ([`jws`]); `exp`, `nbf`, `aud`, the `matricula`, a fairly drawn `otp_number` ([`claims`]); why nothing came back
-//! ([`refusal`]); a state machine that can be tried by itself ([`fsm`]); the record, without which a
-//! restart forgets everyone ([`received`]); datagrams that the buffer cuts, and a crowd ([`server`]);
-//! other tables ([`groups`]); other keys and files, and what is wrong with one ([`keys`], [`start`]).
+//! What it leaves out, each told in a chapter: `crit`, and a proof that can't open another token
+//! ([`jws`]); `exp`, `nbf`, `aud`, the `matricula`, a fairly drawn `otp_number` ([`claims`]); why nothing
+//! came back ([`refusal`]); a state machine that can be tried by itself ([`fsm`]); the record, without
+//! which a restart forgets everyone ([`received`]); datagrams that the buffer cuts, and a crowd
+//! ([`server`]); other tables ([`groups`]); other keys and files, and their faults ([`keys`], [`start`]).
 //!
 //! # The book
 //!

@@ -375,8 +375,8 @@ pub fn each_line(
     }
 }
 
-/// Opens a file of lines, or creates one that its owner alone can read: it holds matriculas. A FIFO or a device
-/// of that name would hold the server up.
+/// Opens a file of lines, or creates one that its owner alone can read: it holds matriculas. A FIFO or
+/// a device of that name would hold the server up.
 pub fn open_log(path: &Path) -> io::Result<File> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return Err(io::Error::other("it is not a file"));
