@@ -50,7 +50,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 /// Most bytes of a key file, and of the secret's.
-const MOST_FILE_BYTES: u64 = 1 << 16;
+pub const MOST_FILE_BYTES: u64 = 1 << 16;
 
 /// What the start is told.
 #[derive(Debug)]

@@ -10,9 +10,10 @@ use crate::jws::{self, Parts, json_object};
 use crate::keys::{self, KeyFault, without_newline};
 use crate::refusal::Refusal;
 use crate::server::{Class, Event, read};
-use crate::start::{KeyFile, content, key_files, public_keys, secret_file};
+use crate::start::{KeyFile, MOST_FILE_BYTES, content, key_files, public_keys, secret_file};
 use crate::time::now;
 use crate::tools::diagnosis::opened::Opened;
+use crate::tools::diagnosis::text::to_hexadecimal;
 use crate::tools::diagnosis::{Diagnosis, nearly, refused, reply, secret};
 use crate::tools::terminal::groups_json::is_name;
 use crate::tools::terminal::refusals::{self, REASONS};
@@ -232,14 +233,14 @@ impl Check<'_> {
         };
         _ = writeln!(out, "\nWhat the signature holds, opened with the public key (s^e mod n):");
         out += &match (is_padded, content, hash) {
-            (true, Some(info), Some(hash)) => line(padding, &spaced(info), &hexadecimal(hash)),
-            (true, _, _) => line(padding, "none", &shortened(&hexadecimal(&block[padding + 3..]), 64)),
+            (true, Some(info), Some(hash)) => line(padding, &spaced(info), &to_hexadecimal(hash)),
+            (true, _, _) => line(padding, "none", &shortened(&to_hexadecimal(&block[padding + 3..]), 64)),
             (false, ..) => format!("{:11} none: it begins {} ...\n", "padding", spaced(&block[..16])),
         };
         let hash = digest::digest(&digest::SHA256, token.signing_input);
         let padding = block.len().saturating_sub(3 + DIGEST_INFO.len() + 32);
         _ = writeln!(out, "What RS256 (RSASSA-PKCS1-v1_5 with SHA-256) makes of this header and payload:");
-        out + &line(padding, &spaced(&DIGEST_INFO), &hexadecimal(hash.as_ref()))
+        out + &line(padding, &spaced(&DIGEST_INFO), &to_hexadecimal(hash.as_ref()))
     }
 
     /// Why a group has no key here.
@@ -252,7 +253,8 @@ impl Check<'_> {
                 "keys_pub has no file for it: put its public key there, as {group}.pem or {group}.ssh"
             ),
             [KeyFile { name, key: Err(fault), .. }] => {
-                let file = content(&self.directory.join("keys_pub").join(name), 1 << 16).unwrap_or_default();
+                let file =
+                    content(&self.directory.join("keys_pub").join(name), MOST_FILE_BYTES).unwrap_or_default();
                 format!("keys_pub/{}: {}", name.escape_debug(), key_file::why(fault, name, &file))
                     + self.weak(fault)
             }
@@ -305,11 +307,12 @@ impl Check<'_> {
         }
         let path = secret_file(self.directory);
         let shown = escaped(&path);
-        let file = content(&path, 1 << 16).map_err(|error| {
+        let file = content(&path, MOST_FILE_BYTES).map_err(|error| {
             format!("{shown}: cannot be read: {error}; the reply's HMAC needs the class's secret there")
         })?;
         let keys_pub = fs::read_dir(self.directory.join("keys_pub")).into_iter().flatten().flatten();
-        let public: Vec<_> = keys_pub.filter_map(|entry| content(&entry.path(), 1 << 16).ok()).collect();
+        let public: Vec<_> =
+            keys_pub.filter_map(|entry| content(&entry.path(), MOST_FILE_BYTES).ok()).collect();
         let public: Vec<_> = public.iter().map(Vec::as_slice).collect();
         let cause = reply::verify(text, &file, &public);
         let mut said = self.marked(VERIFIES, cause.as_ref());
@@ -438,10 +441,6 @@ fn is_explanation(line: &[u8]) -> bool {
     REASONS
         .iter()
         .any(|reason| line.strip_prefix(reason.name.as_bytes()).is_some_and(|rest| rest.starts_with(b": ")))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn spaced(bytes: &[u8]) -> String {

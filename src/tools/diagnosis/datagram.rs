@@ -9,7 +9,7 @@ use crate::jws::json_object;
 use crate::keys::without_newline;
 use crate::tools::base64url;
 use crate::tools::terminal::quote;
-use crate::tools::terminal::refusals::REASONS;
+use crate::tools::terminal::refusals::after_reason;
 use serde_json::Value;
 
 const ALONE: &str = "send the token and nothing else";
@@ -236,7 +236,7 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
                 _ if is_address(text) => {
                     ("send the token, not the object", "it is the print of an object or an address")
                 }
-                _ if REASONS.iter().any(|reason| text.starts_with(reason.name.as_bytes())) => {
+                _ if after_reason(text).is_some() => {
                     ("send your own request: this is the server's answer", "it is what --explain says")
                 }
                 [b'e', b'y', b'J', ..] if !text.contains(&b'.') => {

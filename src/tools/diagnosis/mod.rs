@@ -24,7 +24,7 @@ pub mod opened;
 pub mod refused;
 pub mod reply;
 pub mod secret;
-mod text;
+pub(crate) mod text;
 mod texts;
 
 use std::borrow::Cow;

@@ -48,7 +48,7 @@ pub(super) fn from_hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
     digits.chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
-pub(super) fn to_hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn to_hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -46,6 +46,11 @@ const fn reason(name: &'static str, condition: &'static str) -> Reason {
     Reason { name, condition }
 }
 
+/// What follows the name of a reason at the beginning of a text.
+pub fn after_reason(text: &[u8]) -> Option<&[u8]> {
+    REASONS.iter().find_map(|reason| text.strip_prefix(reason.name.as_bytes()))
+}
+
 /// A refusal's place in [`REASONS`].
 pub fn place(refusal: &Refusal) -> usize {
     match refusal {

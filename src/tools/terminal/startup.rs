@@ -6,7 +6,7 @@ use crate::groups::{Group, Table};
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
 use crate::received::{self, MOST_RECORDS, Tail};
 use crate::refusal::NotRecorded;
-use crate::start::{Fault, KeyFile, Settings, Started, content, public_keys, secret_file};
+use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, content, public_keys, secret_file};
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::diagnosis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,8 +83,9 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
             warnings.push(format!("{shown}: others on this machine can read it; chmod 600 \"{shown}\""));
         }
     }
-    if let Some(oddity) =
-        content(&secret_file(&settings.keys), 1 << 16).ok().and_then(|file| diagnosis::secret::oddity(&file))
+    if let Some(oddity) = content(&secret_file(&settings.keys), MOST_FILE_BYTES)
+        .ok()
+        .and_then(|file| diagnosis::secret::oddity(&file))
     {
         let what = "what a student types gives another HMAC";
         warnings.push(format!("{}: {oddity}: {what}", shown(&secret_file(&settings.keys))));
@@ -162,7 +163,7 @@ fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String>
             several.push(format!("{shown}: {names} are both for {group}, so neither is used: keep one"));
         }
         if let Err(fault) = key {
-            let file = content(&directory.join(name), 1 << 16).unwrap_or_default();
+            let file = content(&directory.join(name), MOST_FILE_BYTES).unwrap_or_default();
             let why = key_file::why(fault, name, &file);
             warnings.push(format!("{shown}/{}: {why}", name.escape_debug()));
         }
