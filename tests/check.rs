@@ -21,8 +21,8 @@ use std::thread;
 use udpsocket_jwt_server::claims::{REPLY_HEADER, id_request};
 use udpsocket_jwt_server::keys::PublicKey;
 use udpsocket_jwt_server::time::now;
-use udpsocket_jwt_server::tools::terminal::key_file::fingerprint;
-use udpsocket_jwt_server::tools::terminal::refusals::REASONS;
+use udpsocket_jwt_server::tools::faults::key_file::fingerprint;
+use udpsocket_jwt_server::tools::faults::refusal::REASONS;
 use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
 static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));

@@ -13,9 +13,10 @@ use std::sync::LazyLock;
 use udpsocket_jwt_server::claims::{Otp, REPLY_HEADER, id_request, reply};
 use udpsocket_jwt_server::jws::sign;
 use udpsocket_jwt_server::keys::PublicKey;
-use udpsocket_jwt_server::tools::diagnosis::opened::{Key, Kind, Opened, open, power};
-use udpsocket_jwt_server::tools::diagnosis::{
-    Diagnosis, datagram, groups_json, json, key_file, nearly, reply as replies, secret, without_mark,
+use udpsocket_jwt_server::tools::faults::signature::{Key, Kind, Opened, open, power};
+use udpsocket_jwt_server::tools::faults::{
+    Diagnosis, claims as about_claims, datagram, json, key_form, reply as replies, secret, table,
+    without_mark,
 };
 use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
@@ -616,7 +617,7 @@ fn a_claim_that_is_almost_right_is_told_how_it_should_stand() {
     ];
     for (name, claim, members, change) in cases {
         let members = serde_json::from_str(members).unwrap();
-        is_told(name, nearly::claim(&members, claim), change, "");
+        is_told(name, about_claims::claim(&members, claim), change, "");
     }
 }
 
@@ -642,14 +643,14 @@ fn a_group_that_is_almost_right_is_told_the_one_that_is_meant() {
         ("", "as the table has it"),
     ];
     for (name, change) in cases {
-        is_told(name, nearly::group(name, groups.iter().copied()), change, "");
+        is_told(name, about_claims::group(name, groups.iter().copied()), change, "");
     }
-    is_told("FULANOS", nearly::group("FULANOS", groups.iter().copied()), "", "JAVALI, PINHAO");
+    is_told("FULANOS", about_claims::group("FULANOS", groups.iter().copied()), "", "JAVALI, PINHAO");
 }
 
 #[test]
 fn values_in_each_others_place_are_named() {
-    let exchanged = |seq_number, matricula| nearly::exchanged(seq_number, matricula, 3);
+    let exchanged = |seq_number, matricula| about_claims::exchanged(seq_number, matricula, 3);
     assert_eq!(exchanged(3, 20_150_466), None);
     for (said, change) in [
         (exchanged(20_150_466, 1), "exchange seq_number and matricula"),
@@ -677,9 +678,9 @@ fn a_time_that_is_off_is_named_with_the_unit_or_the_clock_that_made_it() {
         ("a clock two days slow", "exp", now - 172_500.0, Some(now - 172_800.0), "set your clock"),
     ];
     for (name, claim, value, iat, change) in cases {
-        is_told(name, nearly::time(claim, value, iat, now), change, "");
+        is_told(name, about_claims::time(claim, value, iat, now), change, "");
     }
-    assert_eq!(nearly::time("exp", now + 60.0, Some(now), now), None);
+    assert_eq!(about_claims::time("exp", now + 60.0, Some(now), now), None);
 }
 
 #[test]
@@ -701,7 +702,7 @@ fn another_alg_is_told_what_to_sign_with() {
         ("too deep", r#"{"header":{"alg":"RS256"}}"#, "move alg up"),
     ];
     for (name, header, change) in cases {
-        is_told(name, nearly::alg(&serde_json::from_str(header).unwrap()), change, "");
+        is_told(name, about_claims::alg(&serde_json::from_str(header).unwrap()), change, "");
     }
 }
 
@@ -871,11 +872,11 @@ fn a_key_out_of_another_program_is_named_with_the_way_back() {
         ("base64url inside", pem.replacen('A', "_", 1).into(), "copy it out of its file", "base64url"),
         ("a no-break space", no_break_space.into(), "copy it out of its file", "not ASCII"),
     ];
-    are_told(&cases, key_file::diagnose);
+    are_told(&cases, key_form::diagnose);
     let marked = format!("\u{feff}{ssh}");
     assert_eq!(without_mark(marked.as_bytes()), ssh.as_bytes());
     for right in [pem.as_bytes(), ssh.as_bytes(), marked.as_bytes()] {
-        assert_eq!(key_file::diagnose(right), None, "{}", right.escape_ascii());
+        assert_eq!(key_form::diagnose(right), None, "{}", right.escape_ascii());
     }
 }
 
@@ -905,12 +906,12 @@ fn a_private_key_in_any_wrapping_is_called_that() {
         ("OpenSSH's with a passphrase", openssh("aes256-ctr"), "new pair", "with a passphrase"),
         ("OpenSSH's", openssh("none"), "new pair", "it is a private key:"),
     ];
-    are_told(&cases, key_file::diagnose);
+    are_told(&cases, key_form::diagnose);
     for (name, file, _, found) in &cases {
-        assert_eq!(key_file::is_encrypted(file), found.contains("passphrase"), "{name}");
+        assert_eq!(key_form::is_encrypted(file), found.contains("passphrase"), "{name}");
     }
-    is_told("a passphrase", Some(key_file::passphrase()), "", "");
-    assert!(key_file::too_short(1_024, 2_048).found().contains("--allow-weak-keys"));
+    is_told("a passphrase", Some(key_form::passphrase()), "", "");
+    assert!(key_form::too_short(1_024, 2_048).found().contains("--allow-weak-keys"));
 }
 
 #[test]
@@ -943,9 +944,9 @@ fn a_table_that_is_almost_right_is_told_the_group_meant() {
         ("no group", b"{}".into(), "write {", "no group"),
         ("nothing", b"".into(), "empty", ""),
     ];
-    are_told(&cases, groups_json::diagnose);
+    are_told(&cases, table::diagnose);
     let marked = "\u{feff}{\"ALFA\": 3, \"BETA\": [1, 2]}";
-    assert_eq!(groups_json::diagnose(marked.as_bytes()), None);
+    assert_eq!(table::diagnose(marked.as_bytes()), None);
     assert_eq!(without_mark(marked.as_bytes())[0], b'{');
 }
 
@@ -973,12 +974,12 @@ fn whatever_bytes_come_nothing_is_said_that_is_not_printable() {
         let said = [
             datagram::diagnose(&input),
             json::diagnose(&input),
-            key_file::diagnose(&input),
-            groups_json::diagnose(&input),
+            key_form::diagnose(&input),
+            table::diagnose(&input),
             secret::oddity(&input),
             replies::cut(&input),
             replies::sent_back(&input),
-            nearly::group(&text, ["JAVALI"].into_iter()),
+            about_claims::group(&text, ["JAVALI"].into_iter()),
         ];
         for said in said.into_iter().flatten() {
             is_told(&input.escape_ascii().to_string(), Some(said), "", "");

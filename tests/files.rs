@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use udpsocket_jwt_server::jws::sign;
 use udpsocket_jwt_server::received::Progress;
-use udpsocket_jwt_server::tools::terminal::startup::check_clock;
+use udpsocket_jwt_server::tools::faults::start::check_clock;
 
 const RECEIVED: &str = "received.jsonl";
 const WARNING: &str = "WARNING: NOTHING NEW IS ACKNOWLEDGED: ";

@@ -18,9 +18,9 @@ use udpsocket_jwt_server::jws;
 use udpsocket_jwt_server::keys::{self, FEWEST_BITS, FEWEST_BITS_WEAK, FEWEST_SECRET_BYTES, PublicKey};
 use udpsocket_jwt_server::server::Class;
 use udpsocket_jwt_server::start::{Settings, start};
-use udpsocket_jwt_server::tools::terminal::key_file::{self, fingerprint as fingerprint_of};
-use udpsocket_jwt_server::tools::terminal::refusals;
-use udpsocket_jwt_server::tools::terminal::startup::{failure, load_table, warnings};
+use udpsocket_jwt_server::tools::faults::key_file::{self, fingerprint as fingerprint_of};
+use udpsocket_jwt_server::tools::faults::refusal;
+use udpsocket_jwt_server::tools::faults::start::{failure, load_table, warnings};
 use udpsocket_jwt_server::tools::to_base64url;
 
 /// A class as the start reads it, and what it says.
@@ -284,7 +284,7 @@ fn a_signature_by_any_accepted_key_verifies() {
             assert!(verified.is_ok(), "{}: {verified:?}", private.display());
         }
         let error = token.verify(&accepted("JAVALI.pem", &Forms::of(&private_key("NONAME", 2048)).spki));
-        assert_eq!(refusals::name(&error.unwrap_err()), "bad_signature");
+        assert_eq!(refusal::name(&error.unwrap_err()), "bad_signature");
     }
 }
 

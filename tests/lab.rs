@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::id_request;
-use udpsocket_jwt_server::tools::terminal::cli::HELP;
+use udpsocket_jwt_server::tools::cli::HELP;
 use udpsocket_jwt_server::tools::to_base64url;
 
 static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));
@@ -405,7 +405,7 @@ fn the_help_names_no_option_that_there_is_not() {
 #[test]
 fn the_help_names_every_option() {
     let named = options_of_the_help();
-    let source = include_str!("../src/tools/terminal/cli.rs").rsplit_once("fn dispatch").unwrap().1;
+    let source = include_str!("../src/tools/cli.rs").rsplit_once("fn dispatch").unwrap().1;
     let known: BTreeSet<_> = source.split('"').filter(|text| is_option(text)).collect();
     let named: BTreeSet<_> = named.iter().map(|(option, _)| option.as_str()).collect();
     assert_eq!(named, known);

@@ -17,9 +17,9 @@ use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
 use udpsocket_jwt_server::received::{self, Progress, read_back};
 use udpsocket_jwt_server::server::{Class, Event, Server};
+use udpsocket_jwt_server::tools::faults::refusal::{detail_of, name};
+use udpsocket_jwt_server::tools::faults::start::{about_received, about_records};
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
-use udpsocket_jwt_server::tools::terminal::refusals::{detail_of, name};
-use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
 
 /// The moment of every event here, unless a test moves its clock.
 pub const NOW: Duration = Duration::from_millis(1_700_000_000_500);

@@ -1,7 +1,7 @@
 //! `check`: takes one token apart and says what the server would say, and why.
 //!
 //! The checks are the server's own ([`read`]), in its order. What is added here is the
-//! [diagnosis](crate::tools::diagnosis): the mistake behind a refusal, and what to change.
+//! [diagnosis](crate::tools::faults): the mistake behind a refusal, and what to change.
 
 use super::own_key;
 use crate::claims::{self, Otp};
@@ -12,12 +12,12 @@ use crate::refusal::Refusal;
 use crate::server::{Class, Event, read};
 use crate::start::{KeyFile, MOST_FILE_BYTES, content, key_files, public_keys, secret_file};
 use crate::time::now;
-use crate::tools::diagnosis::opened::Opened;
-use crate::tools::diagnosis::text::to_hexadecimal;
-use crate::tools::diagnosis::{Diagnosis, nearly, refused, reply, secret};
-use crate::tools::terminal::groups_json::is_name;
-use crate::tools::terminal::refusals::{self, REASONS};
-use crate::tools::terminal::{Colours, key_file, shortened, shown as escaped, startup};
+use crate::tools::faults::encodings::to_hexadecimal;
+use crate::tools::faults::groups_json::is_name;
+use crate::tools::faults::refusal::{self, REASONS};
+use crate::tools::faults::signature::Opened;
+use crate::tools::faults::{Diagnosis, claims as about_claims, key_file, mistake, reply, secret, start};
+use crate::tools::print::{Colours, shortened, shown as escaped};
 use ring::{digest, hmac};
 use serde_json::{Map, Value};
 use std::fmt::Write;
@@ -131,7 +131,7 @@ impl Check<'_> {
             _ = writeln!(out, "{:11} {}, {key}", "group", class.table[group].name);
         }
         out.push('\n');
-        let failed = outcome.as_ref().map_or_else(refusals::place, |_| CHECKS.end);
+        let failed = outcome.as_ref().map_or_else(refusal::place, |_| CHECKS.end);
         for reason in &REASONS[CHECKS.start..failed] {
             let is_known = self.key.is_none() || !["unknown_group", "no_key"].contains(&reason.name);
             _ = match is_known {
@@ -161,9 +161,9 @@ impl Check<'_> {
             Err(refusal) => {
                 _ = writeln!(out, "{}", mark(false, REASONS[failed].condition, self.colours));
                 let cause = self.cause(&refusal, text, token.as_ref(), &class, event.group);
-                let detail = refusals::detail_of(&refusal, datagram);
+                let detail = refusal::detail_of(&refusal, datagram);
                 let detail = if cause.is_empty() { &detail } else { found(&refusal, &detail) };
-                _ = writeln!(out, "\n{}: {detail}", refusals::name(&refusal));
+                _ = writeln!(out, "\n{}: {detail}", refusal::name(&refusal));
                 out += &cause;
                 Ok((out, false))
             }
@@ -184,7 +184,7 @@ impl Check<'_> {
         let time = |claim| {
             let (claims, now) = (claims(), now().as_secs_f64());
             let time = |claim: &str| claims.get(claim).and_then(Value::as_f64);
-            let diagnosis = nearly::time(claim, time(claim)?, time("iat"), now)?;
+            let diagnosis = about_claims::time(claim, time(claim)?, time("iat"), now)?;
             // What was pasted may be old, which the server's own diagnosis need not think of.
             let is_zone = diagnosis.short().contains("UTC") && time("iat")? < now;
             let or = if is_zone { "; or it was signed so long ago: sign anew" } else { "" };
@@ -194,18 +194,18 @@ impl Check<'_> {
         let diagnosis = match refusal {
             Refusal::TooLarge(bytes) if *bytes > MOST_BYTES => None,
             Refusal::UnknownGroup(Some(Value::String(name))) if self.key.is_some() => {
-                nearly::group(name, Some(name.trim()).filter(|name| is_name(name)).into_iter())
+                about_claims::group(name, Some(name.trim()).filter(|name| is_name(name)).into_iter())
             }
             Refusal::NoKey(name) => return self.why_no_key(name, &class.table),
             Refusal::BadSignature(..) => {
                 let start = Instant::now();
                 let goes_on = || start.elapsed() < PATIENCE;
-                let opened = group.and_then(|group| refused::opened(text, class, group, goes_on));
+                let opened = group.and_then(|group| mistake::opened(text, class, group, goes_on));
                 return opened.map(|opened| self.shown(&opened, token)).unwrap_or_default();
             }
             Refusal::Expired(_) => time("exp"),
             Refusal::NotYetValid(_) => time("nbf"),
-            _ => refused::diagnose(refusal, text, class, group, now().as_secs_f64(), || false),
+            _ => mistake::diagnose(refusal, text, class, group, now().as_secs_f64(), || false),
         };
         diagnosis.map(|diagnosis| self.told(&diagnosis)).unwrap_or_default()
     }
@@ -286,15 +286,15 @@ impl Check<'_> {
 
     /// The class of a directory, without its secret.
     fn class(&self) -> Result<Class, String> {
-        let table = startup::load_table(self.directory)?;
+        let table = start::load_table(self.directory)?;
         let way_out = "\nor name your own key: --key FILE";
         let files = key_files(self.directory, &table, self.allows_weak_keys)
-            .map_err(|error| startup::cannot_read_keys(self.directory, &error) + way_out)?;
+            .map_err(|error| start::cannot_read_keys(self.directory, &error) + way_out)?;
         let keys = public_keys(&files, &table);
         if keys.iter().all(Option::is_none) {
             let weak = files.iter().filter_map(|file| file.key.as_ref().err()).map(|fault| self.weak(fault));
             let weak = weak.max().unwrap_or_default();
-            return Err(startup::no_key(&files, &table, self.directory) + weak + way_out);
+            return Err(start::no_key(&files, &table, self.directory) + weak + way_out);
         }
         Ok(Class { table, keys, secret: no_secret() })
     }
@@ -396,7 +396,7 @@ fn notes(
     let now = now().as_secs_f64();
     let mut notes = Vec::new();
     if let Some(exp) = exp.filter(|exp| exp - now > A_YEAR) {
-        let diagnosis = nearly::time("exp", exp, None, now);
+        let diagnosis = about_claims::time("exp", exp, None, now);
         let found = diagnosis.map(|diagnosis| diagnosis.to_string());
         notes.push(found.unwrap_or_else(|| "exp is more than a year ahead: it counts seconds".into()));
     }
@@ -409,10 +409,10 @@ fn notes(
     } else {
         seq_max.and_then(|seq_max| u8::try_from(seq_max).ok())
     };
-    let exchanged = members.and_then(|members| nearly::exchanged(seq_number, matricula, members));
+    let exchanged = members.and_then(|members| about_claims::exchanged(seq_number, matricula, members));
     notes.extend(exchanged.map(|exchanged| exchanged.to_string()));
     let iat = claims.get("iat").and_then(Value::as_f64).filter(|iat| iat - now > 1.0);
-    let clock = iat.and_then(|iat| nearly::time("iat", iat, Some(iat), now));
+    let clock = iat.and_then(|iat| about_claims::time("iat", iat, Some(iat), now));
     notes.extend(clock.map(|clock| clock.to_string().replace("the server's clock", "this machine's clock")));
     notes
 }

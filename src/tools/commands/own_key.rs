@@ -1,8 +1,8 @@
 //! `check --key FILE`: the key in a file of any form, and what of that file to hand in.
 
 use crate::keys::{self, KeyFault, PublicKey, count};
-use crate::tools::diagnosis::{key_file as diagnosis, without_mark};
-use crate::tools::terminal::key_file;
+use crate::tools::faults::key_file;
+use crate::tools::faults::{key_form as diagnosis, without_mark};
 use ring::rsa;
 use std::fs;
 use std::path::Path;

@@ -10,9 +10,10 @@ use crate::fsm;
 use crate::groups::{Group, Table};
 use crate::received::{Progress, Record, each_line};
 use crate::time::{now, parse_rfc3339, rfc3339};
+use crate::tools::faults::{refusal, start};
 use crate::tools::lab::log::{MOST_BYTES, open_to_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
-use crate::tools::terminal::{Colours, refusals, shortened, shown, startup};
+use crate::tools::print::{Colours, shortened, shown};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -162,7 +163,7 @@ pub struct Report {
 
 /// Reads a class's files. An error names the file.
 pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
-    let table = startup::load_table(keys)?;
+    let table = start::load_table(keys)?;
     let groups = vec![History::default(); table.len()];
     let mut report =
         Report { table, groups, records: 0, strangers: None, others: BTreeMap::new(), warnings: Vec::new() };
@@ -204,12 +205,12 @@ impl Report {
             }
             Ok(())
         })
-        .map_err(|fault| format!("{}: {}", shown(path), startup::about_received(&fault)))?;
+        .map_err(|fault| format!("{}: {}", shown(path), start::about_received(&fault)))?;
         if damaged > MOST_WARNINGS {
             self.warnings.push(format!("{}: {damaged} lines are no whole records", shown(path)));
         }
         for (group, history) in self.table.iter().zip(&self.groups) {
-            self.warnings.extend(startup::about_number_of_records(&group.name, history.records));
+            self.warnings.extend(start::about_number_of_records(&group.name, history.records));
         }
         Ok(())
     }
@@ -225,8 +226,8 @@ impl Report {
     fn add_request(&mut self, request: &Value) -> Option<()> {
         let text = |name: &str| request.get(name).and_then(Value::as_str);
         let (time, outcome) = (parse_rfc3339(text("time")?)?, text("outcome")?);
-        let is_refused = refusals::REASONS.iter().any(|reason| reason.name == outcome);
-        let is_signed = !is_refused || refusals::is_signed(outcome);
+        let is_refused = refusal::REASONS.iter().any(|reason| reason.name == outcome);
+        let is_signed = !is_refused || refusal::is_signed(outcome);
         let group = text("group").and_then(|group| self.table.find(group));
         if let Some(group) = group.filter(|_| is_signed) {
             self.groups[group].saw(time);

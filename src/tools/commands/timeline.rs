@@ -4,8 +4,9 @@ use super::remarks::remarks;
 use crate::claims;
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::base64url;
+use crate::tools::faults::refusal;
 use crate::tools::lab::log::{MOST_BYTES, read_tail};
-use crate::tools::terminal::{Colours, refusals, shortened};
+use crate::tools::print::{Colours, shortened};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -118,7 +119,7 @@ impl Timeline {
             return None;
         }
         let outcome = text("outcome")?;
-        let came = match refusals::REASONS.into_iter().map(|reason| reason.name).find(|name| *name == outcome)
+        let came = match refusal::REASONS.into_iter().map(|reason| reason.name).find(|name| *name == outcome)
         {
             None if outcome == "answered" => Came::Answered {
                 next_number: integer("next_number")?.try_into().ok()?,
@@ -128,7 +129,7 @@ impl Timeline {
             Some(reason) => Came::Refused { reason, detail: shown_detail(reason, text("detail")?) },
             None => return None,
         };
-        let is_signed = !matches!(&came, Came::Refused { reason, .. } if !refusals::is_signed(reason));
+        let is_signed = !matches!(&came, Came::Refused { reason, .. } if !refusal::is_signed(reason));
         // A message is known by its payload, but only its group can have signed that.
         let datagram = text("datagram").unwrap_or_default();
         let of_payload = is_signed.then(|| id_request(datagram)).flatten();
@@ -215,7 +216,7 @@ fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> 
         Came::Answered { .. } => colours.green(&line(&row.came.to_string())),
         Came::Lost(_) => colours.yellow(&line(&row.came.to_string())),
         Came::Refused { reason, detail } => {
-            let unverified = if refusals::is_signed(reason) { "" } else { " (unverified)" };
+            let unverified = if refusal::is_signed(reason) { "" } else { " (unverified)" };
             let name = format!("{reason}{unverified}");
             colours.red(&match before {
                 Some(before) if before.came == row.came => line(&format!("{name}, as before")),
@@ -268,7 +269,7 @@ impl std::fmt::Display for Came {
             Self::Lost(Lost::Reply) => write!(f, "its reply lost on purpose"),
             Self::Lost(Lost::Replaced(what)) => write!(f, "trial: {what}"),
             Self::Refused { reason, detail } => {
-                let unverified = if refusals::is_signed(reason) { "" } else { " (unverified)" };
+                let unverified = if refusal::is_signed(reason) { "" } else { " (unverified)" };
                 write!(f, "{reason}{unverified}: {detail}")
             }
         }

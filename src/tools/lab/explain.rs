@@ -9,8 +9,8 @@ use crate::claims::REPLY_HEADER;
 use crate::jws;
 use crate::refusal::Refusal;
 use crate::server::{Class, Event};
-use crate::tools::diagnosis::{Diagnosis, refused};
-use crate::tools::terminal::{json_string, refusals};
+use crate::tools::faults::{Diagnosis, mistake, refusal};
+use crate::tools::print::json_string;
 use std::time::{Duration, Instant};
 
 /// Most explanations in a second of what is not signed; past that, silence.
@@ -45,8 +45,8 @@ impl Explainer {
         let said = diagnosis.as_ref().map(ToString::to_string);
         event.reply = match &event.id_request {
             Some(id_request) => {
-                let detail = said.clone().unwrap_or_else(|| refusals::detail(refusal));
-                signed(class, event, id_request, refusals::name(refusal), detail)
+                let detail = said.clone().unwrap_or_else(|| refusal::detail(refusal));
+                signed(class, event, id_request, refusal::name(refusal), detail)
             }
             None => unsigned(event, refusal, diagnosis.as_ref()),
         };
@@ -67,7 +67,7 @@ impl Explainer {
         let is_rested = self.opened.is_none_or(|opened| start.duration_since(opened) >= EVERY);
         let may_open = || is_rested && start.elapsed() < OPENING;
         let now = event.time.as_secs_f64();
-        let diagnosis = refused::diagnose(refusal, &event.datagram, class, event.group, now, may_open);
+        let diagnosis = mistake::diagnose(refusal, &event.datagram, class, event.group, now, may_open);
         if is_rested && matches!(refusal, Refusal::BadSignature(..)) {
             self.opened = Some(Instant::now());
         }
@@ -95,8 +95,8 @@ fn signed(class: &Class, event: &Event, id_request: &str, error: &str, mut detai
 fn unsigned(event: &Event, refusal: &Refusal, diagnosis: Option<&Diagnosis>) -> Option<String> {
     let detail = match diagnosis {
         Some(diagnosis) => diagnosis.short().into(),
-        None => refusals::detail_of(refusal, &event.datagram),
+        None => refusal::detail_of(refusal, &event.datagram),
     };
-    let text = format!("{}: {detail}\n", refusals::name(refusal));
+    let text = format!("{}: {detail}\n", refusal::name(refusal));
     (text.len() < event.datagram.len()).then_some(text)
 }

@@ -1,7 +1,7 @@
 //! A log that is kept as far as that is possible: its errors stop nobody, and its size is bounded.
 
 use crate::received::{identity, open_log};
-use crate::tools::terminal::{say_soon, shown};
+use crate::tools::print::{say_soon, shown};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};

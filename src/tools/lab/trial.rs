@@ -18,7 +18,7 @@ use crate::received::{Progress, each_line};
 use crate::server::{Class, Event, read};
 use crate::time::rfc3339;
 use crate::tools::base64url;
-use crate::tools::terminal::say_soon;
+use crate::tools::print::say_soon;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use serde_json::Value;

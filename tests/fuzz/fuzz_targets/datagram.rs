@@ -35,7 +35,7 @@ use udpsocket_jwt_server::keys::{self, PublicKey};
 use udpsocket_jwt_server::received::{Found, MOST_RECORDS, Progress, Record, read_back};
 use udpsocket_jwt_server::server::{Class, Event, Server};
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
-use udpsocket_jwt_server::tools::terminal::refusals::{detail, detail_of, name};
+use udpsocket_jwt_server::tools::faults::refusal::{detail, detail_of, name};
 
 /// The server's clock stands still, so that `exp` and `nbf` can be found.
 const NOW: Duration = Duration::from_millis(1_700_000_000_250);

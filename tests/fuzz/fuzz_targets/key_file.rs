@@ -13,7 +13,7 @@ use common::assert_printable;
 use libfuzzer_sys::fuzz_target;
 use ring::rsa::PublicKeyComponents;
 use udpsocket_jwt_server::keys::{self, PublicKey};
-use udpsocket_jwt_server::tools::terminal::key_file;
+use udpsocket_jwt_server::tools::faults::key_file;
 
 fuzz_target!(|input: &[u8]| {
     let Some((form, bytes)) = input.split_first() else { return };

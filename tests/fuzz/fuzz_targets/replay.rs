@@ -10,7 +10,7 @@ use common::{Failures, Memory, assert_printable};
 use libfuzzer_sys::fuzz_target;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::received::{Found, Progress, Record, Tail, read_back};
-use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
+use udpsocket_jwt_server::tools::faults::start::{about_received, about_records};
 
 /// The longest line of a record, its LF included, and most bytes of a tail that is cut off.
 const LONGEST: usize = 8_192;

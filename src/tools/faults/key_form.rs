@@ -1,9 +1,9 @@
 //! A file that was handed in as a public key: what it is instead, beside what
-//! [`key_file`](crate::tools::terminal::key_file) knows. What is in the file is not repeated.
+//! [`key_file`](crate::tools::faults::key_file) knows. What is in the file is not repeated.
 
-use super::text::{find, from_base64, replaced};
+use super::encodings::{find, from_base64, replaced};
 use super::{Diagnosis, without_mark};
-use crate::tools::terminal::key_file::has_private_key;
+use crate::tools::faults::key_file::has_private_key;
 
 /// What to change, what was found, and how it is told.
 type Row = (&'static str, &'static str, fn(&[u8]) -> bool);

@@ -1,10 +1,10 @@
 //! What is said of a datagram that was refused: a name, and a sentence that tells a student what was
 //! found and what to do. Printable ASCII, whatever the datagram held.
 
-use super::{describe, quote};
 use crate::received::MOST_RECORDS;
 use crate::refusal::{NotAnObject, NotRecorded, Refusal};
 use crate::server::MOST_BYTES;
+use crate::tools::print::{describe, quote};
 use base64::DecodeError;
 
 /// A reason as the logs name it, and what a datagram must be to pass its check.

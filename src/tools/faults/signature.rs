@@ -12,10 +12,10 @@
 //! another scheme. And noise: another key.
 
 use super::Diagnosis;
-use super::text::{from_base64, from_hexadecimal, is_text, to_hexadecimal};
-use super::texts::{self, HASHES, Parts, SIGN, Text};
+use super::encodings::{from_base64, from_hexadecimal, is_text, to_hexadecimal};
+use super::signable::{self, HASHES, Parts, SIGN, Text};
 use crate::tools::base64url;
-use crate::tools::terminal::quote;
+use crate::tools::print::quote;
 use ring::digest::{self, digest};
 use ring::signature::{RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RsaPublicKeyComponents};
 use std::cell::LazyCell;
@@ -307,7 +307,7 @@ pub fn open(token: &[u8], key: Key, others: &[Key], goes_on: impl Fn() -> bool) 
     if let Some((_, change, found)) = forms.iter().find(|(form, ..)| is_by(&key, form)) {
         return Some(Opened::new(Kind::Disguised, *change, *found));
     }
-    let texts = Texts::new(Box::new(|| texts::all(&parts)));
+    let texts = Texts::new(Box::new(|| signable::all(&parts)));
     let opened = |key: &Key, signature: &[u8]| {
         let bits = key.n.len() * 8 - key.n.first().map_or(0, |byte| byte.leading_zeros() as usize);
         let fits = signature.len() == key.n.len() && signature < key.n;

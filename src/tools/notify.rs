@@ -1,6 +1,6 @@
 //! Readiness, told to systemd (`Type=notify`): a start that fails is then seen to fail.
 
-use super::say;
+use crate::tools::print::say;
 
 /// Says that the server is up, where `NOTIFY_SOCKET` names a socket to say it to.
 pub fn ready() {

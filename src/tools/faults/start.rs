@@ -1,14 +1,14 @@
 //! What the start says: the table of the class, what the professor should know, why it fails.
 
-use super::refusals::SET_ASIDE;
-use super::{key_file, quote, shown};
+use super::refusal::SET_ASIDE;
+use super::{key_file, secret};
 use crate::groups::{Group, Table};
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
 use crate::received::{self, MOST_RECORDS, Tail};
 use crate::refusal::NotRecorded;
 use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, content, public_keys, secret_file};
 use crate::time::{parse_rfc3339, rfc3339};
-use crate::tools::diagnosis;
+use crate::tools::print::{quote, shown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
@@ -83,9 +83,8 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
             warnings.push(format!("{shown}: others on this machine can read it; chmod 600 \"{shown}\""));
         }
     }
-    if let Some(oddity) = content(&secret_file(&settings.keys), MOST_FILE_BYTES)
-        .ok()
-        .and_then(|file| diagnosis::secret::oddity(&file))
+    if let Some(oddity) =
+        content(&secret_file(&settings.keys), MOST_FILE_BYTES).ok().and_then(|file| secret::oddity(&file))
     {
         let what = "what a student types gives another HMAC";
         warnings.push(format!("{}: {oddity}: {what}", shown(&secret_file(&settings.keys))));

@@ -2,15 +2,15 @@
 //! [`crate::keys`]; what a file is instead is found out here.
 //!
 //! ```
-//! use udpsocket_jwt_server::tools::terminal::key_file;
+//! use udpsocket_jwt_server::tools::faults::key_file;
 //!
 //! let error = key_file::from_pem(b"-----BEGIN PRIVATE KEY-----\nMIIE", 2_048).unwrap_err();
 //! assert_eq!(error, key_file::PRIVATE);
 //! ```
 
-use super::quote;
+use super::key_form;
 use crate::keys::{self, KeyFault, MOST_BITS, OBJECT_IDENTIFIER, PublicKey, SEQUENCE, count, element};
-use crate::tools::diagnosis;
+use crate::tools::print::quote;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
 use pem::PemError;
 use ring::{digest, rsa::PublicKeyComponents};
@@ -89,7 +89,7 @@ fn mend(fault: &KeyFault, file: &[u8], why_not: fn(&[u8]) -> String) -> String {
             let plain = why_not(file);
             let unknown = ["there is no line", "it begins with", "its PEM is damaged"];
             let is_known = !unknown.iter().any(|unknown| plain.starts_with(unknown));
-            match diagnosis::key_file::diagnose(file).filter(|_| !is_known) {
+            match key_form::diagnose(file).filter(|_| !is_known) {
                 Some(mistake) => format!("{plain} ({}: {})", mistake.found(), mistake.short()),
                 None => plain,
             }

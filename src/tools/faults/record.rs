@@ -1,8 +1,8 @@
 //! What is said, once and loudly, when `received.jsonl` is no longer the file that the next start will
 //! read: nothing new is acknowledged then, and there is a way out while the server still runs.
 
-use super::shown;
 use crate::refusal::NotRecorded;
+use crate::tools::print::shown;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! What may have been signed or hashed in the place of what should have been: all that can be
 //! computed from a token.
 
-use super::text::{find, reprinted, to_hexadecimal};
+use super::encodings::{find, reprinted, to_hexadecimal};
 use crate::tools::{base64url, to_base64url};
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, Engine};
 use ring::digest::{self, digest};

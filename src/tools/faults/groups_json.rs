@@ -14,16 +14,17 @@
 //! assert_eq!(error, "group ALFA is there twice (case does not count): keep one");
 //! ```
 
-use super::{describe, quote};
+use super::table;
 use crate::groups::{Group, Table};
-use crate::tools::diagnosis;
+use crate::tools::faults;
+use crate::tools::print::{describe, quote};
 use serde_json::Value;
 use std::collections::HashMap;
 
 impl Table {
     /// The table of a `groups.json`. An error names the group, what was found and what to do.
     pub fn from_json(text: &[u8]) -> Result<Self, String> {
-        let meant = |error| match diagnosis::groups_json::diagnose(text) {
+        let meant = |error| match table::diagnose(text) {
             Some(diagnosis) => format!("{error}. {diagnosis}"),
             None => error,
         };
@@ -31,7 +32,7 @@ impl Table {
     }
 
     fn parse(text: &[u8]) -> Result<Self, String> {
-        let text = diagnosis::without_mark(text);
+        let text = faults::without_mark(text);
         let wanted = r#"an object of name to number of members, like {"ALFA": 3, "BETA": 4}"#;
         let entries = match serde_json::from_slice(text) {
             Ok(Value::Object(entries)) if !entries.is_empty() => entries,

@@ -2,8 +2,8 @@
 //! letter off.
 
 use super::Diagnosis;
-use super::text::{distance, nearest};
-use crate::tools::terminal::{describe, quote};
+use super::encodings::{distance, nearest};
+use crate::tools::print::{describe, quote};
 use serde_json::{Map, Value};
 
 /// What each claim is called where it is called otherwise.

@@ -1,8 +1,8 @@
 //! A `groups.json` that is no table: the group meant, what was found and what to change.
 
 use super::{Diagnosis, json, without_mark};
-use crate::tools::terminal::groups_json::is_name;
-use crate::tools::terminal::{describe, quote};
+use crate::tools::faults::groups_json::is_name;
+use crate::tools::print::{describe, quote};
 use serde_json::Value;
 
 const WANTED: &str = "write {\"ALFA\": 3, \"BETA\": 4}";

@@ -2,7 +2,7 @@
 //! is in the file is not repeated.
 
 use super::Diagnosis;
-use super::text::{BOM, find, wide};
+use super::encodings::{BOM, find, wide};
 use crate::keys::without_newline;
 
 /// What to change, what was found, and how it is told.

@@ -1,10 +1,10 @@
 //! Text that is not the JSON object that was meant: the first character that JSON does not have
 //! tells which language printed it.
 
-use super::text::{BOM, find, from_base64, from_hexadecimal, is_address, percent_decoded, wide};
+use super::encodings::{BOM, find, from_base64, from_hexadecimal, is_address, percent_decoded, wide};
 use super::{Diagnosis, Row};
 use crate::jws::json_object;
-use crate::tools::terminal::{describe, quote};
+use crate::tools::print::{describe, quote};
 use crate::tools::to_base64url;
 use serde_json::Value;
 

@@ -1,12 +1,12 @@
 //! Which mistake a refused datagram holds: each reason asks the module of its kind.
 
-use super::opened::{Key, Opened, open};
-use super::{Diagnosis, datagram, json, nearly, reply};
+use super::signature::{Key, Opened, open};
+use super::{Diagnosis, claims, datagram, json, reply};
 use crate::jws::{json_object, split};
 use crate::keys::without_newline;
 use crate::refusal::{NotAnObject, Refusal};
 use crate::server::{Class, MOST_BYTES};
-use crate::tools::terminal::describe;
+use crate::tools::print::describe;
 use serde_json::{Map, Value};
 
 /// The diagnosis of a datagram that was refused, if its mistake is known. `group` is the one that it
@@ -32,13 +32,13 @@ pub fn diagnose(
         }
         Refusal::BadHeader(_) => json::diagnose(&parts?.header),
         Refusal::BadPayload(_) => json::diagnose(&parts?.payload),
-        Refusal::WrongAlg(_) => reply::sent_back(datagram).or_else(|| nearly::alg(&header()?)),
+        Refusal::WrongAlg(_) => reply::sent_back(datagram).or_else(|| claims::alg(&header()?)),
         Refusal::UnknownGroup(Some(Value::String(name))) => {
-            nearly::group(name, class.table.iter().map(|group| group.name.as_str()))
+            claims::group(name, class.table.iter().map(|group| group.name.as_str()))
         }
-        Refusal::UnknownGroup(_) => nearly::claim(&payload()?, "group"),
+        Refusal::UnknownGroup(_) => claims::claim(&payload()?, "group"),
         Refusal::BadSignature(..) if may_open() => Some(opened(text, class, group?, may_open)?.diagnosis),
-        Refusal::BadClaim(claim, _) => nearly::claim(&payload()?, claim),
+        Refusal::BadClaim(claim, _) => claims::claim(&payload()?, claim),
         Refusal::Expired(_) => time(&payload()?, "exp", now),
         Refusal::NotYetValid(_) => time(&payload()?, "nbf", now),
         Refusal::UnsupportedCrit => {
@@ -49,8 +49,8 @@ pub fn diagnose(
             Some(Diagnosis::new("leave claim aud out: this server is nobody's audience", found))
         }
         Refusal::OutOfOrder(members, state, seq_number) => {
-            nearly::exchanged(*seq_number, payload()?.get("matricula")?.as_u64()?, *members)
-                .or_else(|| Some(nearly::in_order((*members).into(), *state, *seq_number)))
+            claims::exchanged(*seq_number, payload()?.get("matricula")?.as_u64()?, *members)
+                .or_else(|| Some(claims::in_order((*members).into(), *state, *seq_number)))
         }
         Refusal::LostOnPurpose(..)
         | Refusal::TooLarge(_)
@@ -78,5 +78,5 @@ fn is_a_buffer(datagram: &[u8]) -> bool {
 
 fn time(claims: &Map<String, Value>, claim: &str, now: f64) -> Option<Diagnosis> {
     let number = |claim: &str| claims.get(claim).and_then(Value::as_f64);
-    nearly::time(claim, number(claim)?, number("iat"), now)
+    claims::time(claim, number(claim)?, number("iat"), now)
 }

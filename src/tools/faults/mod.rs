@@ -5,7 +5,7 @@
 //! kind of mistake stand in one module.
 //!
 //! ```
-//! use udpsocket_jwt_server::tools::diagnosis::datagram;
+//! use udpsocket_jwt_server::tools::faults::datagram;
 //!
 //! let diagnosis = datagram::diagnose(b"b'eyJhbGciOiJSUzI1NiJ9.e30.c2ln'").unwrap();
 //! assert_eq!(diagnosis.short(), "send token.encode(), not str(token): no b'...'");
@@ -15,17 +15,22 @@
 //! );
 //! ```
 
+pub mod claims;
 pub mod datagram;
+pub(crate) mod encodings;
 pub mod groups_json;
 pub mod json;
 pub mod key_file;
-pub mod nearly;
-pub mod opened;
-pub mod refused;
+pub mod key_form;
+pub mod mistake;
+pub mod record;
+pub mod refusal;
 pub mod reply;
 pub mod secret;
-pub(crate) mod text;
-mod texts;
+mod signable;
+pub mod signature;
+pub mod start;
+pub mod table;
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
@@ -65,7 +70,7 @@ impl From<Row> for Diagnosis {
 
 /// A file without UTF-8's byte order mark, which may be passed over.
 pub fn without_mark(file: &[u8]) -> &[u8] {
-    file.strip_prefix(text::BOM).unwrap_or(file)
+    file.strip_prefix(encodings::BOM).unwrap_or(file)
 }
 
 impl Display for Diagnosis {

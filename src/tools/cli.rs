@@ -1,11 +1,13 @@
 //! The command line: what the professor types, and what is said to a mistake in it.
 
-use super::{Colours, notify, say, say_soon, shown, startup, wait_until_said};
+use super::notify;
 use crate::server::Server;
 use crate::start::{Settings, Started, start};
 use crate::tools::commands::check::Check;
 use crate::tools::commands::{mermaid, report, timeline};
+use crate::tools::faults::start as startup;
 use crate::tools::lab::{Lab, explain::Explainer, journal::Journal, trial::Trial};
+use crate::tools::print::{Colours, say, say_soon, shown, wait_until_said};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;

@@ -1,13 +1,13 @@
 //! A reply that is not taken: cut short, sent back, verified with what is not the secret, or with
 //! an `id_request` that is the hash of something else.
 
-use super::text::{BOM, from_base64, from_hexadecimal, to_hexadecimal};
-use super::texts::{self, HASHES, Parts};
+use super::encodings::{BOM, from_base64, from_hexadecimal, to_hexadecimal};
+use super::signable::{self, HASHES, Parts};
 use super::{Diagnosis, without_mark};
 use crate::claims::{Otp, REPLY_HEADER, id_request as hash_of, reply};
 use crate::jws::json_object;
 use crate::keys::without_newline;
-use crate::tools::terminal::quote;
+use crate::tools::print::quote;
 use crate::tools::{base64url, to_base64url};
 use ring::digest::digest;
 use ring::hmac;
@@ -81,7 +81,7 @@ pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Optio
         (from_hexadecimal(secret).map(Cow::from), AS_IT_STANDS, "the secret decoded from hexadecimal"),
         (from_base64(secret).map(Cow::from), AS_IT_STANDS, DECODED),
         (from_base64(&secret[..secret.len() / 4 * 4]).map(Cow::from), AS_IT_STANDS, DECODED),
-        (text(texts::base64(secret)), AS_IT_STANDS, "base64 of the secret"),
+        (text(signable::base64(secret)), AS_IT_STANDS, "base64 of the secret"),
         (text(to_base64url(secret)), AS_IT_STANDS, "base64url of the secret"),
         (text(to_hexadecimal(secret)), AS_IT_STANDS, "hexadecimal of the secret"),
         (Some([BOM, secret].concat().into()), "take the byte order mark off the secret", "a byte order mark"),
@@ -89,7 +89,7 @@ pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Optio
         (wide(b"", u16::to_le_bytes), ASCII, "the secret in UTF-16"),
         (wide(b"", u16::to_be_bytes), ASCII, "the secret in UTF-16"),
         (wide(b"\xff\xfe", u16::to_le_bytes), ASCII, "the secret in UTF-16, with its mark"),
-        (super::text::wide(secret).map(Cow::from), AS_IT_STANDS, "the secret's UTF-16 as ASCII"),
+        (super::encodings::wide(secret).map(Cow::from), AS_IT_STANDS, "the secret's UTF-16 as ASCII"),
         (Some(secret.to_ascii_uppercase().into()), AS_IT_STANDS, "the secret in upper case"),
         (Some(secret.to_ascii_lowercase().into()), AS_IT_STANDS, "the secret in lower case"),
         (words.first().copied().map(Cow::from), AS_IT_STANDS, "the first word of the secret"),
@@ -127,7 +127,7 @@ pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Optio
 /// What a tag is that no key explains.
 fn of_tag(parts: &Parts, tag: &[u8], secret: &[u8]) -> (&'static str, Cow<'static, str>) {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let text = texts::all(parts).into_iter().find(|text| hmac::verify(&key, &text.bytes, tag).is_ok());
+    let text = signable::all(parts).into_iter().find(|text| hmac::verify(&key, &text.bytes, tag).is_ok());
     match (text, tag.len()) {
         (Some(text), _) => (
             "take the HMAC of header.payload, as received",
@@ -170,12 +170,12 @@ pub fn id_request(found: &str, request: &[u8]) -> Option<Diagnosis> {
         return said("compare all 64 characters", "it is the payload's hash, cut".into());
     }
     let hash = from_hexadecimal(found.as_bytes()).or_else(|| from_base64(found.as_bytes()))?;
-    let bytes = |text: &texts::Text| {
+    let bytes = |text: &signable::Text| {
         HASHES.into_iter().find(|(_, algorithm)| digest(algorithm, &text.bytes).as_ref() == hash)
     };
-    let mut all = texts::all(&parts);
+    let mut all = signable::all(&parts);
     let more =
-        |bytes: &[u8], what: &str| texts::Text { bytes: bytes.into(), what: what.into(), change: CHANGE };
+        |bytes: &[u8], what: &str| signable::Text { bytes: bytes.into(), what: what.into(), change: CHANGE };
     all.push(more(parts.signature, "the signature's base64url"));
     all.push(more(&base64url(parts.signature).unwrap_or_default(), "the signature"));
     all.push(more(&[request, b"\n"].concat(), "the whole token and a newline"));

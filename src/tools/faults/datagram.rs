@@ -1,6 +1,6 @@
 //! A datagram that is no token: what wraps or encodes one, or what was sent in its place.
 
-use super::text::{
+use super::encodings::{
     BOM, find, from_base64, from_hexadecimal, from_numbers, is_address, is_text, percent_decoded, replaced,
     wide,
 };
@@ -8,8 +8,8 @@ use super::{Diagnosis, Row};
 use crate::jws::json_object;
 use crate::keys::without_newline;
 use crate::tools::base64url;
-use crate::tools::terminal::quote;
-use crate::tools::terminal::refusals::after_reason;
+use crate::tools::faults::refusal::after_reason;
+use crate::tools::print::quote;
 use serde_json::Value;
 
 const ALONE: &str = "send the token and nothing else";

@@ -1,12 +1,4 @@
-//! What a person types and is told.
-
-pub mod cli;
-pub mod groups_json;
-pub mod key_file;
-pub mod moved;
-pub mod notify;
-pub mod refusals;
-pub mod startup;
+//! How text goes to a terminal: what came from outside is escaped, and nobody waits for a reader.
 
 use serde_json::Value;
 use std::io::{self, IsTerminal, Write};
@@ -57,7 +49,7 @@ pub(crate) fn wait_until_said() {
 /// A path as it may appear on a terminal: whoever named a file can't drive it.
 ///
 /// ```
-/// use udpsocket_jwt_server::tools::terminal::shown;
+/// use udpsocket_jwt_server::tools::print::shown;
 ///
 /// assert_eq!(shown("class/\x1b[2J\nwarning: gone".as_ref()), r"class/\u{1b}[2J\nwarning: gone");
 /// ```
@@ -114,7 +106,7 @@ pub(crate) fn json_string(text: &str) -> String {
 /// [`<[u8]>::escape_ascii`](slice::escape_ascii) writes them, at most 64 of them.
 ///
 /// ```
-/// use udpsocket_jwt_server::tools::terminal::quote;
+/// use udpsocket_jwt_server::tools::print::quote;
 ///
 /// assert_eq!(quote(b"\x1b[2Jgone"), r#""\x1b[2Jgone""#, "a datagram can't drive a terminal");
 /// ```
