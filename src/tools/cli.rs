@@ -7,7 +7,7 @@ use crate::tools::commands::check::Check;
 use crate::tools::commands::{mermaid, report, timeline};
 use crate::tools::faults::start as startup;
 use crate::tools::lab::{Lab, explain::Explainer, journal::Journal, trial::Trial};
-use crate::tools::print::{Colours, say, say_soon, shown, wait_until_said};
+use crate::tools::print::{Colours, escaped, say, say_soon, shown, wait_until_said};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -148,7 +148,7 @@ impl Arguments {
                     _ => {
                         return Err(Failure::Usage(format!(
                             "there is no option \"{}\" here",
-                            text.escape_debug()
+                            escaped(&text)
                         )));
                     }
                 };
@@ -180,7 +180,7 @@ impl Arguments {
         parse(&text).ok_or_else(|| {
             let is_directory = Path::new(&operand).is_dir();
             let hint = if is_directory { "; DIR comes third: 127.0.0.1 5555 DIR" } else { "" };
-            Failure::Usage(format!("\"{}\" is not {what}{hint}", text.escape_debug()))
+            Failure::Usage(format!("\"{}\" is not {what}{hint}", escaped(&text)))
         })
     }
 
@@ -191,7 +191,7 @@ impl Arguments {
             None => Ok(directory),
             Some(extra) => Err(Failure::Usage(format!(
                 "\"{}\" is one argument too many",
-                extra.to_string_lossy().escape_debug()
+                escaped(&extra.to_string_lossy())
             ))),
         }
     }
@@ -333,7 +333,7 @@ impl Options {
         let lose = match arguments.options.get("--lose").map(|percent| percent.to_string_lossy()) {
             None => 0,
             Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).ok_or_else(|| {
-                let percent = percent.escape_debug();
+                let percent = escaped(&percent);
                 Failure::Usage(format!("--lose takes a PERCENT, an integer from 0 to 100, not \"{percent}\""))
             })?,
         };

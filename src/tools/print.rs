@@ -46,6 +46,19 @@ pub(crate) fn wait_until_said() {
     }
 }
 
+/// Columns of a line at most: `watch` loses the line end behind one as wide as a terminal of 100.
+pub(crate) const COLUMNS: usize = 99;
+
+/// Text from outside as it may appear on a terminal, which it can't drive: what does not show, or moves
+/// what does, is escaped. Quotes and backslashes stand as they are.
+pub fn escaped(text: &str) -> String {
+    let escaped = |character: char| match character {
+        '\'' | '"' | '\\' => character.to_string(),
+        _ => character.escape_debug().to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// A path as it may appear on a terminal: whoever named a file can't drive it.
 ///
 /// ```
@@ -54,11 +67,7 @@ pub(crate) fn wait_until_said() {
 /// assert_eq!(shown("class/\x1b[2J\nwarning: gone".as_ref()), r"class/\u{1b}[2J\nwarning: gone");
 /// ```
 pub fn shown(path: &Path) -> String {
-    let escaped = |character: char| match character {
-        '\'' | '"' | '\\' => character.to_string(), // in a name, not in a string
-        _ => character.escape_debug().to_string(),
-    };
-    path.display().to_string().chars().map(escaped).collect()
+    escaped(&path.display().to_string())
 }
 
 /// Colours for a stream: only on a terminal, or where `CLICOLOR_FORCE` says so (for `watch -c`), and
@@ -95,6 +104,31 @@ pub(crate) fn shortened(text: &str, columns: usize) -> String {
         return text.into();
     }
     text.chars().take(columns.saturating_sub(3)).chain("...".chars()).collect()
+}
+
+/// Words in lines of so many columns; a longer word is cut.
+pub(crate) fn wrapped(words: impl IntoIterator<Item: ToString>, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        let word = shortened(&word.to_string(), columns);
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                *line += " ";
+                *line += &word;
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
+/// Words behind a start, broken into lines: the next ones begin below the first word. Nothing where
+/// there is no word.
+pub(crate) fn block(start: &str, words: impl IntoIterator<Item: ToString>) -> String {
+    let lines = wrapped(words, COLUMNS - start.len());
+    let indent = " ".repeat(start.len());
+    let starts = std::iter::once(start).chain(std::iter::repeat(&*indent));
+    starts.zip(lines).map(|(start, line)| format!("{start}{line}\n")).collect()
 }
 
 /// Text as a JSON string, in its quotes.

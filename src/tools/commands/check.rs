@@ -17,7 +17,7 @@ use crate::tools::faults::groups_json::is_name;
 use crate::tools::faults::refusal::{self, REASONS};
 use crate::tools::faults::signature::Opened;
 use crate::tools::faults::{Diagnosis, claims as about_claims, key_file, mistake, reply, secret, start};
-use crate::tools::print::{Colours, shortened, shown as escaped};
+use crate::tools::print::{Colours, escaped, shortened, shown};
 use ring::{digest, hmac};
 use serde_json::{Map, Value};
 use std::fmt::Write;
@@ -52,7 +52,7 @@ impl Check<'_> {
 
     /// What a key file is, and what of it to hand in.
     pub(crate) fn key_file(&self, path: &Path) -> Result<String, String> {
-        own_key::described(path, self.fewest_bits()).map_err(|error| format!("{}: {error}", escaped(path)))
+        own_key::described(path, self.fewest_bits()).map_err(|error| format!("{}: {error}", shown(path)))
     }
 
     /// What is said of what came on standard input: the text for the terminal, and whether everything
@@ -201,7 +201,7 @@ impl Check<'_> {
                 let start = Instant::now();
                 let goes_on = || start.elapsed() < PATIENCE;
                 let opened = group.and_then(|group| mistake::opened(text, class, group, goes_on));
-                return opened.map(|opened| self.shown(&opened, token)).unwrap_or_default();
+                return opened.map(|opened| self.signature(&opened, token)).unwrap_or_default();
             }
             Refusal::Expired(_) => time("exp"),
             Refusal::NotYetValid(_) => time("nbf"),
@@ -221,7 +221,7 @@ impl Check<'_> {
     }
 
     /// A signature that was opened, block by block: what RSASSA-PKCS1-v1_5 makes, beside what is there.
-    fn shown(&self, Opened { diagnosis, block, .. }: &Opened, token: Option<&Parts>) -> String {
+    fn signature(&self, Opened { diagnosis, block, .. }: &Opened, token: Option<&Parts>) -> String {
         let mut out = self.told(diagnosis);
         let Some(token) = token.filter(|_| !block.is_empty()) else { return out };
         let padding = block.iter().skip(2).take_while(|&&byte| byte == 0xff).count();
@@ -255,7 +255,7 @@ impl Check<'_> {
             [KeyFile { name, key: Err(fault), .. }] => {
                 let file =
                     content(&self.directory.join("keys_pub").join(name), MOST_FILE_BYTES).unwrap_or_default();
-                format!("keys_pub/{}: {}", name.escape_debug(), key_file::why(fault, name, &file))
+                format!("keys_pub/{}: {}", escaped(name), key_file::why(fault, name, &file))
                     + self.weak(fault)
             }
             _ => "keys_pub has more than one file for it: keep one".into(),
@@ -280,7 +280,7 @@ impl Check<'_> {
         let name = name.filter(|name| is_name(name)).unwrap_or("YOURS");
         let table = Table::from_json(format!(r#"{{"{name}":255}}"#).as_bytes())?;
         let own = own_key::load(path, self.fewest_bits());
-        let own = own.map_err(|error| format!("{}: {error}", escaped(path)))?;
+        let own = own.map_err(|error| format!("{}: {error}", shown(path)))?;
         Ok(Class { table, keys: vec![Some(own.key)], secret: no_secret() })
     }
 
@@ -306,7 +306,7 @@ impl Check<'_> {
             return Ok((self.marked("the reply is whole", Some(&cut)), false));
         }
         let path = secret_file(self.directory);
-        let shown = escaped(&path);
+        let shown = shown(&path);
         let file = content(&path, MOST_FILE_BYTES).map_err(|error| {
             format!("{shown}: cannot be read: {error}; the reply's HMAC needs the class's secret there")
         })?;
@@ -363,20 +363,12 @@ fn mark(passes: bool, text: &str, colours: Colours) -> String {
 /// The token's parts, a line each.
 fn parts(token: &Parts) -> String {
     let mut out = String::new();
-    let signing_input = printable(token.signing_input);
-    _ = writeln!(out, "{:11} {}", "header", printable(&token.header));
-    _ = writeln!(out, "{:11} {}", "payload", printable(&token.payload));
+    let signing_input = escaped(&String::from_utf8_lossy(token.signing_input));
+    _ = writeln!(out, "{:11} {}", "header", escaped(&String::from_utf8_lossy(&token.header)));
+    _ = writeln!(out, "{:11} {}", "payload", escaped(&String::from_utf8_lossy(&token.payload)));
     _ = writeln!(out, "{:11} {} bytes", "signature", token.signature.len());
     _ = writeln!(out, "{:11} {} characters: {signing_input}", "signed is", signing_input.len());
     out
-}
-
-/// Text that can't drive a terminal: what doesn't show, or moves what does, is escaped.
-fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|char| if r#""'\"#.contains(char) { char.into() } else { char.escape_debug().to_string() })
-        .collect()
 }
 
 /// Nothing is signed here.

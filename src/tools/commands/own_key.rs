@@ -3,6 +3,7 @@
 use crate::keys::{self, KeyFault, PublicKey, count};
 use crate::tools::faults::key_file;
 use crate::tools::faults::{key_form as diagnosis, without_mark};
+use crate::tools::print::shown;
 use ring::rsa;
 use std::fs;
 use std::path::Path;
@@ -52,7 +53,7 @@ fn of_private(path: &Path, file: &[u8], fewest_bits: usize) -> Result<OwnKey, St
     }
     let pair =
         rsa::KeyPair::from_pkcs8(block.contents()).or_else(|_| rsa::KeyPair::from_der(block.contents()));
-    let shown = path.display().to_string().escape_debug().to_string();
+    let shown = shown(path);
     let (n, e) = match pair {
         Ok(pair) => {
             let rsa::PublicKeyComponents { n, e } = rsa::PublicKeyComponents::<Vec<u8>>::from(pair.public());
@@ -100,11 +101,10 @@ fn why_not(fault: &KeyFault, extension: &str, file: &[u8]) -> String {
 /// What a key file is, a line each.
 pub(crate) fn described(path: &Path, fewest_bits: usize) -> Result<String, String> {
     let OwnKey { key, form, hand_in } = load(path, fewest_bits)?;
-    let shown = path.display().to_string();
     Ok(format!(
         "{:11} {}: {form}\n{:11} {}\n{:11} {}\n{:11} {hand_in}\n",
         "key",
-        shown.escape_debug(),
+        shown(path),
         "bits",
         key.bits(),
         "fingerprint",

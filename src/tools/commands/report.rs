@@ -13,7 +13,7 @@ use crate::time::{now, parse_rfc3339, rfc3339};
 use crate::tools::faults::{refusal, start};
 use crate::tools::lab::log::{MOST_BYTES, open_to_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
-use crate::tools::print::{Colours, shortened, shown};
+use crate::tools::print::{COLUMNS, Colours, block, escaped, shown};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -26,8 +26,6 @@ use std::time::Duration;
 const TAIL: u64 = 4 << 20;
 /// How many damaged lines are named one by one.
 const MOST_WARNINGS: u64 = 10;
-/// Columns of a line at most: `watch` loses the line end behind one as wide as the terminal.
-const COLUMNS: usize = 99;
 /// Columns of a group's name, and of the indent below it.
 const INDENT: usize = 12;
 /// Most columns of a bar: beside the longest name there is room for a date.
@@ -276,8 +274,7 @@ impl Report {
             text += &refused_text("", refused, now);
         }
         if !self.others.is_empty() {
-            let others =
-                self.others.iter().map(|(group, records)| format!("{} {records}", group.escape_default()));
+            let others = self.others.iter().map(|(group, records)| format!("{} {records}", escaped(group)));
             text += "\nnot in the table, with records\n";
             text += &list("", others);
         }
@@ -294,11 +291,7 @@ impl Report {
         let group = self.table.find(name).map(|group| &self.table[group]);
         group.ok_or_else(|| {
             let names: Vec<_> = self.table.iter().map(|group| group.name.as_str()).collect();
-            format!(
-                "--group \"{}\": the table has no such group, but {}",
-                name.escape_debug(),
-                names.join(", ")
-            )
+            format!("--group \"{}\": the table has no such group, but {}", escaped(name), names.join(", "))
         })
     }
 
@@ -512,24 +505,10 @@ fn ago(time: Duration, now: Duration) -> String {
     }
 }
 
-/// Words behind an indent, broken into lines; nothing where there is none.
+/// Words behind an indent and a label; nothing where there is none.
 fn list(label: &str, words: impl IntoIterator<Item: ToString>) -> String {
-    let mut text = String::new();
-    let mut line = format!("{:INDENT$}{label}", "");
-    let mut is_empty = true;
-    for word in words {
-        let word = shortened(&word.to_string(), COLUMNS - INDENT - label.len() - 1);
-        if line.len() + 1 + word.len() > COLUMNS {
-            text += &(line + "\n");
-            line = " ".repeat(INDENT + label.len());
-        }
-        if !line.ends_with(' ') {
-            line.push(' ');
-        }
-        line += &word;
-        is_empty = false;
-    }
-    if is_empty { text } else { text + &line + "\n" }
+    let space = if label.is_empty() { "" } else { " " };
+    block(&format!("{:INDENT$}{label}{space}", ""), words)
 }
 
 /// Cells of one width behind an indent, as many in a line as fit.

@@ -6,7 +6,7 @@ use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::base64url;
 use crate::tools::faults::refusal;
 use crate::tools::lab::log::{MOST_BYTES, read_tail};
-use crate::tools::print::{Colours, shortened};
+use crate::tools::print::{COLUMNS, Colours, block};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,9 +20,8 @@ const MOST_SIGNED: usize = 60;
 const MOST_UNSIGNED: usize = 12;
 /// Most datagrams that a time line shows.
 const MOST_SHOWN: usize = 40;
-/// Columns of a line at most, and of the indent of a detail.
-const COLUMNS: usize = 99;
-const INDENT: usize = 14;
+/// The indent of a detail.
+const INDENT: &str = "              ";
 
 /// What became of a datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,7 +191,7 @@ impl Timeline {
         if !remarks.is_empty() {
             text += "\nwhat this shows\n";
             for remark in remarks {
-                text += &wrapped("- ", &remark);
+                text += &block("- ", remark.split(' '));
             }
         }
         text
@@ -210,7 +209,7 @@ fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> 
     // What does not fit behind that stands below it.
     let line = |came: &str| match start.len() + came.len() {
         ..=COLUMNS => format!("{start}{came}\n"),
-        _ => format!("{}\n{}", start.trim_end(), wrapped(&" ".repeat(INDENT), came)),
+        _ => format!("{}\n{}", start.trim_end(), block(INDENT, came.split(' '))),
     };
     match &row.came {
         Came::Answered { .. } => colours.green(&line(&row.came.to_string())),
@@ -220,7 +219,7 @@ fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> 
             let name = format!("{reason}{unverified}");
             colours.red(&match before {
                 Some(before) if before.came == row.came => line(&format!("{name}, as before")),
-                _ => line(&format!("{name}:")) + &wrapped(&" ".repeat(INDENT), detail),
+                _ => line(&format!("{name}:")) + &block(INDENT, detail.split(' ')),
             })
         }
     }
@@ -295,22 +294,4 @@ fn shown_detail(reason: &str, detail: &str) -> String {
         shown += &part[digits.len()..];
     }
     shown
-}
-
-/// Words behind a start, broken into lines: the next ones begin below the first word.
-fn wrapped(start: &str, words: &str) -> String {
-    let indent = start.len();
-    let mut text = String::new();
-    let mut line = start.to_string();
-    for word in words.split_ascii_whitespace() {
-        let word = shortened(word, COLUMNS - indent);
-        if line.len() + word.len() > COLUMNS {
-            text += line.trim_end();
-            text.push('\n');
-            line = " ".repeat(indent);
-        }
-        line += &word;
-        line.push(' ');
-    }
-    text + line.trim_end() + "\n"
 }

@@ -10,7 +10,7 @@
 
 use super::key_form;
 use crate::keys::{self, KeyFault, MOST_BITS, OBJECT_IDENTIFIER, PublicKey, SEQUENCE, count, element};
-use crate::tools::print::quote;
+use crate::tools::print::{escaped, quote};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
 use pem::PemError;
 use ring::{digest, rsa::PublicKeyComponents};
@@ -48,7 +48,7 @@ pub fn why(fault: &KeyFault, name: &str, file: &[u8]) -> String {
                     .into()
             }
             "pub" => {
-                let stem = stem.escape_debug();
+                let stem = escaped(stem);
                 format!("rename it to {stem}.ssh if it is an OpenSSH line, to {stem}.pem if it is PEM")
             }
             _ => "its name ends in neither .pem nor .ssh: rename it or move it elsewhere".into(),

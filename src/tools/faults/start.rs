@@ -8,7 +8,7 @@ use crate::received::{self, MOST_RECORDS, Tail};
 use crate::refusal::NotRecorded;
 use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, content, public_keys, secret_file};
 use crate::time::{parse_rfc3339, rfc3339};
-use crate::tools::print::{quote, shown};
+use crate::tools::print::{escaped, quote, shown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
@@ -117,7 +117,7 @@ pub fn about_records(tail: Tail, unknown: &BTreeSet<String>) -> Vec<String> {
         )),
     };
     let passed_over = |group: &String| {
-        let group = group.escape_default();
+        let group = quote(group.as_bytes());
         format!("has records of {group}, which is not in the table: passed over")
     };
     tail.into_iter().chain(unknown.iter().map(passed_over)).collect()
@@ -164,7 +164,7 @@ fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String>
         if let Err(fault) = key {
             let file = content(&directory.join(name), MOST_FILE_BYTES).unwrap_or_default();
             let why = key_file::why(fault, name, &file);
-            warnings.push(format!("{shown}/{}: {why}", name.escape_debug()));
+            warnings.push(format!("{shown}/{}: {why}", escaped(name)));
         }
     }
     several.extend(warnings);

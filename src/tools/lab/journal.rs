@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 use crate::server::{Class, Event, Lab};
 use crate::time::rfc3339;
 use crate::tools::faults::{record::Whereabouts, refusal};
-use crate::tools::print::{Colours, json_string, say_soon, shortened};
+use crate::tools::print::{COLUMNS, Colours, json_string, say_soon, shortened};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
@@ -16,8 +16,6 @@ use std::path::Path;
 
 /// How much of a dropped datagram is kept.
 const MOST_BYTES_OF_A_DATAGRAM: usize = 2_048;
-/// Columns of a line on a terminal.
-const COLUMNS: usize = 100;
 
 /// Writes down what became of each datagram.
 #[derive(Debug)]
