@@ -6,7 +6,7 @@
 //! static GROUPS: [(&str, u64); 6] =
 //! ```
 //!
-//! and so is this one; but `groups.json` replaces it ([`Table::from_json`], in the tools), and no
+//! and so is this one; but `groups.json` replaces it ([`groups_json`](crate::tools::faults::groups_json), in the tools), and no
 //! compiler is needed.
 //!
 //! ```

@@ -154,9 +154,9 @@ fn ssh_rsa(mut blob: &[u8]) -> Option<Numbers> {
     is_whole.then_some((n.as_positive_bytes()?.into(), e.as_positive_bytes()?.into()))
 }
 
-const INTEGER: u8 = 0x02;
+pub(crate) const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
 const RSA_ENCRYPTION: &[u8] =

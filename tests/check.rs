@@ -21,7 +21,7 @@ use std::thread;
 use udpsocket_jwt_server::claims::{REPLY_HEADER, id_request};
 use udpsocket_jwt_server::keys::PublicKey;
 use udpsocket_jwt_server::time::now;
-use udpsocket_jwt_server::tools::faults::key_file::fingerprint;
+use udpsocket_jwt_server::tools::commands::key::fingerprint;
 use udpsocket_jwt_server::tools::faults::refusal::REASONS;
 use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
@@ -434,14 +434,14 @@ fn a_key_file_that_cannot_be_used_is_named_with_the_reason() {
         ("locked-pkcs1", locked(&["rsa", "-traditional"]), "it is a private key with a passphrase"),
         ("one-line", pem.replace('\n', "\\n").into(), "its line breaks are \\n, as two characters"),
         ("in-base64", BASE64_STANDARD.encode(&pem).into(), "it is base64 of the whole PEM"),
-        ("xml", xml.into(), "it is a private key, in .NET's XML, in a form that can't be read here"),
-        ("marked.pub", marked.into(), "a byte order mark (EF BB BF) stands before ssh-rsa"),
+        ("xml", xml.into(), "it is a private key (in .NET's XML), in a form that can't be read here"),
+        ("marked.pub", marked.into(), "its base64 is cut or damaged"),
         ("empty", vec![], "it is empty"),
         ("text", b"my key".to_vec(), "-----BEGIN PUBLIC KEY-----"),
         ("binary", (0..=255).collect(), "-----BEGIN PUBLIC KEY-----"),
         ("cut", pem[..pem.len() / 2].into(), "it is cut"),
         ("weak", weak, "its modulus has 1024 bits"),
-        ("elliptic", run("openssl", &elliptic), "it is no private key that can be read here"),
+        ("elliptic", run("openssl", &elliptic), "it is a private key of another kind than RSA"),
         ("private-cut", private[..private.len() / 2].into(), "copy it again, whole"),
         ("private-with-an-escape", escape.into(), "copy it again, whole"),
         ("ed25519", b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 key".to_vec(), "it is an ssh-ed25519 key"),

@@ -12,11 +12,10 @@ use ring::hmac;
 use std::sync::LazyLock;
 use udpsocket_jwt_server::claims::{Otp, REPLY_HEADER, id_request, reply};
 use udpsocket_jwt_server::jws::sign;
-use udpsocket_jwt_server::keys::PublicKey;
+use udpsocket_jwt_server::keys::{KeyFault, PublicKey};
 use udpsocket_jwt_server::tools::faults::signature::{Key, Kind, Opened, open, power};
 use udpsocket_jwt_server::tools::faults::{
-    Diagnosis, claims as about_claims, datagram, json, key_form, reply as replies, secret, table,
-    without_mark,
+    Diagnosis, claims as about_claims, datagram, groups_json, json, key_file, reply as replies, secret,
 };
 use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
@@ -30,9 +29,9 @@ fn is_told(name: &str, said: Option<Diagnosis>, change: &str, found: &str) {
     let said = said.unwrap_or_else(|| panic!("{name}: nothing is said"));
     let text = said.to_string();
     assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{name}: {text}");
-    assert!((8..=60).contains(&said.short().len()), "{name}: {} bytes: {text}", said.short().len());
-    assert!(text.starts_with(said.short()) && text.len() <= 400, "{name}: {text}");
-    assert!(said.short().contains(change) && said.found().contains(found), "{name}: {text}");
+    assert!((8..=60).contains(&said.change().len()), "{name}: {} bytes: {text}", said.change().len());
+    assert!(text.starts_with(said.change()) && text.len() <= 400, "{name}: {text}");
+    assert!(said.change().contains(change) && said.found().contains(found), "{name}: {text}");
 }
 
 /// Each case has its sentence.
@@ -327,7 +326,7 @@ fn x9_31_is_told_whichever_of_the_two_signatures_is_the_smaller() {
     for number in 0..8_u8 {
         let opened = opened_by(&JAVALI, &[], &token(&pkeyutl(&X9_31, &sha256([number])))).unwrap();
         assert_eq!(opened.kind, Kind::Padding, "{}", opened.diagnosis);
-        assert_eq!(opened.diagnosis.short(), "sign with RS256's padding, PKCS#1 v1.5");
+        assert_eq!(opened.diagnosis.change(), "sign with RS256's padding, PKCS#1 v1.5");
         is_told("X9.31", Some(opened.diagnosis), "", "X9.31");
     }
 }
@@ -580,7 +579,7 @@ fn json_that_is_not_the_json_meant_is_told_by_its_first_odd_character() {
     are_told(&cases, json::diagnose);
     let even = format!("{json}{}", " ".repeat((6 - json.len() % 6) % 6));
     let as_a_part = base64url(hexadecimal(even.as_bytes()).as_bytes()).unwrap();
-    assert!(json::diagnose(&as_a_part).unwrap().short().contains("not their hexadecimal"));
+    assert!(json::diagnose(&as_a_part).unwrap().change().contains("not their hexadecimal"));
     for right in [json.as_str(), RS256, "{}", " { \"x\" : [ -0.5e3 , \"\\u00e3\\\"\" , { } ] } "] {
         assert_eq!(json::diagnose(right.as_bytes()), None, "{right}");
     }
@@ -728,7 +727,7 @@ fn a_reply_that_is_cut_says_how_much_is_missing() {
     for other in [whole.as_str(), &message(), &message()[..100], "", "hello"] {
         assert_eq!(replies::cut(other.as_bytes()), None, "{other}");
     }
-    assert!(replies::sent_back(whole.as_bytes()).unwrap().short().contains("the server's reply"));
+    assert!(replies::sent_back(whole.as_bytes()).unwrap().change().contains("the server's reply"));
     assert_eq!(replies::sent_back(message().as_bytes()), None);
 }
 
@@ -829,128 +828,6 @@ fn a_secret_that_a_student_could_not_type_is_warned_of_without_a_word_of_it() {
 }
 
 #[test]
-fn a_key_out_of_another_program_is_named_with_the_way_back() {
-    let pem = String::from_utf8(JAVALI.public_pem.clone()).unwrap();
-    let body = pem.lines().filter(|line| !line.contains("-----")).collect::<Vec<_>>().join("\n");
-    let der = pem::parse(&pem).unwrap().into_contents();
-    let ssh = format!("ssh-rsa AAAAB3NzaC1yc2{}", "A".repeat(340));
-    let each_line =
-        |before, after| -> String { pem.lines().map(|line| format!("{before}{line}{after}\n")).collect() };
-    let xml = "<RSAKeyValue><Modulus>sXc</Modulus></RSAKeyValue>";
-    let of_ssh_keygen = "2048 SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU me (RSA)";
-    let pkcs1_label = pem.replace("PUBLIC KEY", "RSA PUBLIC KEY");
-    let pkcs1 = pem::encode(&pem::Pem::new("PUBLIC KEY", &der[24..]));
-    let no_break_space = pem.replacen("-----\n", "-----\u{a0}\n", 1);
-    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
-        ("an environment variable", pem.replace('\n', "\\n").into(), "printf '%b'", "two characters"),
-        ("base64 of it all", standard_of(&pem).into(), "base64 -d FILE > GROUP.pem", ""),
-        ("base64 of an OpenSSH line", standard_of(&ssh).into(), "GROUP.ssh", ""),
-        (".NET", xml.into(), "ExportSubjectPublicKeyInfoPem", ".NET"),
-        ("em dashes", pem.replace("-----", "\u{2014}\u{2014}-").into(), "not out of a chat", "typographic"),
-        ("en dashes", pem.replace("--", "\u{2013}").into(), "not out of a chat", "typographic"),
-        ("four dashes", pem.replace("-----", "----").into(), "five dashes", ""),
-        ("an e-mail", each_line("> ", "").into(), "take the > off", "e-mail"),
-        ("HTML", pem.replace('\n', "<br>\n").into(), "HTML", ""),
-        ("an attribute of XML", pem.replace('\n', "&#10;").into(), "HTML", ""),
-        ("RTF", format!("{{\\rtf1 {pem}}}").into(), "plain file", "RTF"),
-        ("Word", b"PK\x03\x04\x14\0".into(), "plain file", "Word"),
-        ("a picture", b"\x89PNG\r\n".into(), "picture", ""),
-        ("a JWK", br#"{"kty":"RSA","n":"sXc","e":"AQAB"}"#.into(), "createPublicKey", "JSON Web Key"),
-        ("PuTTY", b"---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n".into(), "ssh-keygen -i", "PuTTY"),
-        ("no lines around it", body.clone().into(), "put -----BEGIN", ""),
-        ("one line", pem.replace('\n', " ").into(), "break its lines", ""),
-        ("a fingerprint", of_ssh_keygen.into(), "not its fingerprint", ""),
-        ("openssl -text", b"Public-Key: (2048 bit)\nModulus:\n    00:b1".into(), "not what is printed", ""),
-        ("PGP", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n".into(), "not PGP's", ""),
-        ("a known host", format!("example.org {ssh}").into(), "begin the line", "known_hosts"),
-        ("an OpenSSH line in lines", format!("{}\n{}", &ssh[..70], &ssh[70..]).into(), "on one line", ""),
-        ("an OpenSSH line's base64", ssh[8..].into(), "ssh-rsa and a space", ""),
-        ("ssh-rsaAAAA", ssh.replacen(' ', "", 1).into(), "a space behind", ""),
-        ("a program's text", each_line("\"", "\"").into(), "quotes off", ""),
-        ("a wrong label", pkcs1_label.into(), "openssl pkey", "the other way round"),
-        ("PKCS#1 with the other label", pkcs1.into(), "openssl pkey", "other way"),
-        ("base64url inside", pem.replacen('A', "_", 1).into(), "copy it out of its file", "base64url"),
-        ("a no-break space", no_break_space.into(), "copy it out of its file", "not ASCII"),
-    ];
-    are_told(&cases, key_form::diagnose);
-    let marked = format!("\u{feff}{ssh}");
-    assert_eq!(without_mark(marked.as_bytes()), ssh.as_bytes());
-    for right in [pem.as_bytes(), ssh.as_bytes(), marked.as_bytes()] {
-        assert_eq!(key_form::diagnose(right), None, "{}", right.escape_ascii());
-    }
-}
-
-#[test]
-fn a_private_key_in_any_wrapping_is_called_that() {
-    let private = std::fs::read_to_string(private_key("JAVALI", 2048)).unwrap();
-    let path = private_key("JAVALI", 2048);
-    let path = path.to_str().unwrap();
-    let with_passphrase = ["-aes256", "-passout", "pass:secret"];
-    let pkcs8 = run("openssl", &[&["pkey", "-in", path], &with_passphrase[..]].concat());
-    let pkcs1 = run("openssl", &[&["rsa", "-in", path, "-traditional"], &with_passphrase[..]].concat());
-    let openssh = |cipher: &str| {
-        let length = u32::try_from(cipher.len()).unwrap().to_be_bytes();
-        let contents = [b"openssh-key-v1\0", &length[..], cipher.as_bytes(), &[0; 64]].concat();
-        pem::encode(&pem::Pem::new("OPENSSH PRIVATE KEY", contents)).into_bytes()
-    };
-    let der = pem::parse(&private).unwrap().into_contents();
-    let other_label = pem::encode(&pem::Pem::new("PUBLIC KEY", der));
-    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
-        ("as it is", private.clone().into(), "new pair", "it is a private key:"),
-        ("\\n", private.replace('\n', "\\n").into(), "new pair", "it is a private key:"),
-        ("base64 of it all", standard_of(private.as_bytes()).into(), "new pair", "in base64"),
-        ("with another label", other_label.into(), "new pair", "says PUBLIC KEY"),
-        (".NET", b"<RSAKeyValue><Modulus>sXc</Modulus><D>AQ</D></RSAKeyValue>".into(), "new pair", ".NET"),
-        ("PKCS#8 with a passphrase", pkcs8, "new pair", "with a passphrase"),
-        ("PKCS#1 with a passphrase", pkcs1, "new pair", "with a passphrase"),
-        ("OpenSSH's with a passphrase", openssh("aes256-ctr"), "new pair", "with a passphrase"),
-        ("OpenSSH's", openssh("none"), "new pair", "it is a private key:"),
-    ];
-    are_told(&cases, key_form::diagnose);
-    for (name, file, _, found) in &cases {
-        assert_eq!(key_form::is_encrypted(file), found.contains("passphrase"), "{name}");
-    }
-    is_told("a passphrase", Some(key_form::passphrase()), "", "");
-    assert!(key_form::too_short(1_024, 2_048).found().contains("--allow-weak-keys"));
-}
-
-#[test]
-fn a_table_that_is_almost_right_is_told_the_group_meant() {
-    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
-        ("UTF-16", utf_16(r#"{"ALFA": 3}"#), "not UTF-16", ""),
-        ("single quotes", b"{'ALFA': 3}".into(), "double quotes", "single quote"),
-        ("a trailing comma", br#"{"ALFA": 3,}"#.into(), "last comma", ""),
-        ("no quotes", br"{ALFA: 3}".into(), "name in double quotes", ""),
-        ("a comment", b"{\"ALFA\": 3 // mine\n}".into(), "comment out", ""),
-        ("a list of names", br#"["ALFA", "BETA"]"#.into(), r#"write {"ALFA": 3"#, r#"{"ALFA": 3, ...}"#),
-        ("a list of objects", br#"[{"name": "GAMA", "members": 3}]"#.into(), "write", r#"{"GAMA": 3, ...}"#),
-        ("a list of pairs", br#"[["GAMA", 3]]"#.into(), "write", r#"{"GAMA": 3, ...}"#),
-        ("a level too deep", br#"{"groups": {"ALFA": 3}}"#.into(), "out of the outer object", ""),
-        ("a level too deep, a list", br#"{"groups": [{"ALFA": 3}]}"#.into(), "out of the outer object", ""),
-        ("a string", br#"{"ALFA": 3, "BETA": "3"}"#.into(), "quotes off the number (BETA)", r#""BETA""#),
-        ("strings", br#"{"BETA": [1, "2"]}"#.into(), "quotes off its matriculas (BETA)", r#"the string "2""#),
-        ("names", br#"{"BETA": ["Ana", "Rui"]}"#.into(), "not names (BETA)", "Ana"),
-        ("objects", br#"{"BETA": [{"matricula": 1}]}"#.into(), "plain matriculas", ""),
-        ("matriculas in a text", br#"{"BETA": "1, 2"}"#.into(), "[1, 2, 3] (BETA)", ""),
-        ("a matricula", br#"{"BETA": 20240001}"#.into(), "around a matricula (BETA)", "20240001"),
-        ("nobody", br#"{"BETA": 0}"#.into(), "a member or more", "the number 0"),
-        ("an empty list", br#"{"BETA": []}"#.into(), "a member or more", "empty"),
-        ("300 members", br#"{"BETA": 300}"#.into(), "1 to 255", ""),
-        ("a float", br#"{"BETA": 3.0}"#.into(), "plain number", ""),
-        ("null", br#"{"BETA": null}"#.into(), "a number, or a list", "null"),
-        ("a name with a space", br#"{"GRUPO UM": 3}"#.into(), "rename the group GRUPO_UM", r#""GRUPO UM""#),
-        ("a name with a space behind", br#"{"ALFA ": 3}"#.into(), "rename the group ALFA", ""),
-        ("an accent", "{\"PINH\u{c3}O\": 3}".into(), "A-Z a-z 0-9", r"\xc3\x83"),
-        ("no group", b"{}".into(), "write {", "no group"),
-        ("nothing", b"".into(), "empty", ""),
-    ];
-    are_told(&cases, table::diagnose);
-    let marked = "\u{feff}{\"ALFA\": 3, \"BETA\": [1, 2]}";
-    assert_eq!(table::diagnose(marked.as_bytes()), None);
-    assert_eq!(without_mark(marked.as_bytes())[0], b'{');
-}
-
-#[test]
 fn whatever_bytes_come_nothing_is_said_that_is_not_printable() {
     let mut random = Random(1);
     let inputs = [
@@ -974,13 +851,19 @@ fn whatever_bytes_come_nothing_is_said_that_is_not_printable() {
         let said = [
             datagram::diagnose(&input),
             json::diagnose(&input),
-            key_form::diagnose(&input),
-            table::diagnose(&input),
             secret::oddity(&input),
             replies::cut(&input),
             replies::sent_back(&input),
             about_claims::group(&text, ["JAVALI"].into_iter()),
         ];
+        let of_table = groups_json::table(&input).err().map(|fault| fault.sentence());
+        assert!(
+            of_table.iter().all(|said| said.bytes().all(|byte| matches!(byte, b' '..=b'~'))),
+            "{of_table:?}"
+        );
+        let of_key =
+            ["A.pem", "A.ssh"].map(|name| key_file::diagnose(&KeyFault::Form, name, &input).sentence());
+        assert!(of_key.iter().all(|said| said.bytes().all(|byte| matches!(byte, b' '..=b'~'))), "{of_key:?}");
         for said in said.into_iter().flatten() {
             is_told(&input.escape_ascii().to_string(), Some(said), "", "");
         }

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use udpsocket_jwt_server::groups::GROUPS;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
-use udpsocket_jwt_server::tools::faults::key_file::fingerprint;
+use udpsocket_jwt_server::tools::commands::key::fingerprint;
 
 /// What a start in a directory that fails says, all of it on standard error.
 #[track_caller]

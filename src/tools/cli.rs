@@ -3,9 +3,9 @@
 use super::notify;
 use crate::server::Server;
 use crate::start::{Settings, Started, start};
-use crate::tools::commands::check::Check;
+use crate::tools::commands::{self, check::Check};
 use crate::tools::commands::{mermaid, report, timeline};
-use crate::tools::faults::start as startup;
+use crate::tools::faults::{groups_json, start as startup};
 use crate::tools::lab::{Lab, explain::Explainer, journal::Journal, trial::Trial};
 use crate::tools::print::{Colours, escaped, say, say_soon, shown, wait_until_said};
 use std::collections::BTreeMap;
@@ -291,7 +291,7 @@ fn serve(arguments: Arguments) -> Result<ExitCode, Failure> {
         format!("{shown}: cannot be read: {error}; name the directory with keys_pub/ and keys_priv/ in it")
     })?;
     startup::check_clock(SystemTime::now())?;
-    let table = startup::load_table(&settings.keys)?;
+    let table = groups_json::load(&settings.keys)?;
     let mut started =
         start(settings, table.clone()).map_err(|fault| startup::failure(&fault, settings, &table))?;
     let local = started.socket.local_addr();
@@ -367,7 +367,7 @@ impl Options {
 
 /// Says what the professor should know of a start.
 fn announce(started: &Started, options: &Options, local: SocketAddr) {
-    let mut text = startup::table(started);
+    let mut text = commands::start::table(started);
     for warning in startup::warnings(started, &options.settings) {
         text += &format!("warning: {warning}\n");
     }

@@ -17,6 +17,7 @@ use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
 use udpsocket_jwt_server::received::{self, Progress, read_back};
 use udpsocket_jwt_server::server::{Class, Event, Server};
+use udpsocket_jwt_server::tools::faults::groups_json;
 use udpsocket_jwt_server::tools::faults::refusal::{detail_of, name};
 use udpsocket_jwt_server::tools::faults::start::{about_received, about_records};
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
@@ -209,7 +210,7 @@ impl Lab {
 
     #[track_caller]
     pub fn that_syncs(syncs: bool, groups: &str, signers: &[(&str, &Signer)]) -> Self {
-        let table = Table::from_json(groups.as_bytes()).unwrap();
+        let table = groups_json::table(groups.as_bytes()).unwrap();
         let mut keys = vec![None; table.len()];
         for (group, signer) in signers {
             let key = PublicKey::from_pem(&signer.public_pem, FEWEST_BITS).unwrap();

@@ -3,17 +3,17 @@
 //! The checks are the server's own ([`read`]), in its order. What is added here is the
 //! [diagnosis](crate::tools::faults): the mistake behind a refusal, and what to change.
 
-use super::own_key;
+use super::key::{self, fingerprint};
 use crate::claims::{self, Otp};
-use crate::groups::Table;
+use crate::groups::{Group, Table};
 use crate::jws::{self, Parts, json_object};
-use crate::keys::{self, KeyFault, without_newline};
+use crate::keys::{self, without_newline};
 use crate::refusal::Refusal;
 use crate::server::{Class, Event, read};
 use crate::start::{KeyFile, MOST_FILE_BYTES, content, key_files, public_keys, secret_file};
 use crate::time::now;
 use crate::tools::faults::encodings::to_hexadecimal;
-use crate::tools::faults::groups_json::is_name;
+use crate::tools::faults::groups_json::{self, is_name};
 use crate::tools::faults::refusal::{self, REASONS};
 use crate::tools::faults::signature::Opened;
 use crate::tools::faults::{Diagnosis, claims as about_claims, key_file, mistake, reply, secret, start};
@@ -52,7 +52,8 @@ impl Check<'_> {
 
     /// What a key file is, and what of it to hand in.
     pub(crate) fn key_file(&self, path: &Path) -> Result<String, String> {
-        own_key::described(path, self.fewest_bits()).map_err(|error| format!("{}: {error}", shown(path)))
+        key::described(path, self.fewest_bits())
+            .map_err(|fault| format!("{}: {}", shown(path), fault.sentence()))
     }
 
     /// What is said of what came on standard input: the text for the terminal, and whether everything
@@ -125,9 +126,8 @@ impl Check<'_> {
         let outcome = read(&class, &mut event);
         if let Some(group) = event.group {
             let key = class.keys[group].as_ref();
-            let key = key.map_or("no usable key".into(), |key| {
-                format!("{} bits, {}", key.bits(), key_file::fingerprint(key))
-            });
+            let key = key
+                .map_or("no usable key".into(), |key| format!("{} bits, {}", key.bits(), fingerprint(key)));
             _ = writeln!(out, "{:11} {}, {key}", "group", class.table[group].name);
         }
         out.push('\n');
@@ -186,10 +186,10 @@ impl Check<'_> {
             let time = |claim: &str| claims.get(claim).and_then(Value::as_f64);
             let diagnosis = about_claims::time(claim, time(claim)?, time("iat"), now)?;
             // What was pasted may be old, which the server's own diagnosis need not think of.
-            let is_zone = diagnosis.short().contains("UTC") && time("iat")? < now;
+            let is_zone = diagnosis.change().contains("UTC") && time("iat")? < now;
             let or = if is_zone { "; or it was signed so long ago: sign anew" } else { "" };
             let found = diagnosis.found().replace("the server's clock", "this machine's clock");
-            Some(Diagnosis::new(diagnosis.short().to_string(), found + or))
+            Some(Diagnosis::new(diagnosis.change().to_string(), found + or))
         };
         let diagnosis = match refusal {
             Refusal::TooLarge(bytes) if *bytes > MOST_BYTES => None,
@@ -255,22 +255,12 @@ impl Check<'_> {
             [KeyFile { name, key: Err(fault), .. }] => {
                 let file =
                     content(&self.directory.join("keys_pub").join(name), MOST_FILE_BYTES).unwrap_or_default();
-                format!("keys_pub/{}: {}", escaped(name), key_file::why(fault, name, &file))
-                    + self.weak(fault)
+                let fault = key_file::diagnose(fault, name, &file);
+                format!("keys_pub/{}: {}", escaped(name), fault.sentence())
             }
             _ => "keys_pub has more than one file for it: keep one".into(),
         };
         self.colours.yellow(&way_out) + "\n"
-    }
-
-    /// The way out of a key that is too short only for a class without weak keys.
-    fn weak(&self, fault: &KeyFault) -> &'static str {
-        match fault {
-            KeyFault::Bits(bits, bound) if bits < bound && !self.allows_weak_keys => {
-                "; a class with such keys needs --allow-weak-keys"
-            }
-            _ => "",
-        }
     }
 
     /// A class of one group, the one that the token claims, with the key in a file.
@@ -278,23 +268,21 @@ impl Check<'_> {
         let claimed = token.and_then(|token| serde_json::from_slice::<Value>(&token.payload).ok());
         let name = claimed.as_ref().and_then(|claims| claims.get("group")?.as_str());
         let name = name.filter(|name| is_name(name)).unwrap_or("YOURS");
-        let table = Table::from_json(format!(r#"{{"{name}":255}}"#).as_bytes())?;
-        let own = own_key::load(path, self.fewest_bits());
-        let own = own.map_err(|error| format!("{}: {error}", shown(path)))?;
+        let table = Table::new(vec![Group { name: name.into(), members: 255, roster: Vec::new() }]);
+        let own = key::load(path, self.fewest_bits());
+        let own = own.map_err(|fault| format!("{}: {}", shown(path), fault.sentence()))?;
         Ok(Class { table, keys: vec![Some(own.key)], secret: no_secret() })
     }
 
     /// The class of a directory, without its secret.
     fn class(&self) -> Result<Class, String> {
-        let table = start::load_table(self.directory)?;
+        let table = groups_json::load(self.directory)?;
         let way_out = "\nor name your own key: --key FILE";
         let files = key_files(self.directory, &table, self.allows_weak_keys)
             .map_err(|error| start::cannot_read_keys(self.directory, &error) + way_out)?;
         let keys = public_keys(&files, &table);
         if keys.iter().all(Option::is_none) {
-            let weak = files.iter().filter_map(|file| file.key.as_ref().err()).map(|fault| self.weak(fault));
-            let weak = weak.max().unwrap_or_default();
-            return Err(start::no_key(&files, &table, self.directory) + weak + way_out);
+            return Err(start::no_key(&files, &table, self.directory) + way_out);
         }
         Ok(Class { table, keys, secret: no_secret() })
     }

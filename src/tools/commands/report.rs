@@ -10,7 +10,7 @@ use crate::fsm;
 use crate::groups::{Group, Table};
 use crate::received::{Progress, Record, each_line};
 use crate::time::{now, parse_rfc3339, rfc3339};
-use crate::tools::faults::{refusal, start};
+use crate::tools::faults::{groups_json, refusal, start};
 use crate::tools::lab::log::{MOST_BYTES, open_to_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
 use crate::tools::print::{COLUMNS, Colours, block, escaped, shown};
@@ -161,7 +161,7 @@ pub struct Report {
 
 /// Reads a class's files. An error names the file.
 pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
-    let table = start::load_table(keys)?;
+    let table = groups_json::load(keys)?;
     let groups = vec![History::default(); table.len()];
     let mut report =
         Report { table, groups, records: 0, strangers: None, others: BTreeMap::new(), warnings: Vec::new() };

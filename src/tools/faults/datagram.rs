@@ -1,12 +1,11 @@
 //! A datagram that is no token: what wraps or encodes one, or what was sent in its place.
 
 use super::encodings::{
-    BOM, find, from_base64, from_hexadecimal, from_numbers, is_address, is_text, percent_decoded, replaced,
-    wide,
+    find, from_base64, from_hexadecimal, from_numbers, is_address, is_text, percent_decoded, replaced, wide,
 };
 use super::{Diagnosis, Row};
 use crate::jws::json_object;
-use crate::keys::without_newline;
+use crate::keys::{BYTE_ORDER_MARK, without_newline};
 use crate::tools::base64url;
 use crate::tools::faults::refusal::after_reason;
 use crate::tools::print::quote;
@@ -183,7 +182,7 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
     if text.iter().all(|&byte| byte == 0) {
         return row(("fill the buffer before sending it", "a datagram of nothing but NULs"));
     }
-    if let Some(rest) = text.strip_prefix(BOM).filter(|rest| !rest.is_empty()) {
+    if let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK).filter(|rest| !rest.is_empty()) {
         let found = "a byte order mark (EF BB BF) stands before the text";
         let also = diagnose(rest).map(|also| format!("; then {also}")).unwrap_or_default();
         return Some(Diagnosis::new("send it without the byte order mark", format!("{found}{also}")));

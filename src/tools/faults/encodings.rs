@@ -1,12 +1,15 @@
 //! What the diagnoses share: text in the encodings that it is mistaken for, and how near two words
 //! are.
 
+use crate::keys::BYTE_ORDER_MARK;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, Engine};
 
-/// UTF-8's byte order mark.
-pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
+/// A text without UTF-8's byte order mark.
+pub(super) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
 
 /// Text that could be typed on any keyboard, and line breaks.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
@@ -16,6 +19,11 @@ pub(super) fn is_text(bytes: &[u8]) -> bool {
 /// Where some bytes begin in others.
 pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// Whether some bytes stand in others.
+pub(super) fn contains(text: &[u8], wanted: &[u8]) -> bool {
+    find(text, wanted).is_some()
 }
 
 /// Text with some of it replaced.

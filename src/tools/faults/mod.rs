@@ -1,18 +1,16 @@
-//! The diagnosis: which mistake was made, told so that whoever made it knows what to change.
+//! What can be wrong with each thing, and what to change: every sentence about what can't be accepted
+//! stands here, in the module of the thing that is at fault.
 //!
-//! Nothing here accepts anything. Each module takes bytes that were refused, tries what may have
-//! happened to them, and names the first cause under which they make sense: the sentences of one
-//! kind of mistake stand in one module.
+//! Nothing here accepts anything, and nothing here prints. Each module takes the bytes that were
+//! refused, or the fault that the book has found in them, and names the first cause under which they
+//! make sense. The start, `check`, `--explain`, the log and the report print what it says.
 //!
 //! ```
 //! use udpsocket_jwt_server::tools::faults::datagram;
 //!
 //! let diagnosis = datagram::diagnose(b"b'eyJhbGciOiJSUzI1NiJ9.e30.c2ln'").unwrap();
-//! assert_eq!(diagnosis.short(), "send token.encode(), not str(token): no b'...'");
-//! assert_eq!(
-//!     diagnosis.to_string(),
-//!     "send token.encode(), not str(token): no b'...' (it is Python's print of a bytes object)",
-//! );
+//! assert_eq!(diagnosis.found(), "it is Python's print of a bytes object");
+//! assert_eq!(diagnosis.change(), "send token.encode(), not str(token): no b'...'");
 //! ```
 
 pub mod claims;
@@ -21,7 +19,6 @@ pub(crate) mod encodings;
 pub mod groups_json;
 pub mod json;
 pub mod key_file;
-pub mod key_form;
 pub mod mistake;
 pub mod record;
 pub mod refusal;
@@ -30,16 +27,15 @@ pub mod secret;
 mod signable;
 pub mod signature;
 pub mod start;
-pub mod table;
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
-/// A mistake, and the way out of it: printable ASCII, whatever it was found in.
+/// What was found, and what to change: printable ASCII, whatever it was found in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
-    change: Cow<'static, str>,
     found: Cow<'static, str>,
+    change: Cow<'static, str>,
 }
 
 impl Diagnosis {
@@ -48,8 +44,9 @@ impl Diagnosis {
         Self { change: change.into(), found: found.into() }
     }
 
-    /// What to change, in 60 bytes or a few more: it fits behind a reason in a small datagram.
-    pub fn short(&self) -> &str {
+    /// What to change. Of a datagram's fault it has 60 bytes or a few more: it fits behind a reason in a
+    /// small datagram.
+    pub fn change(&self) -> &str {
         &self.change
     }
 
@@ -57,20 +54,26 @@ impl Diagnosis {
     pub fn found(&self) -> &str {
         &self.found
     }
+
+    /// The sentence behind a file's name or a reason: what was found comes first.
+    pub fn sentence(&self) -> String {
+        match &*self.change {
+            "" => self.found.to_string(),
+            change => format!("{}; {change}", self.found),
+        }
+    }
 }
 
 /// What to change, and what was found, as the tables of sentences have it.
 type Row = (&'static str, &'static str);
 
+/// A row, and how a file is known to be at that fault.
+type Form = (Row, fn(&[u8]) -> bool);
+
 impl From<Row> for Diagnosis {
     fn from((change, found): Row) -> Self {
         Self::new(change, found)
     }
-}
-
-/// A file without UTF-8's byte order mark, which may be passed over.
-pub fn without_mark(file: &[u8]) -> &[u8] {
-    file.strip_prefix(encodings::BOM).unwrap_or(file)
 }
 
 impl Display for Diagnosis {

@@ -1,12 +1,13 @@
 //! A reply that is not taken: cut short, sent back, verified with what is not the secret, or with
 //! an `id_request` that is the hash of something else.
 
-use super::encodings::{BOM, from_base64, from_hexadecimal, to_hexadecimal};
+use super::Diagnosis;
+use super::encodings::without_mark;
+use super::encodings::{from_base64, from_hexadecimal, to_hexadecimal};
 use super::signable::{self, HASHES, Parts};
-use super::{Diagnosis, without_mark};
 use crate::claims::{Otp, REPLY_HEADER, id_request as hash_of, reply};
 use crate::jws::json_object;
-use crate::keys::without_newline;
+use crate::keys::{BYTE_ORDER_MARK, without_newline};
 use crate::tools::print::quote;
 use crate::tools::{base64url, to_base64url};
 use ring::digest::digest;
@@ -84,7 +85,11 @@ pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Optio
         (text(signable::base64(secret)), AS_IT_STANDS, "base64 of the secret"),
         (text(to_base64url(secret)), AS_IT_STANDS, "base64url of the secret"),
         (text(to_hexadecimal(secret)), AS_IT_STANDS, "hexadecimal of the secret"),
-        (Some([BOM, secret].concat().into()), "take the byte order mark off the secret", "a byte order mark"),
+        (
+            Some([BYTE_ORDER_MARK, secret].concat().into()),
+            "take the byte order mark off the secret",
+            "a byte order mark",
+        ),
         (bytes(without_mark(secret)), AS_IT_STANDS, "the secret without its byte order mark"),
         (wide(b"", u16::to_le_bytes), ASCII, "the secret in UTF-16"),
         (wide(b"", u16::to_be_bytes), ASCII, "the secret in UTF-16"),

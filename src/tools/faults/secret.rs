@@ -2,8 +2,8 @@
 //! is in the file is not repeated.
 
 use super::Diagnosis;
-use super::encodings::{BOM, find, wide};
-use crate::keys::without_newline;
+use super::encodings::{find, wide};
+use crate::keys::{BYTE_ORDER_MARK, without_newline};
 
 /// What to change, what was found, and how it is told.
 type Row = (&'static str, &'static str, fn(&[u8]) -> bool);
@@ -16,7 +16,7 @@ const ODDITIES: [Row; 18] = [
         wide(secret).is_some()
     }),
     ("save it without byte order mark", "a byte order mark (EF BB BF) stands before it", |secret| {
-        secret.starts_with(BOM)
+        secret.starts_with(BYTE_ORDER_MARK)
     }),
     (MAKE, "there is a NUL in it", |secret| secret.contains(&0)),
     (MAKE, "it is a key in PEM: a secret is plain text", |secret| find(secret, b"-----BEGIN").is_some()),

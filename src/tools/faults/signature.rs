@@ -480,7 +480,7 @@ impl Opened {
 
     /// What was found first, and then this.
     fn behind(self, kind: Kind, change: &'static str, found: &str) -> Self {
-        let found = format!("{found}; then {}: {}", self.diagnosis.short(), self.diagnosis.found());
+        let found = format!("{found}; then {}: {}", self.diagnosis.change(), self.diagnosis.found());
         Self { kind, diagnosis: Diagnosis::new(change, found), ..self }
     }
 }

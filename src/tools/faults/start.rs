@@ -32,46 +32,6 @@ pub fn check_clock(clock: SystemTime) -> Result<(), String> {
     }
 }
 
-/// The table of `groups.json`, or the one compiled in where there is no such file.
-pub fn load_table(directory: &Path) -> Result<Table, String> {
-    let path = directory.join("groups.json");
-    if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        return Ok(Table::compiled_in());
-    }
-    match content(&path, u64::MAX) {
-        Ok(text) => Table::from_json(&text).map_err(|error| format!("{}: {error}", shown(&path))),
-        Err(error) => {
-            let is_forbidden = error.kind() == ErrorKind::PermissionDenied;
-            let way_out = if is_forbidden { "run this as a user that may" } else { "mend or remove it" };
-            Err(format!("{}: cannot be read: {error}; {way_out}", shown(&path)))
-        }
-    }
-}
-
-/// The table that the start shows: a line for each group.
-pub fn table(started: &Started) -> String {
-    let class = &started.server.class;
-    let width =
-        |least: usize, lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0).max(least);
-    let group_width = width(5, &mut class.table.iter().map(|group| group.name.len()));
-    let files = started.key_files.iter().filter(|file| file.key.is_ok());
-    let file_width = width(8, &mut files.map(|file| file.name.len()));
-    let mut text =
-        format!("{:group_width$}  MEMBERS  STATE  {:file_width$}  BITS  FINGERPRINT\n", "GROUP", "KEY FILE");
-    for (index, group) in class.table.iter().enumerate() {
-        let state = started.server.progress[index].state;
-        text += &format!("{:group_width$}  {:>7}  {state:>5}  ", group.name, group.members);
-        let file = started.key_files.iter().find(|file| file.group == Some(index));
-        text += &match (&class.keys[index], file) {
-            (Some(key), Some(KeyFile { name, .. })) => {
-                format!("{name:file_width$}  {:>4}  {}\n", key.bits(), key_file::fingerprint(key))
-            }
-            _ => "no usable key: not served\n".into(),
-        };
-    }
-    text
-}
-
 /// What the professor should know of a start that has succeeded, a sentence each.
 pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
     let table = &started.server.class.table;
@@ -163,8 +123,8 @@ fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String>
         }
         if let Err(fault) = key {
             let file = content(&directory.join(name), MOST_FILE_BYTES).unwrap_or_default();
-            let why = key_file::why(fault, name, &file);
-            warnings.push(format!("{shown}/{}: {why}", escaped(name)));
+            let why = key_file::diagnose(fault, name, &file);
+            warnings.push(format!("{shown}/{}: {}", escaped(name), why.sentence()));
         }
     }
     several.extend(warnings);

@@ -94,7 +94,7 @@ fn signed(class: &Class, event: &Event, id_request: &str, error: &str, mut detai
 /// The explanation of what is not signed, if it is smaller than that.
 fn unsigned(event: &Event, refusal: &Refusal, diagnosis: Option<&Diagnosis>) -> Option<String> {
     let detail = match diagnosis {
-        Some(diagnosis) => diagnosis.short().into(),
+        Some(diagnosis) => diagnosis.change().into(),
         None => refusal::detail_of(refusal, &event.datagram),
     };
     let text = format!("{}: {detail}\n", refusal::name(refusal));
