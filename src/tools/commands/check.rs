@@ -15,6 +15,7 @@ use crate::time::now;
 use crate::tools::faults::encodings::to_hexadecimal;
 use crate::tools::faults::groups_json::{self, is_name};
 use crate::tools::faults::refusal::{self, REASONS};
+use crate::tools::faults::signature::Effort;
 use crate::tools::faults::signature::Opened;
 use crate::tools::faults::{Diagnosis, claims as about_claims, key_file, mistake, reply, secret, start};
 use crate::tools::print::{Colours, escaped, shortened, shown};
@@ -23,16 +24,12 @@ use serde_json::{Map, Value};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 /// The checks that need neither the server's state nor its disk: from `too_large` to `wrong_audience`.
 const CHECKS: std::ops::Range<usize> = 1..15;
 
 /// Most bytes in a datagram of UDP: beyond them nothing is worth a diagnosis.
 const MOST_BYTES: usize = 65_535;
-
-/// How long keys of other groups are opened.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What `check` is told.
 pub(crate) struct Check<'a> {
@@ -198,14 +195,12 @@ impl Check<'_> {
             }
             Refusal::NoKey(name) => return self.why_no_key(name, &class.table),
             Refusal::BadSignature(..) => {
-                let start = Instant::now();
-                let goes_on = || start.elapsed() < PATIENCE;
-                let opened = group.and_then(|group| mistake::opened(text, class, group, goes_on));
+                let opened = group.and_then(|group| mistake::opened(text, class, group, Effort::FULL));
                 return opened.map(|opened| self.signature(&opened, token)).unwrap_or_default();
             }
             Refusal::Expired(_) => time("exp"),
             Refusal::NotYetValid(_) => time("nbf"),
-            _ => mistake::diagnose(refusal, text, class, group, now().as_secs_f64(), || false),
+            _ => mistake::diagnose(refusal, text, class, group, now().as_secs_f64(), Effort::FULL),
         };
         diagnosis.map(|diagnosis| self.told(&diagnosis)).unwrap_or_default()
     }

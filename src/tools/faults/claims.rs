@@ -2,7 +2,7 @@
 //! letter off.
 
 use super::Diagnosis;
-use super::encodings::{distance, nearest};
+use super::encodings::nearest;
 use crate::tools::print::{describe, quote};
 use serde_json::{Map, Value};
 
@@ -65,7 +65,7 @@ fn absent(members: &Map<String, Value>, claim: &str) -> Diagnosis {
         let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' ', '"'], "");
         plain(name) == plain(claim) || others.split(' ').any(|other| plain(other) == plain(name))
     };
-    if let Some(name) = names().find(is_alike).or_else(|| nearest(claim, names())) {
+    if let Some(name) = names().find(is_alike).or_else(|| Some(nearest(claim, names())?.0)) {
         let found = format!("there is a claim {}, and no {claim}", quote(name.as_bytes()));
         let change = match name.is_ascii() && name.len() <= 24 && name.chars().all(|char| !char.is_control())
         {
@@ -109,6 +109,9 @@ fn plain(name: &str) -> String {
     name.chars().map(ascii).filter(shows).map(|char| char.to_ascii_uppercase()).collect()
 }
 
+/// A longer name is not looked for in the table.
+const MOST_LETTERS: usize = 64;
+
 /// The group of the table that a name almost is.
 pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> Option<Diagnosis> {
     let found = format!("{} is in no table", quote(name.as_bytes()));
@@ -120,15 +123,15 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
     if let Some(group) = same(name.trim_matches(['"', '\'', '`', '[', ']'])) {
         return said(format!("take the quotes off group {group}"));
     }
-    if let Some(group) = same(&plain(name)) {
+    let plain = plain(name);
+    if let Some(group) = same(&plain) {
         return said(format!("write group {group} in plain ASCII letters"));
     }
     let stem = |end: &&str| name.to_ascii_lowercase().strip_suffix(*end).and_then(same);
     if let Some(group) = [".pem", ".ssh", ".pub"].iter().find_map(stem) {
         return said(format!("write group {group}, not its key's file"));
     }
-    if let Some(group) = nearest(&plain(name), groups.clone()) {
-        let letters = distance(&plain(name), &group.to_ascii_uppercase());
+    if let Some((group, letters)) = nearest(&plain, groups.clone()) {
         let letters = if letters == 1 { "a letter".into() } else { format!("{letters} letters") };
         return Some(Diagnosis::new(
             format!("write group {group}"),
@@ -141,8 +144,8 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
             format!("group is {}, a number", quote(name.as_bytes())),
         ));
     }
-    let contained = |group: &&str| group.len() >= 4 && plain(name).contains(&group.to_ascii_uppercase());
-    if let Some(group) = groups.clone().find(contained) {
+    let contained = |group: &&str| group.len() >= 4 && plain.contains(&group.to_ascii_uppercase());
+    if let Some(group) = groups.clone().find(|group| plain.len() <= MOST_LETTERS && contained(group)) {
         return said(format!("write group {group} alone"));
     }
     let names = groups.take(8).collect::<Vec<_>>().join(", ");
@@ -237,9 +240,9 @@ pub fn alg(header: &Map<String, Value>) -> Option<Diagnosis> {
     let found = format!("alg is {}", describe(header.get("alg")));
     let change = match header.get("alg") {
         None => {
-            let name = header.keys().find(|name| {
-                distance(&name.to_lowercase(), "alg") <= 1 || name.to_lowercase() == "algorithm"
-            });
+            let name = header
+                .keys()
+                .find(|name| nearest(name, ["alg"]).is_some() || name.to_lowercase() == "algorithm");
             match name {
                 Some(name) if name.chars().all(|char| char.is_ascii_graphic()) => {
                     format!("rename header member {name} to alg")

@@ -182,16 +182,40 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
     if text.iter().all(|&byte| byte == 0) {
         return row(("fill the buffer before sending it", "a datagram of nothing but NULs"));
     }
-    if let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK).filter(|rest| !rest.is_empty()) {
-        let found = "a byte order mark (EF BB BF) stands before the text";
-        let also = diagnose(rest).map(|also| format!("; then {also}")).unwrap_or_default();
-        return Some(Diagnosis::new("send it without the byte order mark", format!("{found}{also}")));
-    }
     if wide(text).is_some() {
         return row((
             "send ASCII bytes, not UTF-16 (wide) characters",
             "every other byte is a NUL: it is UTF-16",
         ));
+    }
+    // What a buffer holds behind the text is counted, and looked at no more.
+    let nuls = text.iter().rev().take_while(|&&byte| byte == 0).count();
+    let (text, nuls) = text.split_at(text.len() - nuls);
+    if is_token(text) {
+        return Some(of_surroundings(b"", nuls));
+    }
+    let mut rest = text;
+    while let Some(unmarked) = rest.strip_prefix(BYTE_ORDER_MARK) {
+        rest = unmarked;
+    }
+    if rest.len() < text.len() {
+        let marks = (text.len() - rest.len()) / BYTE_ORDER_MARK.len();
+        let found = match marks {
+            1 => "a byte order mark (EF BB BF) stands before the text".into(),
+            _ => format!("{marks} byte order marks (EF BB BF) stand before the text"),
+        };
+        let also = Some(rest).filter(|rest| !rest.is_empty()).and_then(of_text);
+        let also = also.map(|also| format!("; then {also}")).unwrap_or_default();
+        return Some(Diagnosis::new("send it without the byte order mark", format!("{found}{also}")));
+    }
+    of_text(text)
+}
+
+/// What is wrong with a text that has nothing before it and behind it but what a language puts there.
+fn of_text(text: &[u8]) -> Option<Diagnosis> {
+    let row = |row: Row| Some(Diagnosis::from(row));
+    if is_token(text) {
+        return None;
     }
     if has_several(text) && !text.starts_with(b"{") {
         return row(("send one token in a datagram: clear the buffer", "more than one token is in it"));

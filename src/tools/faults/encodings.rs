@@ -127,9 +127,16 @@ pub(super) fn reprinted(json: &[u8], after_comma: &str, after_colon: &str) -> Ve
 }
 
 /// How many letters must be put in, left out, changed, or swapped with their neighbour to make one
-/// word of another.
-pub(super) fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+/// word of another; none if more than `most`.
+pub(super) fn distance(one: &[char], other: &[char], most: usize) -> Option<usize> {
+    if one.len().abs_diff(other.len()) > most {
+        return None;
+    }
+    // What both begin or end with needs no look: names of one table are often alike.
+    let begin = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let (one, other) = (&one[begin..], &other[begin..]);
+    let end = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
+    let (one, other) = (&one[..one.len() - end], &other[..other.len() - end]);
     let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
     for i in 1..=one.len() {
         let mut row = vec![i];
@@ -141,17 +148,31 @@ pub(super) fn distance(one: &str, other: &str) -> usize {
             }
             row.push(least);
         }
+        if row.iter().all(|least| *least > most) && rows[i - 1].iter().all(|least| *least > most) {
+            return None;
+        }
         rows.push(row);
     }
-    rows[one.len()][other.len()]
+    Some(rows[one.len()][other.len()]).filter(|distance| *distance <= most)
 }
 
-/// The word that another is almost: at most a third of its letters differ, case apart.
-pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if word.len() > 64 {
+/// The word that another is almost, and how many letters differ: a third of them at most, and four; case
+/// apart. A long word is almost none.
+pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, usize)> {
+    const MOST_DIFFERENT: usize = 4;
+    const LONGEST_WORD: usize = 64;
+    if word.len() > LONGEST_WORD {
         return None;
     }
-    let word = word.trim().to_lowercase();
-    let near = |other: &&str| distance(&word, &other.to_lowercase()) <= (other.len() / 3).max(1);
-    words.into_iter().filter(near).min_by_key(|other| distance(&word, &other.to_lowercase()))
+    let word: Vec<char> = word.trim().to_lowercase().chars().collect();
+    let mut nearest = None;
+    for other in words.into_iter().filter(|other| other.len() <= LONGEST_WORD) {
+        let letters: Vec<char> = other.to_lowercase().chars().collect();
+        let most = (other.len() / 3).clamp(1, MOST_DIFFERENT);
+        let nearer = nearest.map_or(most, |(_, least): (_, usize)| most.min(least.saturating_sub(1)));
+        if let Some(distance) = distance(&word, &letters, nearer) {
+            nearest = Some((other, distance));
+        }
+    }
+    nearest
 }

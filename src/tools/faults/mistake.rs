@@ -1,6 +1,6 @@
 //! Which mistake a refused datagram holds: each reason asks the module of its kind.
 
-use super::signature::{Key, Opened, open};
+use super::signature::{Effort, Key, Opened, open};
 use super::{Diagnosis, claims, datagram, json, reply};
 use crate::jws::{json_object, split};
 use crate::keys::without_newline;
@@ -10,14 +10,14 @@ use crate::tools::print::describe;
 use serde_json::{Map, Value};
 
 /// The diagnosis of a datagram that was refused, if its mistake is known. `group` is the one that it
-/// claims. `may_open` says whether a signature may be opened, which takes milliseconds.
+/// claims. A signature is opened with as many keys as `effort` says.
 pub fn diagnose(
     refusal: &Refusal,
     datagram: &[u8],
     class: &Class,
     group: Option<usize>,
     now: f64,
-    may_open: impl Fn() -> bool,
+    effort: Effort,
 ) -> Option<Diagnosis> {
     let text = without_newline(datagram);
     let parts = split(text).ok();
@@ -37,7 +37,7 @@ pub fn diagnose(
             claims::group(name, class.table.iter().map(|group| group.name.as_str()))
         }
         Refusal::UnknownGroup(_) => claims::claim(&payload()?, "group"),
-        Refusal::BadSignature(..) if may_open() => Some(opened(text, class, group?, may_open)?.diagnosis),
+        Refusal::BadSignature(..) => Some(opened(text, class, group?, effort)?.diagnosis),
         Refusal::BadClaim(claim, _) => claims::claim(&payload()?, claim),
         Refusal::Expired(_) => time(&payload()?, "exp", now),
         Refusal::NotYetValid(_) => time(&payload()?, "nbf", now),
@@ -55,20 +55,20 @@ pub fn diagnose(
         Refusal::LostOnPurpose(..)
         | Refusal::TooLarge(_)
         | Refusal::NoKey(_)
-        | Refusal::BadSignature(..)
         | Refusal::NotRecorded(_)
         | Refusal::NotSent(_) => None,
     }
 }
 
-/// What a signature that does not verify with the key of its group holds.
-pub fn opened(token: &[u8], class: &Class, group: usize, goes_on: impl Fn() -> bool) -> Option<Opened> {
+/// What a signature that does not verify with the key of its group holds. The other groups come in the
+/// table's order, from the one behind it.
+pub fn opened(token: &[u8], class: &Class, group: usize, effort: Effort) -> Option<Opened> {
     let key = |group: usize| {
         let components = class.keys[group].as_ref()?.components();
         Some(Key { name: &class.table[group].name, n: &components.n, e: &components.e })
     };
-    let others: Vec<_> = (0..class.table.len()).filter(|other| *other != group).filter_map(key).collect();
-    open(token, key(group)?, &others, goes_on)
+    let others: Vec<_> = (group + 1..class.table.len()).chain(0..group).filter_map(key).collect();
+    open(token, key(group)?, &others, effort)
 }
 
 /// Whether all that is too large of a datagram is NULs.

@@ -65,9 +65,15 @@ impl Explainer {
     fn diagnose(&mut self, class: &Class, event: &Event, refusal: &Refusal) -> Option<Diagnosis> {
         let start = Instant::now();
         let is_rested = self.opened.is_none_or(|opened| start.duration_since(opened) >= EVERY);
-        let may_open = || is_rested && start.elapsed() < OPENING;
         let now = event.time.as_secs_f64();
-        let diagnosis = mistake::diagnose(refusal, &event.datagram, class, event.group, now, may_open);
+        let diagnosis = mistake::diagnose(
+            refusal,
+            &event.datagram,
+            class,
+            event.group,
+            now,
+            crate::tools::faults::signature::Effort::BOUNDED,
+        );
         if is_rested && matches!(refusal, Refusal::BadSignature(..)) {
             self.opened = Some(Instant::now());
         }
