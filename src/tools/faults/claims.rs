@@ -61,10 +61,9 @@ fn absent(members: &Map<String, Value>, claim: &str) -> Diagnosis {
     let known = |name: &str| NAMES.iter().any(|(known, _)| *known == name);
     let others = NAMES.iter().find(|(known, _)| *known == claim).map_or("", |(_, others)| *others);
     let names = || members.keys().map(String::as_str).filter(|name| !known(name));
-    let is_alike = |name: &&str| {
-        let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' ', '"'], "");
-        plain(name) == plain(claim) || others.split(' ').any(|other| plain(other) == plain(name))
-    };
+    let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' ', '"'], "");
+    let alike: Vec<_> = others.split(' ').chain([claim]).map(plain).collect();
+    let is_alike = |name: &&str| alike.contains(&plain(name));
     if let Some(name) = names().find(is_alike).or_else(|| Some(nearest(claim, names())?.0)) {
         let found = format!("there is a claim {}, and no {claim}", quote(name.as_bytes()));
         let change = match name.is_ascii() && name.len() <= 24 && name.chars().all(|char| !char.is_control())

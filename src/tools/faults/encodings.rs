@@ -137,23 +137,22 @@ pub(super) fn distance(one: &[char], other: &[char], most: usize) -> Option<usiz
     let (one, other) = (&one[begin..], &other[begin..]);
     let end = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
     let (one, other) = (&one[..one.len() - end], &other[..other.len() - end]);
-    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
-    for i in 1..=one.len() {
-        let mut row = vec![i];
-        for j in 1..=other.len() {
-            let changed = rows[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
-            let mut least = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
+    // Far from the diagonal more would be put in or left out than `most`.
+    let (width, far) = (other.len() + 1, most + 1);
+    let mut cells = vec![far as u8; (one.len() + 1) * width];
+    for i in 0..=one.len() {
+        for j in i.saturating_sub(most)..=other.len().min(i + most) {
+            let before = |up: usize, left: usize| cells[(i - up) * width + j - left];
+            let is_swap = i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1];
+            cells[i * width + j] = match (i, j) {
+                (0, _) | (_, 0) => (i + j) as u8,
+                _ if one[i - 1] == other[j - 1] => before(1, 1),
+                _ if is_swap => before(2, 2).min(before(1, 1)).min(before(1, 0)).min(before(0, 1)) + 1,
+                _ => before(1, 1).min(before(1, 0)).min(before(0, 1)) + 1,
+            };
         }
-        if row.iter().all(|least| *least > most) && rows[i - 1].iter().all(|least| *least > most) {
-            return None;
-        }
-        rows.push(row);
     }
-    Some(rows[one.len()][other.len()]).filter(|distance| *distance <= most)
+    cells.last().map(|&distance| distance.into()).filter(|distance| *distance <= most)
 }
 
 /// The word that another is almost, and how many letters differ: a third of them at most, and four; case
