@@ -18,8 +18,8 @@ use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
 use udpsocket_jwt_server::received::{self, Progress, read_back};
 use udpsocket_jwt_server::server::{Class, Event, Server};
 use udpsocket_jwt_server::tools::faults::groups_json;
+use udpsocket_jwt_server::tools::faults::record::{beside, unusable};
 use udpsocket_jwt_server::tools::faults::refusal::{detail_of, name};
-use udpsocket_jwt_server::tools::faults::start::{about_received, about_records};
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
 
 /// The moment of every event here, unless a test moves its clock.
@@ -315,8 +315,8 @@ pub fn started(
     let disk = Disk::of(bytes);
     disk.set().plan = plan.to_vec();
     let warnings = read_back(Box::new(disk.clone()), &Table::compiled_in(), syncs)
-        .map(|replayed| about_records(replayed.tail, &replayed.unknown))
-        .map_err(|fault| about_received(&fault, "received.jsonl".as_ref()));
+        .map(|replayed| beside(replayed.tail, &replayed.unknown))
+        .map_err(|fault| unusable(&fault, "received.jsonl".as_ref()).sentence());
     let mut calls = disk.get().calls.clone();
     calls.dedup();
     (warnings, calls, disk.get().bytes.clone())

@@ -10,7 +10,7 @@ use crate::fsm;
 use crate::groups::{Group, Table};
 use crate::received::{MOST_UNKNOWN, Progress, Record, each_record};
 use crate::time::{now, parse_rfc3339, rfc3339};
-use crate::tools::faults::{groups_json, refusal, start};
+use crate::tools::faults::{groups_json, record, refusal};
 use crate::tools::lab::log::{MOST_BYTES, not_read, open_to_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
 use crate::tools::print::{COLUMNS, Colours, block, escaped, shown};
@@ -228,12 +228,12 @@ impl Report {
             }
             Ok(())
         })
-        .map_err(|fault| format!("{}: {}", shown(path), start::about_received(&fault, path)))?;
+        .map_err(|fault| format!("{}: {}", shown(path), record::unusable(&fault, path).sentence()))?;
         if damaged > MOST_WARNINGS {
             self.warnings.push(format!("{}: {damaged} lines are no whole records", shown(path)));
         }
         for (group, history) in self.table.iter().zip(&self.groups) {
-            self.warnings.extend(start::about_number_of_records(&group.name, history.records));
+            self.warnings.extend(record::many(&group.name, history.records).map(|many| many.sentence()));
         }
         Ok(())
     }

@@ -1,23 +1,18 @@
-//! What the start says: the table of the class, what the professor should know, why it fails.
+//! The start: what the professor should know of it, and why it fails. Of each file the module of its kind
+//! says what is wrong.
 
-use super::refusal::SET_ASIDE;
-use super::{Diagnosis, key_file, secret};
+use super::{Diagnosis, key_file, record, secret};
 use crate::groups::{Group, Table};
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
-use crate::received::{self, MOST_RECORDS, Record, Tail};
-use crate::refusal::NotRecorded;
 use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, content, public_keys, secret_file};
 use crate::time::{parse_rfc3339, rfc3339};
-use crate::tools::print::{escaped, for_shell, quote, shown};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::tools::print::{escaped, for_shell, shown};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-// So many records of a group are worth a warning.
-const MANY_RECORDS: u32 = 10_000;
 
 /// Refuses a clock whose time a record could not hold, or not so that it can be read back.
 pub fn check_clock(clock: SystemTime) -> Result<(), String> {
@@ -49,7 +44,7 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
     warnings.extend(oddity.map(|oddity| format!("{}: {}", shown(&secret_file), oddity.sentence())));
     warnings.extend(about_keys(&started.key_files, table, &settings.keys));
     let received = shown(&received);
-    let found = about_records(started.tail, &started.unknown);
+    let found = record::beside(started.tail, &started.unknown);
     warnings.extend(found.into_iter().map(|found| format!("{received}: {found}")));
     for (group, progress) in table.iter().zip(&started.server.progress) {
         let (Group { name, members, .. }, state, greatest) = (group, progress.state, progress.greatest);
@@ -60,39 +55,9 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
             let what = "the table was larger; report shows them as beyond the table";
             warnings.push(format!("{name} has records up to member {greatest}, above its {members}: {what}"));
         }
-        warnings.extend(about_number_of_records(name, progress.records));
+        warnings.extend(record::many(name, progress.records).map(|many| many.sentence()));
     }
     warnings
-}
-
-/// What the record held beside whole records of the table's groups: bytes that were cut off, and groups.
-pub fn about_records(tail: Tail, unknown: &BTreeSet<String>) -> Vec<String> {
-    let tail = match tail {
-        Tail::Nothing => None,
-        Tail::Record(0) => Some("its last record had no newline: it is kept, and ended".into()),
-        Tail::Record(nuls) => Some(format!(
-            "its last record had no newline: it is kept, and ended; the {nuls} NULs behind it are cut off"
-        )),
-        Tail::Torn(bytes) => Some(format!(
-            "{bytes} bytes after its last whole line are cut off: the beginning of a record, which was never \
-             acknowledged"
-        )),
-    };
-    let passed_over = |group: &String| {
-        let group = quote(group.as_bytes());
-        format!("has records of {group}, which is not in the table: passed over")
-    };
-    tail.into_iter().chain(unknown.iter().map(passed_over)).collect()
-}
-
-/// What is said of a group that has far more records than any class makes.
-pub fn about_number_of_records(group: &str, records: u32) -> Option<String> {
-    (records >= MANY_RECORDS).then(|| {
-        format!(
-            "{group} has {records} records, and {MOST_RECORDS} are the most that are kept: does somebody send \
-             captured tokens? {SET_ASIDE}"
-        )
-    })
 }
 
 #[cfg(unix)]
@@ -167,7 +132,7 @@ pub fn failure(fault: &Fault, settings: &Settings, table: &Table) -> String {
         Fault::NoKey(files) => no_key(files, table, &settings.keys),
         Fault::Received(fault) => {
             let path = settings.logs.join("received.jsonl");
-            format!("{}: {}", shown(&path), about_received(fault, &path))
+            format!("{}: {}", shown(&path), record::unusable(fault, &path).sentence())
         }
         Fault::Bind(error) => {
             let way_out = match error.kind() {
@@ -200,69 +165,4 @@ pub fn no_key(files: &[KeyFile], table: &Table, directory: &Path) -> String {
             .into();
     }
     format!("{}: there is no usable key in it{reasons}", shown(&directory.join("keys_pub")))
-}
-
-/// Whether whole records stand in a line, joined by an editor; then how to part them again.
-fn joined(line: &[u8], path: &Path) -> Option<String> {
-    let records = line.split_inclusive(|&byte| byte == b'}').filter(|part| Record::parse(part).is_some());
-    let (records, path) = (records.count(), for_shell(path));
-    let (between, mend) = match line.contains(&b'\r') {
-        true => ("carriage returns (CR)", r"tr '\r' '\n'"),
-        false => ("nothing", r"sed 's/}{/}\n{/g'"),
-    };
-    (records > 0).then(|| {
-        let count =
-            if records == 1 { "a whole record is".into() } else { format!("{records} whole records are") };
-        format!(
-            "{count} in it, with {between} in place of newlines. Put each on a line of its own, and start \
-             again: cp -p {path} {path}.before; {mend} < {path}.before > {path}"
-        )
-    })
-}
-
-/// Why `received.jsonl` can't be used. `report` says the same of what it can't read.
-pub fn about_received(fault: &received::Fault, path: &Path) -> String {
-    use received::Fault::{InUse, Line, Lock, Mend, Open, Read, Sync, Tail};
-    match fault {
-        Open(error) => {
-            let way_out = match error.kind() {
-                ErrorKind::NotFound => "make the directory, or name another with --logs DIR",
-                ErrorKind::IsADirectory => "move it elsewhere",
-                ErrorKind::PermissionDenied => {
-                    "it must belong to the user that runs the server, in a directory where that user may \
-                     write: see to that, or put the logs elsewhere with --logs DIR"
-                }
-                _ => "put the logs elsewhere with --logs DIR",
-            };
-            format!("cannot be opened for writing: {error}; {way_out}")
-        }
-        InUse => "another server is using it; stop that one, or give this one its own --logs DIR".into(),
-        Lock(error) => {
-            format!("cannot be locked: {error}; put the logs on a local file system with --logs DIR")
-        }
-        Read(error) => format!("cannot be read: {error}; mend the disk"),
-        Line(number, line) => match joined(line, path) {
-            Some(mend) => format!("line {number} is not one record: {mend}"),
-            None => format!(
-                "line {number} is not a whole record ({}). It may be a student's, so it is not skipped: \
-                 look at it, mend it or move it to another file, and start again",
-                quote(line)
-            ),
-        },
-        Tail(bytes, begin) => match joined(begin, path) {
-            Some(mend) => format!("the {bytes} bytes after its last newline are not one record: {mend}"),
-            None => format!(
-                "{bytes} bytes after its last newline are no record, nor the beginning of one ({}): \
-                 look at them, mend them or move them to another file, and start again",
-                quote(begin)
-            ),
-        },
-        Mend(NotRecorded::Disk(error)) => format!(
-            "cannot be put in order and synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR"
-        ),
-        Mend(_) => "another program has moved or changed it meanwhile; start again".into(),
-        Sync(error) => format!(
-            "its directory cannot be synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR"
-        ),
-    }
 }

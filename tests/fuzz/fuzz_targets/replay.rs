@@ -10,7 +10,7 @@ use common::{Failures, Memory, assert_printable};
 use libfuzzer_sys::fuzz_target;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::received::{Found, Progress, Record, Tail, read_back};
-use udpsocket_jwt_server::tools::faults::start::{about_received, about_records};
+use udpsocket_jwt_server::tools::faults::record::{beside, unusable};
 
 /// The longest line of a record, its LF included, and most bytes of a tail that is cut off.
 const LONGEST: usize = 8_192;
@@ -50,7 +50,7 @@ fuzz_target!(|input: &[u8]| {
 
     match read_back(Box::new(disk.clone()), &table, true) {
         Err(fault) => {
-            let error = about_received(&fault, "received.jsonl".as_ref());
+            let error = unusable(&fault, "received.jsonl".as_ref()).sentence();
             assert_printable(&error);
             match expected {
                 None => assert_eq!(disk.file(), file, "a start that stops leaves the file alone"),
@@ -68,9 +68,9 @@ fuzz_target!(|input: &[u8]| {
                 Tail::Record(found) => assert!(is_kept && found == nuls as u64),
                 Tail::Torn(bytes) => assert!(is_cut && bytes == rest.len() as u64),
             }
-            let warnings = about_records(replayed.tail, &replayed.unknown);
+            let warnings = beside(replayed.tail, &replayed.unknown);
             warnings.iter().for_each(|warning| assert_printable(warning));
-            again(&disk, &table, &replayed.progress, &about_records(Tail::Nothing, &replayed.unknown));
+            again(&disk, &table, &replayed.progress, &beside(Tail::Nothing, &replayed.unknown));
         }
     }
 });
@@ -81,10 +81,10 @@ fn again(disk: &Memory, table: &Table, progress: &[Progress], warnings: &[String
     disk.restart(&file);
     let started = || {
         read_back(Box::new(disk.clone()), table, true)
-            .map_err(|fault| about_received(&fault, "received.jsonl".as_ref()))
+            .map_err(|fault| unusable(&fault, "received.jsonl".as_ref()).sentence())
     };
     let Found { mut records, progress: now, tail, unknown } = started().expect("the second start");
-    assert_eq!((&now[..], &about_records(tail, &unknown)[..]), (progress, warnings));
+    assert_eq!((&now[..], &beside(tail, &unknown)[..]), (progress, warnings));
     assert_eq!(disk.file(), file);
 
     let line = concat!(
