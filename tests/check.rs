@@ -567,7 +567,7 @@ fn a_secret_that_nobody_would_type_is_warned_of_beside_the_reply() {
     for (name, options, secret, note) in [
         ("a space", &[][..], format!("{SECRET} \n"), Some("take the space off its end")),
         ("a mark", &[], format!("\u{feff}{SECRET}\n"), Some("save it without byte order mark")),
-        ("short", &[], "27 characters as it always was"[..27].into(), Some("or --allow-weak-keys")),
+        ("short", &[], "27 characters as it always was"[..27].into(), Some("keep it: --allow-weak-keys")),
         ("short and allowed", &["--allow-weak-keys"], "abc".into(), None),
         ("plain", &[], format!("{SECRET}\n"), None),
     ] {
@@ -771,15 +771,17 @@ fn input_that_is_empty_binary_or_endless_is_merely_refused() {
     let class = Class::new();
     let every_byte: Vec<u8> = (0..=255).collect();
     let token = JAVALI.message("JAVALI", 1, 7);
-    let cases: [(&str, Vec<u8>, &str); 7] = [
+    let cases: [(&str, Vec<u8>, &str); 5] = [
         ("nothing", vec![], "not_a_jws: found an empty datagram"),
         ("a newline", b"\n".to_vec(), "not_a_jws: found an empty datagram"),
         ("binary", every_byte.repeat(4), "not_a_jws: "),
         ("binary in three parts", [&every_byte[47..]; 3].join(&b'.'), "bad_base64: "),
         ("two tokens", format!("{token}\n{token}\n").into(), "not_a_jws: "),
-        ("2 MB of a letter", vec![b'a'; 2_000_000], "too_large: "),
-        ("2 MB of a token", [token.as_bytes(), &vec![b'A'; 2_000_000]].concat(), "too_large: "),
     ];
+    for endless in [vec![b'a'; 2_000_000], [token.as_bytes(), &vec![b'A'; 2_000_000]].concat()] {
+        let checked = in_class(&class, &endless);
+        assert!(checked.status == 1 && checked.errors.contains("more than 1048576 bytes"), "{checked:?}");
+    }
     for (name, input, reason) in cases {
         let checked = in_class(&class, &input);
         assert_eq!((checked.status, checked.errors.as_str()), (1, ""), "{name}");

@@ -792,42 +792,6 @@ fn an_id_request_says_what_it_is_the_hash_of() {
 }
 
 #[test]
-fn a_secret_that_a_student_could_not_type_is_warned_of_without_a_word_of_it() {
-    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
-        ("a byte order mark", format!("\u{feff}{SECRET}\n").into(), "byte order mark", ""),
-        ("UTF-16", [&b"\xff\xfe"[..], &utf_16(SECRET)].concat(), "not UTF-16", "PowerShell"),
-        ("a space behind", format!("{SECRET} \n").into(), "off its end", ""),
-        ("a tab behind", format!("{SECRET}\t").into(), "off its end", ""),
-        ("a space before", format!(" {SECRET}\n").into(), "off its beginning", ""),
-        ("openssl rand -base64 64", format!("{SECRET}\n{SECRET}\n").into(), "one line", "-base64 64"),
-        ("two newlines", format!("{SECRET}\n\n").into(), "one newline", ""),
-        ("a NUL", format!("{SECRET}\0").into(), "openssl rand", "NUL"),
-        ("openssl rand 32", (100..132).collect(), "openssl rand", "not ASCII"),
-        ("an accent", "pal\u{e1}cio-da-pena-em-sintra-portugal".into(), "openssl rand", "not ASCII"),
-        ("an escape", b"0123456789\x1b0123456789012345678901234567".into(), "openssl rand", "control"),
-        ("quotes", format!("\"{SECRET}\"\n").into(), "quotes off", ""),
-        ("\\n", format!("{SECRET}\\n").into(), "\\n out", ""),
-        ("an old Mac", format!("{SECRET}\r").into(), "not CR", ""),
-        ("an old Mac's two lines", format!("{SECRET}\r{SECRET}\r").into(), "not CR", ""),
-        ("an environment file", format!("SECRET={SECRET}\n").into(), "without NAME=", ""),
-        ("0x", format!("0x{SECRET}\n").into(), "0x", ""),
-        ("words", b"correct horse battery staple and more\n".into(), "openssl rand", "space"),
-        ("a key", JAVALI.public_pem.clone(), "openssl rand", "PEM"),
-    ];
-    are_told(&cases, secret::oddity);
-    for (name, file, ..) in &cases {
-        let said = secret::oddity(file).unwrap().to_string();
-        assert!(!said.contains(&SECRET[..8]), "{name}: {said}");
-    }
-    for right in [SECRET.to_string(), format!("{SECRET}\n"), format!("{SECRET}\r\n"), standard_of([0xfb; 48])]
-    {
-        assert_eq!(secret::oddity(right.as_bytes()), None, "{right}");
-    }
-    let short = secret::too_short(27, 32);
-    assert!(short.to_string().contains("--allow-weak-keys"), "{short}");
-}
-
-#[test]
 fn whatever_bytes_come_nothing_is_said_that_is_not_printable() {
     let mut random = Random(1);
     let inputs = [

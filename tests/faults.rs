@@ -5,11 +5,15 @@ mod common;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use common::{
-    Class, PROGRAM, Scratch, Server, Signer, der, ended, private_key, run, ssh_blob, ssh_line, ssh_strings,
-    utf_16,
+    Class, PROGRAM, SECRET, Scratch, Server, Signer, der, ended, private_key, run, ssh_blob, ssh_line,
+    ssh_strings, utf_16,
 };
+use ring::hmac;
 use std::path::Path;
 use std::process::Command;
+use udpsocket_jwt_server::claims::REPLY_HEADER;
+use udpsocket_jwt_server::jws::sign;
+use udpsocket_jwt_server::keys::without_newline;
 
 /// What the start says of each file in `keys_pub`, in a class with a group for each of them.
 fn said_at_the_start(class: &Class, names: &[String]) -> Vec<String> {
@@ -341,8 +345,7 @@ fn a_private_key_is_a_fault_at_the_start_and_ones_own_for_check() {
         );
         assert_eq!(said, of_start, "at the start: {what}");
         let path = class.directory.file(&format!("keys_pub/{name}"));
-        let said =
-            said_by_check(&path).map_err(|said| said.replace(&format!("\"{}\"", path.display()), "FILE"));
+        let said = said_by_check(&path).map_err(|said| said.replace(path.to_str().unwrap(), "FILE"));
         match right {
             Some(right) => assert_eq!(said.as_ref(), Err(right), "by check: {what}"),
             None => assert!(said.is_ok_and(|said| said.contains("never this file")), "by check: {what}"),
@@ -458,4 +461,106 @@ fn a_groups_json_is_told_the_same_at_the_start_by_the_report_and_by_check() {
             assert_eq!((said.status, &said.errors), (Some(1), &right), "{what}: {command:?}");
         }
     }
+}
+
+#[test]
+fn a_secret_that_a_student_could_not_type_is_told_the_same_at_the_start_and_by_check_without_a_word_of_it() {
+    let made = "make one that can be typed: openssl rand -hex 32";
+    let end = "a space, tab or CR stands at its end";
+    let ascii = "there are characters in it that are not ASCII: UTF-8 and Latin-1 write them differently";
+    let lines = "it has more than one line, as openssl rand -base64 64 prints";
+    let one_line = "put it on one line: openssl rand -hex 32";
+    let cases: Vec<(Vec<u8>, &str, &str)> = vec![
+        (
+            format!("\u{feff}{SECRET}\n").into(),
+            "a byte order mark (EF BB BF) stands before it",
+            "save it without byte order mark",
+        ),
+        (
+            [&b"\xff\xfe"[..], &utf_16(SECRET)].concat(),
+            "it is UTF-16, as PowerShell's > writes it",
+            "save it as plain ASCII, not UTF-16",
+        ),
+        (utf_16(SECRET), "it is UTF-16, as PowerShell's > writes it", "save it as plain ASCII, not UTF-16"),
+        (format!("{SECRET} \n").into(), end, "take the space off its end"),
+        (format!("{SECRET}\t").into(), end, "take the space off its end"),
+        (format!("{SECRET}\r").into(), end, "take the space off its end"),
+        (format!(" {SECRET}\n").into(), "white space stands before it", "take the space off its beginning"),
+        (format!("{SECRET}\n{SECRET}\n").into(), lines, one_line),
+        (
+            format!("{SECRET}\n\n").into(),
+            "more than one newline stands at its end",
+            "leave one newline at its end, or none",
+        ),
+        (format!("{SECRET}\0").into(), "there is a NUL or another control character in it", made),
+        (
+            b"0123456789\x1b0123456789012345678901234567".into(),
+            "there is a NUL or another control character in it",
+            made,
+        ),
+        ((100..140).collect(), ascii, made),
+        ("pal\u{e1}cio-da-pena-em-sintra-portugal".into(), ascii, made),
+        (
+            format!("\"{SECRET}\"\n").into(),
+            "it stands in quotes, which count as part of it",
+            "take the quotes off",
+        ),
+        (
+            format!("SECRET={SECRET}\n").into(),
+            "it reads NAME=value, all of which counts",
+            "leave the value alone, without NAME=",
+        ),
+        (
+            b"correct horse battery staple and more\n".into(),
+            "there is a space in it, which is easily lost or doubled",
+            made,
+        ),
+        (Signer::new("JAVALI", 2048).public_pem, "it is a key in PEM, and no plain text", made),
+    ];
+    let class = Class::new();
+    let path = class.directory.file("keys_priv/key_secret_for_hmac.txt");
+    let directory = class.directory.path().to_str().unwrap();
+    let said = |secret: &[u8]| {
+        class.directory.write("keys_priv/key_secret_for_hmac.txt", secret);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, without_newline(secret));
+        let reply =
+            sign(REPLY_HEADER, &format!(r#"{{"id_request":"{}","next_number":2}}"#, "0".repeat(64)), &key);
+        let errors = Server::start(&class, &["--quiet"]).errors();
+        let checked = ended(Command::new(PROGRAM).args(["check", directory]), reply.as_bytes());
+        assert_eq!(checked.status, Some(0), "{checked:?}");
+        let start = |word: &str| format!("{word}: {}: ", path.display());
+        let of = |text: &str, word: &str| -> Vec<String> {
+            let said = text.lines().filter_map(|line| line.strip_prefix(&start(word)));
+            said.filter(|said| !said.starts_with("others on this machine")).map(String::from).collect()
+        };
+        [of(&errors, "warning"), of(&checked.output, "note")]
+    };
+    for (secret, found, change) in cases {
+        let right = vec![format!("{found}, so what a student types gives another HMAC; {change}")];
+        let what = secret.escape_ascii();
+        assert_eq!(said(&secret), [right.clone(), right], "{what}");
+    }
+    for right in [SECRET.to_string(), format!("{SECRET}\n"), format!("{SECRET}\r\n"), format!("0x{SECRET}")] {
+        assert_eq!(said(right.as_bytes()), [[""; 0]; 2], "{right}");
+    }
+}
+
+#[test]
+fn a_secret_with_too_few_bytes_is_told_the_same_at_the_start_and_by_check() {
+    let class = Class::new();
+    let directory = class.directory.path().display().to_string();
+    let file = format!("{directory}/keys_priv/key_secret_for_hmac.txt");
+    class
+        .directory
+        .write("keys_priv/key_secret_for_hmac.txt", "27 characters as it always was"[..27].replace(' ', "_"));
+    let right = format!(
+        "{file}: it has 27 bytes, fewer than 32; make one: (umask 077; mkdir -p {directory}/keys_priv; openssl rand \
+         -hex 32 > {file}) # or keep it: --allow-weak-keys"
+    );
+    let start = ended(Command::new(PROGRAM).args(["127.0.0.1", "0", &directory]), b"");
+    assert_eq!((start.status, start.errors), (Some(1), format!("udpsocket-jwt-server: {right}\n")));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"another");
+    let reply = sign(REPLY_HEADER, r#"{"id_request":"","next_number":2}"#, &key);
+    let checked = ended(Command::new(PROGRAM).args(["check", &directory]), reply.as_bytes());
+    assert!(checked.output.contains(&format!("\nnote: {right}\n")), "{checked:?}");
 }

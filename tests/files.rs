@@ -166,7 +166,7 @@ fn a_file_that_another_program_has_changed_is_left_as_it_is_until_the_restart() 
         for _ in 0..2 {
             is_unanswered(&client, &signer.message("JAVALI", 2, 103));
         }
-        assert!(the_one_warning(&server).contains("Restart the server, which reads it anew"));
+        assert!(the_one_warning(&server).contains("restart the server, which reads it anew"));
         assert_eq!(class.directory.read("logs/received.jsonl"), changed, "{change}");
         drop(server);
         let server = server_on(&class);

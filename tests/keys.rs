@@ -1001,7 +1001,7 @@ fn a_secret_that_others_can_read_is_warned_of_with_the_command_that_mends_it() {
 fn a_group_is_its_number_of_members_or_their_matriculas() {
     let longest = "A-z_".repeat(8);
     let all = (1..=255).map(|matricula| matricula.to_string()).collect::<Vec<_>>().join(", ");
-    let lists = format!(r#""0": [20240001], "-": [0, {}], "_": [{all}]"#, u64::MAX);
+    let lists = format!(r#""0": [20240001], "a-": [0, {}], "_": [{all}]"#, u64::MAX);
     let json = format!(r#" {{"ALFA": 1, "beta": 255, "{longest}": 2, {lists}}}"#);
     let table = groups_json::table(json.as_bytes()).unwrap();
     assert_eq!(table.len(), 6);
@@ -1010,7 +1010,7 @@ fn a_group_is_its_number_of_members_or_their_matriculas() {
         ("beta", 255, vec![]),
         (&*longest, 2, vec![]),
         ("0", 1, vec![20_240_001]),
-        ("-", 2, vec![0, u64::MAX]),
+        ("a-", 2, vec![0, u64::MAX]),
         ("_", 255, (1..=255).collect()),
     ] {
         let group = &table[table.find(&name.to_uppercase()).unwrap()];

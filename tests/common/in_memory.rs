@@ -18,8 +18,8 @@ use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
 use udpsocket_jwt_server::received::{self, Progress, read_back};
 use udpsocket_jwt_server::server::{Class, Event, Server};
 use udpsocket_jwt_server::tools::faults::groups_json;
+use udpsocket_jwt_server::tools::faults::record::{beside, unusable};
 use udpsocket_jwt_server::tools::faults::refusal::{detail_of, name};
-use udpsocket_jwt_server::tools::faults::start::{about_received, about_records};
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
 
 /// The moment of every event here, unless a test moves its clock.
@@ -126,9 +126,9 @@ impl Read for Disk {
 }
 
 impl received::Disk for Disk {
-    fn length(&mut self) -> Option<u64> {
+    fn length(&mut self) -> io::Result<Option<u64>> {
         let memory = self.get();
-        (!memory.is_moved).then_some(memory.bytes.len() as u64)
+        Ok((!memory.is_moved).then_some(memory.bytes.len() as u64))
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -315,8 +315,8 @@ pub fn started(
     let disk = Disk::of(bytes);
     disk.set().plan = plan.to_vec();
     let warnings = read_back(Box::new(disk.clone()), &Table::compiled_in(), syncs)
-        .map(|replayed| about_records(replayed.tail, &replayed.unknown))
-        .map_err(|fault| about_received(&fault));
+        .map(|replayed| beside(replayed.tail, &replayed.unknown))
+        .map_err(|fault| unusable(&fault, "received.jsonl".as_ref()).sentence());
     let mut calls = disk.get().calls.clone();
     calls.dedup();
     (warnings, calls, disk.get().bytes.clone())

@@ -1,12 +1,12 @@
 //! `check --key FILE`: the key in a file of any form, its fingerprint, and what of that file to hand in.
 
 use crate::keys::{FEWEST_BITS, INTEGER, PublicKey, SEQUENCE, count, element};
+use crate::start::{MOST_FILE_BYTES, content};
 use crate::tools::faults::{Diagnosis, key_file};
-use crate::tools::print::shown;
+use crate::tools::print::{for_shell, shown};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
 use ring::{digest, rsa};
 use ssh_encoding::{Encode, Mpint};
-use std::fs;
 use std::path::Path;
 
 /// A key out of its file.
@@ -20,7 +20,7 @@ pub(crate) struct OwnKey {
 
 /// The key in a file: public, in any form that the server takes, or the private one.
 pub(crate) fn load(path: &Path, fewest_bits: usize) -> Result<OwnKey, Diagnosis> {
-    let file = fs::read(path)
+    let file = content(path, MOST_FILE_BYTES)
         .map_err(|error| Diagnosis::new("name your key's file", format!("cannot be read: {error}")))?;
     if key_file::private(&file).is_some() {
         return of_private(path, &file, fewest_bits);
@@ -45,7 +45,7 @@ pub(crate) fn load(path: &Path, fewest_bits: usize) -> Result<OwnKey, Diagnosis>
 
 /// The public half of a private key.
 fn of_private(path: &Path, file: &[u8], fewest_bits: usize) -> Result<OwnKey, Diagnosis> {
-    let named = format!("\"{}\"", shown(path));
+    let named = for_shell(path);
     let blocks = pem::parse_many(file).unwrap_or_default();
     let block = blocks.iter().find(|block| ["PRIVATE KEY", "RSA PRIVATE KEY"].contains(&block.tag()));
     let Some((block, (n, e))) = block.and_then(|block| Some((block, numbers(block.contents())?))) else {

@@ -26,6 +26,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+/// Most bytes of it: 100,000 matriculas.
+const MOST_BYTES: u64 = 1 << 20;
+
 const WANTED: &str = "write {\"ALFA\": 3, \"BETA\": 4}";
 
 /// The table of a directory's `groups.json`, or the one compiled in where there is no such file. An error
@@ -40,7 +43,7 @@ pub fn load(directory: &Path) -> Result<Table, String> {
         let change = if is_forbidden { "run this as a user that may" } else { "mend or remove it" };
         Diagnosis::new(change, format!("cannot be read: {error}"))
     };
-    let read = content(&path, u64::MAX).map_err(unreadable).and_then(|text| table(&text));
+    let read = content(&path, MOST_BYTES).map_err(unreadable).and_then(|text| table(&text));
     read.map_err(|fault| format!("{}: {}", shown(&path), fault.sentence()))
 }
 
@@ -124,6 +127,9 @@ fn group(name: &str, members: &Value) -> Result<Group, Diagnosis> {
         let plain: String = name.trim().chars().map(|char| if char == ' ' { '_' } else { char }).collect();
         let change = match is_name(&plain) {
             true => format!("rename the group {plain}"),
+            false if name.starts_with('-') => {
+                "begin its name with no -, which a spreadsheet would take for a formula".into()
+            }
             false => "rename the group: 1 to 32 of A-Z a-z 0-9 _ -".into(),
         };
         return Err(Diagnosis::new(change, format!("{} is no name for a group", quote(name.as_bytes()))));
@@ -178,5 +184,6 @@ fn of_matricula(name: &str, found: &Value) -> Diagnosis {
 /// Whether this may be a group's name.
 pub fn is_name(name: &str) -> bool {
     (1..=32).contains(&name.len())
+        && !name.starts_with('-')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }

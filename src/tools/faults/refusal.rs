@@ -1,8 +1,8 @@
 //! What is said of a datagram that was refused: a name, and a sentence that tells a student what was
 //! found and what to do. Printable ASCII, whatever the datagram held.
 
-use crate::received::MOST_RECORDS;
-use crate::refusal::{NotAnObject, NotRecorded, Refusal};
+use super::record;
+use crate::refusal::{NotAnObject, Refusal};
 use crate::server::MOST_BYTES;
 use crate::tools::print::{describe, quote};
 use base64::DecodeError;
@@ -15,10 +15,6 @@ pub struct Reason {
     /// In `check`.
     pub condition: &'static str,
 }
-
-/// The way out where a group has too many records: every other group keeps its own.
-pub(super) const SET_ASIDE: &str = "Ask the group for a new key; then stop the server, move this group's lines of \
-                                    received.jsonl to another file, and start again";
 
 /// The reasons in the order of the checks; [`Refusal`] has the same.
 pub const REASONS: [Reason; 18] = [
@@ -151,7 +147,7 @@ pub fn detail(refusal: &Refusal) -> String {
         Refusal::OutOfOrder(members, state, seq_number) => {
             format!("seq_number is {seq_number} in state {state}; {}", way_out((*members).into(), *state))
         }
-        Refusal::NotRecorded(why) => why_not_recorded(why),
+        Refusal::NotRecorded(why) => record::not_recorded(why, "received.jsonl").sentence(),
         Refusal::NotSent(error) => format!("the system refused to send the reply: {error}"),
     }
 }
@@ -194,28 +190,6 @@ fn why_no_object(found: &NotAnObject) -> String {
     match found {
         NotAnObject::Json(value) => format!("is {}, not a JSON object", describe(Some(value))),
         NotAnObject::Text(text, error) => format!("{} is not JSON: {error}", quote(text)),
-    }
-}
-
-fn why_not_recorded(why: &NotRecorded) -> String {
-    match why {
-        NotRecorded::TooMany(group) => {
-            format!("{group} has {MOST_RECORDS} records, the most that are kept. {SET_ASIDE}")
-        }
-        NotRecorded::TooFast(group) => format!(
-            "{group} has had 300 new messages at once, and now may have two a second: send again (does \
-             somebody send captured tokens?)"
-        ),
-        NotRecorded::Disk(error) => {
-            format!("received.jsonl can't be written: {error}; make room or mend the disk")
-        }
-        NotRecorded::Moved => "received.jsonl was moved, removed or replaced: a restart would not find what \
-                               is written; move it back"
-            .into(),
-        NotRecorded::Changed(found, left) => format!(
-            "received.jsonl has {found} bytes and not the {left} that the server has left: another program \
-             has changed it; restart the server, which reads it anew"
-        ),
     }
 }
 

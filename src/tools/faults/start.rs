@@ -1,23 +1,18 @@
-//! What the start says: the table of the class, what the professor should know, why it fails.
+//! The start: what the professor should know of it, and why it fails. Of each file the module of its kind
+//! says what is wrong.
 
-use super::refusal::SET_ASIDE;
-use super::{key_file, secret};
+use super::{Diagnosis, key_file, record, secret};
 use crate::groups::{Group, Table};
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
-use crate::received::{self, MOST_RECORDS, Tail};
-use crate::refusal::NotRecorded;
 use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, content, public_keys, secret_file};
 use crate::time::{parse_rfc3339, rfc3339};
-use crate::tools::print::{escaped, quote, shown};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::tools::print::{escaped, for_shell, shown};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// So many records of a group are worth a warning.
-const MANY_RECORDS: u32 = 10_000;
 
 /// Refuses a clock whose time a record could not hold, or not so that it can be read back.
 pub fn check_clock(clock: SystemTime) -> Result<(), String> {
@@ -40,18 +35,16 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
     for file in [&secret_file(&settings.keys), &received] {
         if is_readable_by_others(file) {
             let shown = shown(file);
-            warnings.push(format!("{shown}: others on this machine can read it; chmod 600 \"{shown}\""));
+            let chmod = format!("chmod 600 {}", for_shell(file));
+            warnings.push(format!("{shown}: others on this machine can read it; {chmod}"));
         }
     }
-    if let Some(oddity) =
-        content(&secret_file(&settings.keys), MOST_FILE_BYTES).ok().and_then(|file| secret::oddity(&file))
-    {
-        let what = "what a student types gives another HMAC";
-        warnings.push(format!("{}: {oddity}: {what}", shown(&secret_file(&settings.keys))));
-    }
+    let secret_file = secret_file(&settings.keys);
+    let oddity = content(&secret_file, MOST_FILE_BYTES).ok().and_then(|file| secret::oddity(&file));
+    warnings.extend(oddity.map(|oddity| format!("{}: {}", shown(&secret_file), oddity.sentence())));
     warnings.extend(about_keys(&started.key_files, table, &settings.keys));
     let received = shown(&received);
-    let found = about_records(started.tail, &started.unknown);
+    let found = record::beside(started.tail, &started.unknown);
     warnings.extend(found.into_iter().map(|found| format!("{received}: {found}")));
     for (group, progress) in table.iter().zip(&started.server.progress) {
         let (Group { name, members, .. }, state, greatest) = (group, progress.state, progress.greatest);
@@ -62,35 +55,9 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
             let what = "the table was larger; report shows them as beyond the table";
             warnings.push(format!("{name} has records up to member {greatest}, above its {members}: {what}"));
         }
-        warnings.extend(about_number_of_records(name, progress.records));
+        warnings.extend(record::many(name, progress.records).map(|many| many.sentence()));
     }
     warnings
-}
-
-/// What the record held beside whole records of the table's groups: bytes that were cut off, and groups.
-pub fn about_records(tail: Tail, unknown: &BTreeSet<String>) -> Vec<String> {
-    let tail = match tail {
-        Tail::Nothing => None,
-        Tail::Record => Some("its last record had no newline: it is kept, and ended".into()),
-        Tail::Torn(bytes) => Some(format!(
-            "{bytes} bytes after its last whole line are cut off: a record that was never acknowledged"
-        )),
-    };
-    let passed_over = |group: &String| {
-        let group = quote(group.as_bytes());
-        format!("has records of {group}, which is not in the table: passed over")
-    };
-    tail.into_iter().chain(unknown.iter().map(passed_over)).collect()
-}
-
-/// What is said of a group that has far more records than any class makes.
-pub fn about_number_of_records(group: &str, records: u32) -> Option<String> {
-    (records >= MANY_RECORDS).then(|| {
-        format!(
-            "{group} has {records} records, and {MOST_RECORDS} are the most that are kept: does somebody send \
-             captured tokens? {SET_ASIDE}"
-        )
-    })
 }
 
 #[cfg(unix)]
@@ -109,7 +76,7 @@ fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String>
     let directory = directory.join("keys_pub");
     let shown = shown(&directory);
     let (mut warnings, mut several) = (Vec::new(), Vec::new());
-    for KeyFile { name, group, key } in files {
+    for KeyFile { name, path, group, key } in files {
         let own: Vec<&str> = files
             .iter()
             .filter(|other| group.is_some() && other.group == *group)
@@ -122,7 +89,7 @@ fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String>
             several.push(format!("{shown}: {names} are both for {group}, so neither is used: keep one"));
         }
         if let Err(fault) = key {
-            let file = content(&directory.join(name), MOST_FILE_BYTES).unwrap_or_default();
+            let file = content(path, MOST_FILE_BYTES).unwrap_or_default();
             let why = key_file::diagnose(fault, name, &file);
             warnings.push(format!("{shown}/{}: {}", escaped(name), why.sentence()));
         }
@@ -153,12 +120,19 @@ fn shared_keys(table: &Table, keys: &[Option<PublicKey>]) -> Vec<String> {
 
 /// Why the server can't start, and what to do.
 pub fn failure(fault: &Fault, settings: &Settings, table: &Table) -> String {
+    let of_secret =
+        |fault: &Diagnosis| format!("{}: {}", shown(&secret_file(&settings.keys)), fault.sentence());
     match fault {
-        Fault::Secret(_) | Fault::ShortSecret(_) => about_secret(fault, settings),
+        Fault::Secret(error) => of_secret(&secret::unreadable(error, &settings.keys)),
+        Fault::ShortSecret(bytes) => {
+            let fewest = if settings.allows_weak_keys { 1 } else { FEWEST_SECRET_BYTES };
+            of_secret(&secret::too_short(*bytes, fewest, &settings.keys))
+        }
         Fault::Keys(error) => cannot_read_keys(&settings.keys, error),
         Fault::NoKey(files) => no_key(files, table, &settings.keys),
         Fault::Received(fault) => {
-            format!("{}: {}", shown(&settings.logs.join("received.jsonl")), about_received(fault))
+            let path = settings.logs.join("received.jsonl");
+            format!("{}: {}", shown(&path), record::unusable(fault, &path).sentence())
         }
         Fault::Bind(error) => {
             let way_out = match error.kind() {
@@ -173,30 +147,6 @@ pub fn failure(fault: &Fault, settings: &Settings, table: &Table) -> String {
             };
             format!("{}: cannot be bound: {error}; {way_out}", settings.address)
         }
-    }
-}
-
-fn about_secret(fault: &Fault, settings: &Settings) -> String {
-    let path = secret_file(&settings.keys);
-    let (shown, keys_priv) = (shown(&path), shown(&settings.keys.join("keys_priv")));
-    let way_out =
-        format!("make one: (umask 077; mkdir -p \"{keys_priv}\"; openssl rand -hex 32 > \"{shown}\")");
-    match fault {
-        Fault::Secret(error) if error.kind() == ErrorKind::NotFound => {
-            format!("{shown}: there is no such file; {way_out}")
-        }
-        Fault::ShortSecret(bytes) => {
-            let fewest = if settings.allows_weak_keys { 1 } else { FEWEST_SECRET_BYTES };
-            let keep = if settings.allows_weak_keys { "" } else { " # or keep it: --allow-weak-keys" };
-            format!("{shown}: it has {bytes} bytes, fewer than {fewest}; {way_out}{keep}")
-        }
-        Fault::Secret(error) if error.kind() == ErrorKind::Other => {
-            format!("{shown}: cannot be read: {error}; move it elsewhere, and {way_out}")
-        }
-        Fault::Secret(error) => {
-            format!("{shown}: cannot be read: {error}; let the user that runs the server read it")
-        }
-        _ => way_out,
     }
 }
 
@@ -215,44 +165,4 @@ pub fn no_key(files: &[KeyFile], table: &Table, directory: &Path) -> String {
             .into();
     }
     format!("{}: there is no usable key in it{reasons}", shown(&directory.join("keys_pub")))
-}
-
-/// Why `received.jsonl` can't be used. `report` says the same of what it can't read.
-pub fn about_received(fault: &received::Fault) -> String {
-    use received::Fault::{InUse, Line, Lock, Mend, Open, Read, Sync, Tail};
-    match fault {
-        Open(error) => {
-            let way_out = match error.kind() {
-                ErrorKind::NotFound => "make the directory, or name another with --logs DIR",
-                ErrorKind::IsADirectory => "move it elsewhere",
-                ErrorKind::PermissionDenied => {
-                    "it must belong to the user that runs the server, in a directory where that user may \
-                     write: see to that, or put the logs elsewhere with --logs DIR"
-                }
-                _ => "put the logs elsewhere with --logs DIR",
-            };
-            format!("cannot be opened for writing: {error}; {way_out}")
-        }
-        InUse => "another server is using it; stop that one, or give this one its own --logs DIR".into(),
-        Lock(error) => {
-            format!("cannot be locked: {error}; put the logs on a local file system with --logs DIR")
-        }
-        Read(error) => format!("cannot be read: {error}; mend the disk"),
-        Line(number, line) => format!(
-            "line {number} is not a whole record ({}). It may be a student's, so it is not skipped: \
-             look at it, mend it or move it to another file, and start again",
-            quote(line)
-        ),
-        Tail(bytes) => format!(
-            "{bytes} bytes after its last newline are no record, and more than the server leaves there: \
-             look at them, mend them or move them to another file, and start again"
-        ),
-        Mend(NotRecorded::Disk(error)) => format!(
-            "cannot be put in order and synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR"
-        ),
-        Mend(_) => "another program has moved or changed it meanwhile; start again".into(),
-        Sync(error) => format!(
-            "its directory cannot be synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR"
-        ),
-    }
 }
