@@ -107,6 +107,13 @@ pub struct Otp {
     pub timestamp: u64,
 }
 
+impl Otp {
+    /// Draws the one for a request that was received at this time.
+    pub fn draw(time: Duration) -> io::Result<Self> {
+        Ok(Self { number: random_number()?, timestamp: time.as_secs() })
+    }
+}
+
 /// Uniform in 0..=20000, from the operating system's secure generator.
 pub fn random_number() -> io::Result<u16> {
     let mut bytes = [0; 2];

@@ -195,10 +195,15 @@ pub struct Records {
     /// Whether it waits for the disk; not in benchmarks.
     syncs: bool,
     /// Lines that the next commit writes.
-    pub waiting: Vec<u8>,
+    waiting: Vec<u8>,
 }
 
 impl Records {
+    /// Adds a line to those that the next commit writes.
+    pub fn add(&mut self, line: &[u8]) {
+        self.waiting.extend(line);
+    }
+
     /// Writes and syncs the lines that wait, if there are any. After an error none of them is kept: the
     /// file is as it was before, or nothing is written until it is. Whether it is still the file that
     /// the next start will read is looked at before the write, and after the sync.

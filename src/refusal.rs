@@ -54,7 +54,7 @@ pub enum Refusal {
     OutOfOrder(u8, u64, u64),
     /// What it says is not on the disk, or may not stay there: so it must not be acknowledged.
     NotRecorded(NotRecorded),
-    /// It was recorded, but the system refused to send the reply, with this error.
+    /// It is recorded, but the system refused to send the reply, or gave no random number for it: its error.
     NotSent(String),
 }
 

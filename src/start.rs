@@ -39,6 +39,7 @@
 //!       02 03 01 00 01                           INTEGER of 3 bytes: e = 65,537
 //! ```
 
+use crate::claims::Otp;
 use crate::groups::Table;
 use crate::keys::{self, KeyFault, PublicKey};
 use crate::received::{self, Found};
@@ -115,7 +116,7 @@ pub fn start(settings: &Settings, table: Table) -> Result<Started, Fault> {
     let Found { records, progress, tail, unknown } = found;
     let socket = UdpSocket::bind(settings.address).map_err(Fault::Bind)?;
     let class = Class { table, keys, secret };
-    let server = Server { class, progress, records, has_limit: settings.has_limit };
+    let server = Server { class, progress, records, has_limit: settings.has_limit, otp: Otp::draw };
     Ok(Started { server, socket, key_files, tail, unknown })
 }
 

@@ -16,7 +16,7 @@ use udpsocket_jwt_server::claims::Otp;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
 use udpsocket_jwt_server::received::{self, Progress, read_back};
-use udpsocket_jwt_server::server::{Class, Event, Server};
+use udpsocket_jwt_server::server::{self, Class, Datagram, Server};
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
 use udpsocket_jwt_server::tools::terminal::refusals::{detail_of, name};
 use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
@@ -223,6 +223,7 @@ impl Lab {
             progress: replayed.progress,
             records: replayed.records,
             has_limit: false,
+            otp: |_| Ok(Otp { number: 20_000, timestamp: 99_999_999_999 }), // the longest, until the year 5138
         };
         disk.set().calls.clear();
         Self { server, explainer: None, disk, now: NOW }
@@ -260,7 +261,7 @@ impl Lab {
     }
 
     /// Serves until the socket fails for good.
-    pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn udpsocket_jwt_server::server::Lab) -> io::Error {
+    pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn server::Lab) -> io::Error {
         self.server.run(socket, lab)
     }
 
@@ -273,23 +274,23 @@ impl Lab {
     /// What becomes of datagrams that have waited together.
     #[track_caller]
     pub fn handle_together(&mut self, datagrams: &[impl AsRef<[u8]>]) -> Vec<Handled> {
-        let otp = Otp { number: 20_000, timestamp: 99_999_999_999 }; // the longest, until the year 5138
         let sender = ([192, 0, 2, 7], 50_000).into();
-        let event = |datagram| Event::new(self.now, sender, AsRef::<[u8]>::as_ref(datagram), otp);
-        let mut events: Vec<_> = datagrams.iter().map(event).collect();
-        self.server.handle(&mut events);
-        for event in &mut events {
-            _ = self.explainer.as_mut().and_then(|explainer| explainer.explain(&self.server.class, event));
-        }
-        let handled = |event: Event| {
-            let (outcome, detail) = match event.outcome.as_ref().unwrap() {
-                Ok(next_number) => (Ok(*next_number), String::new()),
-                Err(refusal) => (Err(name(refusal)), detail_of(refusal, &event.datagram)),
+        let received =
+            |bytes| Datagram { time: self.now, sender, bytes: AsRef::<[u8]>::as_ref(bytes).into() };
+        let datagrams: Vec<_> = datagrams.iter().map(received).collect();
+        let Self { server, explainer, .. } = self;
+        let all = server.handle(&datagrams, &mut ());
+        let mut explain =
+            |handled: &server::Handled| explainer.as_mut()?.explain(&server.class, handled)?.reply;
+        let handled = |handled: &server::Handled| {
+            let (outcome, detail) = match &handled.outcome {
+                Ok(acknowledgment) => (Ok(acknowledgment.next_number), String::new()),
+                Err(refusal) => (Err(name(refusal)), detail_of(refusal, &handled.datagram.bytes)),
             };
             assert!(detail.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{detail:?}");
-            Handled { reply: event.reply, outcome, detail }
+            Handled { reply: server.reply(handled).or_else(|| explain(handled)), outcome, detail }
         };
-        events.into_iter().map(handled).collect()
+        all.iter().map(handled).collect()
     }
 
     /// What it knows of each group, in the order of the table: sorted.

@@ -4,17 +4,18 @@
 //! [diagnosis](crate::tools::diagnosis): the mistake behind a refusal, and what to change.
 
 use super::own_key;
-use crate::claims::{self, Otp};
+use crate::claims;
 use crate::groups::Table;
 use crate::jws::{self, Parts, json_object};
 use crate::keys::{self, KeyFault, without_newline};
 use crate::refusal::Refusal;
-use crate::server::{Class, Event, read};
+use crate::server::{Class, read};
 use crate::start::{KeyFile, MOST_FILE_BYTES, content, key_files, public_keys, secret_file};
 use crate::time::now;
 use crate::tools::diagnosis::opened::Opened;
 use crate::tools::diagnosis::text::to_hexadecimal;
 use crate::tools::diagnosis::{Diagnosis, nearly, refused, reply, secret};
+use crate::tools::lab::group_of;
 use crate::tools::terminal::groups_json::is_name;
 use crate::tools::terminal::refusals::{self, REASONS};
 use crate::tools::terminal::{Colours, key_file, shortened, shown as escaped, startup};
@@ -120,10 +121,9 @@ impl Check<'_> {
             Some(path) => self.class_of_one(token.as_ref(), path)?,
             None => self.class()?,
         };
-        let nobody = ([0; 4], 0).into();
-        let mut event = Event::new(now(), nobody, datagram, Otp { number: 0, timestamp: 0 });
-        let outcome = read(&class, &mut event);
-        if let Some(group) = event.group {
+        let reading = read(&class, datagram, now());
+        let group = group_of(&reading);
+        if let Some(group) = group {
             let key = class.keys[group].as_ref();
             let key = key.map_or("no usable key".into(), |key| {
                 format!("{} bits, {}", key.bits(), key_file::fingerprint(key))
@@ -131,6 +131,10 @@ impl Check<'_> {
             _ = writeln!(out, "{:11} {}, {key}", "group", class.table[group].name);
         }
         out.push('\n');
+        let outcome = match reading {
+            Ok(message) => message.request.map(|request| (message.group, request)),
+            Err(unverified) => Err(unverified.refusal),
+        };
         let failed = outcome.as_ref().map_or_else(refusals::place, |_| CHECKS.end);
         for reason in &REASONS[CHECKS.start..failed] {
             let is_known = self.key.is_none() || !["unknown_group", "no_key"].contains(&reason.name);
@@ -160,7 +164,7 @@ impl Check<'_> {
             }
             Err(refusal) => {
                 _ = writeln!(out, "{}", mark(false, REASONS[failed].condition, self.colours));
-                let cause = self.cause(&refusal, text, token.as_ref(), &class, event.group);
+                let cause = self.cause(&refusal, text, token.as_ref(), &class, group);
                 let detail = refusals::detail_of(&refusal, datagram);
                 let detail = if cause.is_empty() { &detail } else { found(&refusal, &detail) };
                 _ = writeln!(out, "\n{}: {detail}", refusals::name(&refusal));

@@ -5,10 +5,11 @@
 //! nothing that the secret has touched. Each is smaller than what was sent: a forged address gains
 //! nothing by it, and two servers that explain themselves to each other come to an end.
 
-use crate::claims::REPLY_HEADER;
+use super::group_of;
+use crate::claims::{Otp, REPLY_HEADER};
 use crate::jws;
 use crate::refusal::Refusal;
-use crate::server::{Class, Event};
+use crate::server::{Class, Handled};
 use crate::tools::diagnosis::{Diagnosis, refused};
 use crate::tools::terminal::{json_string, refusals};
 use std::time::{Duration, Instant};
@@ -30,27 +31,35 @@ pub struct Explainer {
     unsigned: (u64, u32),
 }
 
+/// What a client and the log are told of a refusal.
+#[derive(Debug, Default)]
+pub struct Explanation {
+    /// What is sent to the client, if it is smaller than what the client sent.
+    pub reply: Option<String>,
+    /// What the log is to say, if a mistake was found.
+    pub found: Option<String>,
+}
+
 impl Explainer {
-    /// Gives the event of a request that was refused a reply that says why. What the log is to say of
-    /// it, if a mistake was found.
-    pub fn explain(&mut self, class: &Class, event: &mut Event) -> Option<String> {
-        let Some(Err(refusal)) = &event.outcome else { return None };
+    /// Explains a refusal. None: it is not explained.
+    pub fn explain(&mut self, class: &Class, handled: &Handled) -> Option<Explanation> {
+        let refusal = handled.outcome.as_ref().err()?;
         if matches!(refusal, Refusal::LostOnPurpose(..)) {
             return None; // what is lost is lost
         }
-        if event.id_request.is_none() && !self.has_room(event.time.as_secs()) {
+        if handled.reading.is_err() && !self.has_room(handled.datagram.time.as_secs()) {
             return None;
         }
-        let diagnosis = self.diagnose(class, event, refusal);
-        let said = diagnosis.as_ref().map(ToString::to_string);
-        event.reply = match &event.id_request {
-            Some(id_request) => {
-                let detail = said.clone().unwrap_or_else(|| refusals::detail(refusal));
-                signed(class, event, id_request, refusals::name(refusal), detail)
+        let diagnosis = self.diagnose(class, handled, refusal);
+        let found = diagnosis.as_ref().map(ToString::to_string);
+        let reply = match &handled.reading {
+            Ok(message) => {
+                let detail = found.clone().unwrap_or_else(|| refusals::detail(refusal));
+                signed(class, handled, &message.id_request, refusals::name(refusal), detail)
             }
-            None => unsigned(event, refusal, diagnosis.as_ref()),
+            Err(_) => unsigned(&handled.datagram.bytes, refusal, diagnosis.as_ref()),
         };
-        said
+        Some(Explanation { reply, found })
     }
 
     /// Whether one more may be explained that is not signed, in this second.
@@ -62,12 +71,13 @@ impl Explainer {
         self.unsigned.1 <= MOST_UNSIGNED
     }
 
-    fn diagnose(&mut self, class: &Class, event: &Event, refusal: &Refusal) -> Option<Diagnosis> {
+    fn diagnose(&mut self, class: &Class, handled: &Handled, refusal: &Refusal) -> Option<Diagnosis> {
         let start = Instant::now();
         let is_rested = self.opened.is_none_or(|opened| start.duration_since(opened) >= EVERY);
         let may_open = || is_rested && start.elapsed() < OPENING;
-        let now = event.time.as_secs_f64();
-        let diagnosis = refused::diagnose(refusal, &event.datagram, class, event.group, now, may_open);
+        let (datagram, group) = (handled.datagram, group_of(&handled.reading));
+        let now = datagram.time.as_secs_f64();
+        let diagnosis = refused::diagnose(refusal, &datagram.bytes, class, group, now, may_open);
         if is_rested && matches!(refusal, Refusal::BadSignature(..)) {
             self.opened = Some(Instant::now());
         }
@@ -76,15 +86,21 @@ impl Explainer {
 }
 
 /// The signed explanation, its detail cut until the reply is smaller than the request, if it can be.
-fn signed(class: &Class, event: &Event, id_request: &str, error: &str, mut detail: String) -> Option<String> {
-    let (number, timestamp) = (event.otp.number, event.otp.timestamp);
+fn signed(
+    class: &Class,
+    handled: &Handled,
+    id_request: &str,
+    error: &str,
+    mut detail: String,
+) -> Option<String> {
+    let Otp { number, timestamp } = Otp::draw(handled.datagram.time).ok()?;
     loop {
         let quoted = json_string(&detail);
         let payload = format!(
             r#"{{"id_request":"{id_request}","error":"{error}","detail":{quoted},"otp_number":{number},"otp_timestamp":{timestamp}}}"#
         );
         let reply = jws::sign(REPLY_HEADER, &payload, &class.secret);
-        if reply.len() < event.datagram.len() {
+        if reply.len() < handled.datagram.bytes.len() {
             return Some(reply);
         }
         detail.pop()?;
@@ -92,11 +108,11 @@ fn signed(class: &Class, event: &Event, id_request: &str, error: &str, mut detai
 }
 
 /// The explanation of what is not signed, if it is smaller than that.
-fn unsigned(event: &Event, refusal: &Refusal, diagnosis: Option<&Diagnosis>) -> Option<String> {
+fn unsigned(datagram: &[u8], refusal: &Refusal, diagnosis: Option<&Diagnosis>) -> Option<String> {
     let detail = match diagnosis {
         Some(diagnosis) => diagnosis.short().into(),
-        None => refusals::detail_of(refusal, &event.datagram),
+        None => refusals::detail_of(refusal, datagram),
     };
     let text = format!("{}: {detail}\n", refusals::name(refusal));
-    (text.len() < event.datagram.len()).then_some(text)
+    (text.len() < datagram.len()).then_some(text)
 }

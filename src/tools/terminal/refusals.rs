@@ -152,7 +152,7 @@ pub fn detail(refusal: &Refusal) -> String {
             format!("seq_number is {seq_number} in state {state}; {}", way_out((*members).into(), *state))
         }
         Refusal::NotRecorded(why) => why_not_recorded(why),
-        Refusal::NotSent(error) => format!("the system refused to send the reply: {error}"),
+        Refusal::NotSent(error) => format!("the reply could not be sent: {error}"),
     }
 }
 

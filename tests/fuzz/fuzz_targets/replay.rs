@@ -83,7 +83,7 @@ fn again(disk: &Memory, table: &Table, progress: &[Progress], warnings: &[String
         r#""seq_number":1,"seq_max":null,"matricula":7,"token":"e.e.c"}"#,
         "\n"
     );
-    records.waiting.extend(line.as_bytes());
+    records.add(line.as_bytes());
     records.commit().expect("a disk that is well");
     disk.restart(&disk.file());
     let mut expected = progress.to_vec();
