@@ -260,6 +260,16 @@ impl Lab {
         self.server.serve(socket, &mut vec![0; 1 << 16], &mut ()).unwrap();
     }
 
+    /// The same, with a lab between them.
+    pub fn serve_with(&mut self, socket: &UdpSocket, lab: &mut dyn server::Lab) -> io::Result<()> {
+        self.server.serve(socket, &mut vec![0; 1 << 16], lab)
+    }
+
+    /// Replies are made different by this; what it was before.
+    pub fn draws(&mut self, otp: fn(Duration) -> io::Result<Otp>) -> fn(Duration) -> io::Result<Otp> {
+        std::mem::replace(&mut self.server.otp, otp)
+    }
+
     /// Serves until the socket fails for good.
     pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn server::Lab) -> io::Error {
         self.server.run(socket, lab)
