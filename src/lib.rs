@@ -63,6 +63,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod allowance;
 pub mod claims;
 pub mod fsm;
 pub mod groups;

@@ -24,6 +24,7 @@
 //! assert_eq!((record.group.as_str(), record.seq_number, record.matricula), ("JAVALI", 1, 20240001));
 //! ```
 
+use crate::allowance::Allowance;
 use crate::claims::Request;
 use crate::groups::Table;
 use crate::refusal::NotRecorded;
@@ -41,9 +42,6 @@ use std::time::Duration;
 /// Most records of a group: what bounds the file, whoever loops.
 pub const MOST_RECORDS: u32 = 100_000;
 
-const EVERY: Duration = Duration::from_millis(500); // the even pace of a group's records
-const SPAN: Duration = Duration::from_secs(150); // how far they may be ahead of it
-
 /// No record is longer, its LF included: a token of 4,096 bytes and the rest.
 const LONGEST_LINE: u64 = 8_192;
 
@@ -56,10 +54,10 @@ pub struct Progress {
     pub matricula: Option<u64>,
     /// Number of its records.
     pub records: u32,
-    /// The greatest `seq_number` of any of them.
+    /// The greatest `seq_number` of any of them. Only the tools read it.
     pub greatest: u64,
-    /// When the pace of its records will be even again: time since 1970-01-01 UTC.
-    due: Duration,
+    /// What they have left of the group's allowance.
+    pub allowance: Allowance,
 }
 
 impl Progress {
@@ -68,20 +66,9 @@ impl Progress {
         self.state == request.seq_number && self.matricula == Some(request.matricula)
     }
 
-    /// How far the group's records are ahead of an even pace; none if it may have no more now. Who has
-    /// captured a 0 and a 1 of a group can send them in turn for ever, each of them news: so a group may
-    /// have 300 records at once, and then two a second.
-    pub fn ahead(&self, time: Duration) -> Option<Duration> {
-        let ahead = self.due.saturating_sub(time);
-        let ahead = if ahead > SPAN + EVERY { Duration::ZERO } else { ahead }; // the clock went back
-        (ahead + EVERY <= SPAN).then_some(ahead)
-    }
-
     /// One more record of the group.
     pub fn record(&mut self, seq_number: u64, matricula: u64, time: Duration) {
-        if let Some(ahead) = self.ahead(time) {
-            self.due = time + ahead + EVERY;
-        }
+        self.allowance.spend(time);
         (self.state, self.matricula, self.greatest) =
             (seq_number, Some(matricula), self.greatest.max(seq_number));
         self.records = self.records.saturating_add(1);

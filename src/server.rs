@@ -215,7 +215,7 @@ pub struct Server {
     pub progress: Vec<Progress>,
     /// Where messages are recorded.
     pub records: Records,
-    /// Whether each group has an allowance of records ([`Progress::ahead`]).
+    /// Whether each group has an [allowance](crate::allowance) of records.
     pub has_limit: bool,
     /// What draws the [`Otp`] of a message received at this time. The tests put another here.
     pub otp: fn(Duration) -> io::Result<Otp>,
@@ -301,7 +301,7 @@ impl Server {
             if progress.records >= MOST_RECORDS {
                 return Err(Refusal::NotRecorded(NotRecorded::TooMany(name.clone())));
             }
-            if self.has_limit && progress.ahead(datagram.time).is_none() {
+            if self.has_limit && !progress.allowance.permits(datagram.time) {
                 return Err(Refusal::NotRecorded(NotRecorded::TooFast(name.clone())));
             }
             let line = received::line(datagram.time, datagram.peer(), name, &request, message.token);

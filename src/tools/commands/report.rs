@@ -133,7 +133,7 @@ impl History {
 
     /// Whether hardly a new message of the group is taken now, so many have come.
     fn is_at_its_limit(&self, now: Duration) -> bool {
-        self.progress.ahead(now).is_none_or(|ahead| ahead > Duration::from_secs(145))
+        self.progress.allowance.early(now) > Duration::from_secs(145)
     }
 
     fn saw(&mut self, time: Duration) {
