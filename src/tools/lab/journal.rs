@@ -8,7 +8,9 @@ use super::log::Log;
 use crate::refusal::Refusal;
 use crate::server::{Acknowledgment, Class, Handled, Lab};
 use crate::time::rfc3339;
-use crate::tools::terminal::{Colours, json_string, moved::Whereabouts, refusals, say_soon, shortened};
+use crate::tools::terminal::{
+    Colours, json_string, moved::Whereabouts, refusals, say_first, say_soon, shortened,
+};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::net::{SocketAddr, UdpSocket};
@@ -100,7 +102,7 @@ impl Journal {
             Ok(acknowledgment) if acknowledgment.is_new => self.has_alarmed = false,
             Err(Refusal::NotRecorded(why)) if !self.has_alarmed => {
                 if let Some(alarm) = self.received.alarm(why) {
-                    say_soon(self.colours.red(&alarm));
+                    say_first(self.colours.red(&alarm));
                     self.has_alarmed = true;
                 }
             }
