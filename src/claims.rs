@@ -11,7 +11,7 @@
 //! knows one claim. Without the others, a captured token is good for ever (`exp`) or before its day
 //! (`nbf`), another service's is taken (`aud`), and nobody is graded (`matricula`). A claim that must be
 //! recorded is a field of [`Request`], read in [`Request::of`], and a member of the line that
-//! [`received::line`](crate::received::line) writes and [`Record`](crate::received::Record) reads back.
+//! [`record::line`](crate::record::line) writes and [`Record`](crate::record::Record) reads back.
 //!
 //! ```
 //! # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/worked_example.json"));

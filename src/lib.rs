@@ -65,6 +65,7 @@
 
 pub mod allowance;
 pub mod claims;
+pub mod files;
 pub mod fsm;
 pub mod groups;
 pub mod jws;
@@ -73,7 +74,9 @@ pub mod keys;
 #[allow(clippy::doc_markdown)] // a page for every client, not of this crate's items
 pub mod protocol {}
 pub mod received;
+pub mod record;
 pub mod refusal;
+pub mod restart;
 #[doc = include_str!("rules.md")]
 pub mod rules {}
 pub mod server;

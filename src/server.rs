@@ -41,7 +41,8 @@
 use crate::claims::{self, Otp, Request};
 use crate::groups::{Group, Table};
 use crate::keys::{PublicKey, without_newline};
-use crate::received::{self, MOST_RECORDS, Progress, Records};
+use crate::received::Records;
+use crate::record::{self, MOST_RECORDS, Progress};
 use crate::refusal::{NotRecorded, Refusal};
 use crate::{fsm, jws, time};
 use ring::hmac;
@@ -308,10 +309,10 @@ impl Server {
             if self.has_limit && !progress.allowance.permits(datagram.time) {
                 return Err(Refusal::NotRecorded(NotRecorded::TooFast(name.clone())));
             }
-            let line = received::line(datagram.time, datagram.peer(), name, &request, message.token);
+            let line = record::line(datagram.time, datagram.peer(), name, &request, message.token);
             self.records.add(&line);
             before.entry(message.group).or_insert(progress);
-            self.progress[message.group].record(request.seq_number, request.matricula, datagram.time);
+            self.progress[message.group].add(request.seq_number, request.matricula, datagram.time);
         }
         let otp = (self.otp)(datagram.time).map_err(|error| Refusal::NotSent(error.to_string()))?;
         Ok(Acknowledgment { next_number, otp, is_new })

@@ -40,14 +40,15 @@
 //! ```
 
 use crate::claims::Otp;
+use crate::files::content;
 use crate::groups::Table;
 use crate::keys::{self, KeyFault, PublicKey};
-use crate::received::{self, Found};
+use crate::restart::{self, Found};
 use crate::server::{Class, Server};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
@@ -80,7 +81,7 @@ pub struct Started {
     /// The files in `keys_pub`.
     pub key_files: Vec<KeyFile>,
     /// What followed the last LF of the record.
-    pub tail: received::Tail,
+    pub tail: restart::Tail,
     /// Groups that have records and are not in the table.
     pub unknown: BTreeSet<String>,
 }
@@ -97,7 +98,7 @@ pub enum Fault {
     /// There is no usable key in it, but these files.
     NoKey(Vec<KeyFile>),
     /// The record can't be used.
-    Received(received::Fault),
+    Received(restart::Fault),
     /// The address cannot be bound.
     Bind(io::Error),
 }
@@ -113,7 +114,7 @@ pub fn start(settings: &Settings, table: Table) -> Result<Started, Fault> {
         return Err(Fault::NoKey(key_files));
     }
     let path = settings.logs.join("received.jsonl");
-    let found = received::open(&path, &table, settings.syncs).map_err(Fault::Received)?;
+    let found = restart::open(&path, &table, settings.syncs).map_err(Fault::Received)?;
     let Found { records, progress, tail, unknown } = found;
     let socket = UdpSocket::bind(settings.address).map_err(Fault::Bind)?;
     let class = Class { table, keys, secret };
@@ -163,22 +164,6 @@ fn key_file(path: PathBuf, table: &Table, fewest_bits: usize) -> KeyFile {
         Some(_) => PublicKey::from_openssh(&file, fewest_bits),
     });
     KeyFile { name, path, group, key }
-}
-
-/// What is in a file of the class, if that is not too much. A FIFO or a device of its name would hold the
-/// start up, and a file of `/proc` says that it has no bytes, and never ends: so no more is read than it
-/// says.
-pub fn content(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(path)?;
-    match metadata.len() {
-        _ if !metadata.is_file() => Err(io::Error::other("it is not a file")),
-        bytes if bytes > most_bytes => Err(io::Error::other(format!("it has {bytes} bytes, far too many"))),
-        bytes => {
-            let mut content = Vec::new();
-            File::open(path)?.take(bytes).read_to_end(&mut content)?;
-            Ok(content)
-        }
-    }
 }
 
 /// The groups' keys, in the table's order. Of two files for one group neither is used.

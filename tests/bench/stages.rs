@@ -11,7 +11,7 @@ use udpsocket_jwt_server::groups::Group;
 use udpsocket_jwt_server::server::{Acknowledgment, Datagram, Handled, Message, Server};
 use udpsocket_jwt_server::start::Started;
 use udpsocket_jwt_server::tools::lab::journal::Journal;
-use udpsocket_jwt_server::{fsm, jws, received, time};
+use udpsocket_jwt_server::{fsm, jws, record, time};
 
 const BITS: [usize; 3] = [2_048, 3_072, 4_096];
 /// Requests of which each stage's time is the median.
@@ -146,11 +146,11 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         let next_number = fsm::next((*members).into(), progress[group].state, request.seq_number).unwrap();
         let next_number = black_box(next_number);
         watch.lap("state machine");
-        let line = received::line(now, datagram.peer(), name, &request, &datagram.bytes);
+        let line = record::line(now, datagram.peer(), name, &request, &datagram.bytes);
         watch.lap("record: its line");
         records.add(&line);
         records.commit().unwrap();
-        progress[group].record(request.seq_number, request.matricula, now);
+        progress[group].add(request.seq_number, request.matricula, now);
         watch.lap("record: the write");
         let otp = Otp::draw(now).unwrap();
         watch.lap("random number");

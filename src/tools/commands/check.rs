@@ -5,12 +5,13 @@
 
 use super::own_key;
 use crate::claims;
+use crate::files::content;
 use crate::groups::Table;
 use crate::jws::{self, Parts, json_object};
 use crate::keys::{self, KeyFault, without_newline};
 use crate::refusal::Refusal;
 use crate::server::{self, Class, read};
-use crate::start::{KeyFile, MOST_FILE_BYTES, content, key_files, public_keys, secret_file};
+use crate::start::{KeyFile, MOST_FILE_BYTES, key_files, public_keys, secret_file};
 use crate::time::now;
 use crate::tools::diagnosis::opened::Opened;
 use crate::tools::diagnosis::text::to_hexadecimal;

@@ -1,7 +1,8 @@
 //! `check --key FILE`: the key in a file of any form, and what of that file to hand in.
 
+use crate::files::content;
 use crate::keys::{self, KeyFault, PublicKey, count};
-use crate::start::{MOST_FILE_BYTES, content};
+use crate::start::MOST_FILE_BYTES;
 use crate::tools::diagnosis::{key_file as diagnosis, without_mark};
 use crate::tools::terminal::{for_shell, key_file};
 use ring::rsa;

@@ -5,7 +5,7 @@
 //! and its reply discarded; the third gets the right reply with a damaged HMAC; the fourth a
 //! well-signed reply with another `id_request`; the fifth the reply to the message before; and the
 //! sixth, seventh or eighth the right reply, of which those before it get none. What that shows of a
-//! client is the [exam](super::exam)'s to say; here it is carried out and written down.
+//! client is the [`exam`]'s to say; here it is carried out and written down.
 
 use super::exam::{self, Exam, FIRST_RIGHT_COPY, Fate, Finding, RIGHT_COPIES};
 use super::log::{Log, MOST_BYTES, read_tail};
@@ -14,7 +14,7 @@ use super::verdict::{Line, Standing, Verdict};
 use crate::claims;
 use crate::groups::Table;
 use crate::jws;
-use crate::received::Progress;
+use crate::record::Progress;
 use crate::refusal::Refusal;
 use crate::server::{Class, Datagram, Handled, Instead, Message};
 use crate::time::rfc3339;

@@ -2,7 +2,7 @@
 //! found and what to do. Printable ASCII, whatever the datagram held.
 
 use super::{describe, quote};
-use crate::received::MOST_RECORDS;
+use crate::record::MOST_RECORDS;
 use crate::refusal::{NotAnObject, NotRecorded, Refusal};
 use crate::server::MOST_BYTES;
 use base64::DecodeError;

@@ -2,11 +2,13 @@
 
 use super::refusals::SET_ASIDE;
 use super::{for_shell, key_file, quote, shown};
+use crate::files::content;
 use crate::groups::{Group, Table};
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
-use crate::received::{self, MOST_RECORDS, Record, Tail};
+use crate::record::{MOST_RECORDS, Record};
 use crate::refusal::NotRecorded;
-use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, content, public_keys, secret_file};
+use crate::restart::{self, Tail};
+use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, public_keys, secret_file};
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::diagnosis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -285,8 +287,8 @@ fn joined(line: &[u8], path: &Path) -> Option<String> {
 }
 
 /// Why `received.jsonl` can't be used. `report` says the same of what it can't read.
-pub fn about_received(fault: &received::Fault, path: &Path) -> String {
-    use received::Fault::{InUse, Line, Lock, Mend, Open, Read, Sync, Tail};
+pub fn about_received(fault: &restart::Fault, path: &Path) -> String {
+    use restart::Fault::{InUse, Line, Lock, Mend, Open, Read, Sync, Tail};
     match fault {
         Open(error) => {
             let way_out = match error.kind() {

@@ -32,7 +32,8 @@ use std::time::Duration;
 use udpsocket_jwt_server::claims::Otp;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{self, PublicKey};
-use udpsocket_jwt_server::received::{Found, MOST_RECORDS, Progress, Record, read_back};
+use udpsocket_jwt_server::record::{MOST_RECORDS, Progress, Record};
+use udpsocket_jwt_server::restart::{Found, read_back};
 use udpsocket_jwt_server::server::{Acknowledgment, Class, Datagram, Handled, Server};
 use udpsocket_jwt_server::tools::lab::explain::{Explainer, Explanation};
 use udpsocket_jwt_server::tools::terminal::refusals::{detail, detail_of, name};
@@ -229,7 +230,7 @@ impl Run {
         let mut expected = self.server.progress.clone();
         for line in others.split_inclusive(|&byte| byte == b'\n') {
             let Record { group, seq_number, matricula, time, .. } = Record::parse(line.trim_ascii()).unwrap();
-            expected[table.find(&group).unwrap()].record(seq_number.into(), matricula, time);
+            expected[table.find(&group).unwrap()].add(seq_number.into(), matricula, time);
         }
         progress[0].records += self.others;
         assert_eq!(progress, expected);
@@ -369,7 +370,7 @@ impl Run {
             return Err(refused("not_recorded"));
         }
         let mut after = progress[group];
-        after.record(seq_number, matricula, NOW);
+        after.add(seq_number, matricula, NOW);
         assert_eq!((after.state, after.matricula, after.records), (seq_number, Some(matricula), records + 1));
         Ok((after, group, next_number))
     }
