@@ -52,7 +52,7 @@ pub struct Request {
     pub seq_number: u64,
     /// That member's student number.
     pub matricula: u64,
-    /// What the client believes the number of members to be: recorded, not used.
+    /// What the client believes the number of members to be. It is recorded, and only the tools read it.
     pub seq_max: Option<u64>,
     /// When the message expires, a `NumericDate`.
     pub exp: Option<f64>,

@@ -161,8 +161,7 @@ pub fn read<'a>(class: &Class, bytes: &'a [u8], now: Duration) -> Reading<'a> {
     let name = token.claimed_group()?;
     let group = class.table.find(name).ok_or_else(|| Refusal::UnknownGroup(Some(name.into())))?;
     let unverified = |refusal| Unverified { claimed_group: Some(group), refusal };
-    let key = class.keys[group].as_ref();
-    let key = key.ok_or_else(|| unverified(Refusal::NoKey(class.table[group].name.clone())))?;
+    let key = class.keys[group].as_ref().ok_or_else(|| unverified(Refusal::NoKey))?;
     let verified = token.verify(key).map_err(unverified)?;
     Ok(Message {
         group,
@@ -304,10 +303,10 @@ impl Server {
         let is_new = !progress.knows(&request);
         if is_new {
             if progress.records >= MOST_RECORDS {
-                return Err(Refusal::NotRecorded(NotRecorded::TooMany(name.clone())));
+                return Err(Refusal::NotRecorded(NotRecorded::TooMany));
             }
             if self.has_limit && !progress.allowance.permits(datagram.time) {
-                return Err(Refusal::NotRecorded(NotRecorded::TooFast(name.clone())));
+                return Err(Refusal::NotRecorded(NotRecorded::TooFast));
             }
             let line = record::line(datagram.time, datagram.peer(), name, &request, message.token);
             self.records.add(&line);

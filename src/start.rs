@@ -1,43 +1,13 @@
-//! The start: read the class, open the record, bind. It gives values, or faults as data; the sentences
-//! about them are the tools'. The page's lines
+//! The start: read the class, read the record back, bind. Its result is a server that may run, or a fault
+//! as data. The sentences about it are the tools'. The page's lines
 //!
 //! ```text,page
 //! let secret = fs::read("keys_priv/key_secret_for_hmac.txt").expect("the secret of the class");
 //! let keys = GROUPS.map(|(group, _)| public_key(group));
 //! ```
 //!
-//! end the server, or serve nobody whose file is damaged without a word. Here each file that can't be
-//! used is named, its group is not served, and the others are.
-//!
-//! # What an RSA key is
-//!
-//! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key
-//! is a *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. So to sign is to
-//! pad the hash to the length of *n* and raise it: *s* = *m*^*d* mod *n*. To verify is to compute
-//! *s*^*e* mod *n*, which gives back the padded hash, and to compare it with what was received. Whoever
-//! finds *d* has factored *n*, and for 2,048 bits nobody can.
-//!
-//! Everyone's *e* is 65,537, or 2^16 + 1: 17 multiplications, where *d* takes thousands. With *e* = 3
-//! forgeries passed those who read the padding carelessly; ring compares every byte of it, so 3 is
-//! taken too. A huge *e*, or an *n* of more than 4,096 bits (the work grows with the square of its
-//! length), would let one group's messages hold up all the others: both are refused.
-//!
-//! Three kinds of file wrap the two numbers. PKCS#1 (`BEGIN RSA PUBLIC KEY`, RFC 8017 A.1.1) is a
-//! SEQUENCE of *n* and *e*; `SubjectPublicKeyInfo` (`BEGIN PUBLIC KEY`, RFC 5280 section 4.1) says
-//! before it what kind of key follows; OpenSSH's line (RFC 4253 section 6.6) is the base64 of `ssh-rsa`,
-//! *e* and *n*, each with its length in four bytes. In the first two each element is a tag, a length and
-//! its content (DER); the key of RFC 7515's example, 294 bytes:
-//!
-//! ```text
-//! 30 82 01 22                              SEQUENCE of 0x0122 = 290 bytes
-//!   30 0d                                    SEQUENCE of 13 bytes: the kind of key
-//!     06 09 2a 86 48 86 f7 0d 01 01 01         OBJECT IDENTIFIER of 9 bytes: rsaEncryption
-//!     05 00                                    NULL
-//!   03 82 01 0f 00                           BIT STRING of 271 bytes, 0 bits of the last unused
-//!     30 82 01 0a                              SEQUENCE of 266 bytes: here PKCS#1 begins
-//!       02 82 01 01 00 a1 f8 16 0a e2 ...        INTEGER of 257 bytes: n, after a sign of 00
-//!       02 03 01 00 01                           INTEGER of 3 bytes: e = 65,537
-//! ```
+//! end the server if the secret is missing, and say nothing if a group's key is damaged. Here each file
+//! that cannot be used is named, its group is not served, and the others are.
 
 use crate::claims::Otp;
 use crate::files::content;

@@ -360,7 +360,8 @@ fn no_limit_lifts_the_allowance_alone() {
         if expected == 300 {
             let requests = class.directory.read("requests.jsonl");
             assert!(
-                requests.contains("JAVALI has had 300 new messages at once, and now may have two a second")
+                requests
+                    .contains("this group has had 300 new messages at once, and now may have two a second")
             );
         }
     }

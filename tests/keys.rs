@@ -608,7 +608,7 @@ fn the_modulus_has_2048_to_4096_bits_counted_exactly() {
         assert_eq!(new(bits, FEWEST_BITS_WEAK), Ok(bits));
     }
     for (bits, fewest, reason) in [
-        (8, FEWEST_BITS, "8 bits, fewer than 2048"),
+        (8, FEWEST_BITS, "8 bits, fewer than 1024"),
         (1024, FEWEST_BITS, "1024 bits, fewer than 2048"),
         (2047, FEWEST_BITS, "2047 bits, fewer than 2048"),
         (4097, FEWEST_BITS, "4097 bits, more than 4096"),

@@ -209,7 +209,10 @@ impl Check<'_> {
             Refusal::UnknownGroup(Some(Value::String(name))) if self.key.is_some() => {
                 nearly::group(name, Some(name.trim()).filter(|name| is_name(name)).into_iter())
             }
-            Refusal::NoKey(name) => return self.why_no_key(name, &class.table),
+            Refusal::NoKey => {
+                let group = group.map(|group| &class.table[group].name);
+                return group.map(|group| self.why_no_key(group, &class.table)).unwrap_or_default();
+            }
             Refusal::BadSignature(..) => {
                 let start = Instant::now();
                 let goes_on = || start.elapsed() < PATIENCE;
@@ -279,7 +282,7 @@ impl Check<'_> {
     /// The way out of a key that is too short only for a class without weak keys.
     fn weak(&self, fault: &KeyFault) -> &'static str {
         match fault {
-            KeyFault::Bits(bits, bound) if bits < bound && !self.allows_weak_keys => {
+            KeyFault::Bits(keys::FEWEST_BITS_WEAK..keys::FEWEST_BITS) if !self.allows_weak_keys => {
                 "; a class with such keys needs --allow-weak-keys"
             }
             _ => "",

@@ -80,10 +80,9 @@ fn of_private(path: &Path, file: &[u8], fewest_bits: usize) -> Result<OwnKey, St
 /// Why a file gives no key. It is the student's own, so a private key in it is no harm.
 fn why_not(fault: &KeyFault, extension: &str, file: &[u8]) -> String {
     match fault {
-        KeyFault::Bits(bits, bound) if bits < bound => match *bound {
-            keys::FEWEST_BITS => diagnosis::too_short(*bits, *bound).to_string(),
-            _ => key_file::why(fault, "key.pem", file),
-        },
+        KeyFault::Bits(bits @ keys::FEWEST_BITS_WEAK..keys::FEWEST_BITS) => {
+            diagnosis::too_short(*bits, keys::FEWEST_BITS).to_string()
+        }
         KeyFault::Form => match (diagnosis::private(file), diagnosis::diagnose(file)) {
             (Some(private), _) => {
                 let found = private.found().split(':').next().unwrap_or_default();

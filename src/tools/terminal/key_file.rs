@@ -94,11 +94,15 @@ fn mend(fault: &KeyFault, file: &[u8], why_not: fn(&[u8]) -> String) -> String {
                 None => plain,
             }
         }),
-        KeyFault::Bits(bits, bound) if bits < bound => format!(
-            "its modulus has {bits} bits, fewer than {bound}: make a new pair (openssl genrsa -out my.pem 2048){}",
-            if *bits >= keys::FEWEST_BITS_WEAK { ", or serve the class with --allow-weak-keys" } else { "" }
-        ),
-        KeyFault::Bits(bits, _) => {
+        KeyFault::Bits(bits) if *bits < keys::FEWEST_BITS => {
+            let (bound, weak) = match *bits {
+                ..keys::FEWEST_BITS_WEAK => (keys::FEWEST_BITS_WEAK, ""),
+                _ => (keys::FEWEST_BITS, ", or serve the class with --allow-weak-keys"),
+            };
+            let new_pair = "make a new pair (openssl genrsa -out my.pem 2048)";
+            format!("its modulus has {bits} bits, fewer than {bound}: {new_pair}{weak}")
+        }
+        KeyFault::Bits(bits) => {
             format!("its modulus has {bits} bits, more than {MOST_BITS}: make a new pair of 2048")
         }
         KeyFault::EvenModulus => {

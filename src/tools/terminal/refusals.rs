@@ -63,7 +63,7 @@ pub fn place(refusal: &Refusal) -> usize {
         Refusal::UnsupportedCrit => 6,
         Refusal::BadPayload(_) => 7,
         Refusal::UnknownGroup(_) => 8,
-        Refusal::NoKey(_) => 9,
+        Refusal::NoKey => 9,
         Refusal::BadSignature(..) => 10,
         Refusal::BadClaim(..) => 11,
         Refusal::Expired(_) => 12,
@@ -118,8 +118,8 @@ pub fn detail(refusal: &Refusal) -> String {
         Refusal::UnknownGroup(group) => {
             format!("claim group is {}; it must be the group's name, a string", describe(group.as_ref()))
         }
-        Refusal::NoKey(group) => {
-            format!("the server has no usable public key of {group}: its start names the reason")
+        Refusal::NoKey => {
+            "the server has no usable public key of this group: its start names the reason".into()
         }
         Refusal::BadSignature(bytes, bits) => match bits.div_ceil(8) {
             wanted if wanted != *bytes => {
@@ -199,13 +199,14 @@ fn why_no_object(found: &NotAnObject) -> String {
 
 fn why_not_recorded(why: &NotRecorded) -> String {
     match why {
-        NotRecorded::TooMany(group) => {
-            format!("{group} has {MOST_RECORDS} records, the most that are kept. {SET_ASIDE}")
+        NotRecorded::TooMany => {
+            format!("this group has {MOST_RECORDS} records, the most that are kept. {SET_ASIDE}")
         }
-        NotRecorded::TooFast(group) => format!(
-            "{group} has had 300 new messages at once, and now may have two a second: send again (does \
-             somebody send captured tokens?)"
-        ),
+        NotRecorded::TooFast => {
+            "this group has had 300 new messages at once, and now may have two a second: send \
+                                 again (does somebody send captured tokens?)"
+                .into()
+        }
         NotRecorded::Disk(error) => {
             format!("received.jsonl can't be written: {error}; make room or mend the disk")
         }
