@@ -220,6 +220,8 @@ fn check_of_what_is_no_datagram_needs_little_time_and_memory() {
         let ended = bounded(class.directory.path(), "check", input.as_bytes());
         assert_eq!(ended.status, Some(1), "{what}: {}", ended.errors);
     }
+    let ended = bounded(class.directory.path(), "check", &[b'a'; 20_000_000]);
+    assert!(ended.errors.contains("standard input: it has more than 1048576 bytes"), "{ended:?}");
 }
 
 // Names that are not UTF-8, and names that a shell would run.

@@ -44,6 +44,9 @@ PORT: 0 takes a free one. Exit status: 2 for a mistake in the command line, 1
 for any other failure (for check: a token that the server would refuse).
 ";
 
+/// Most bytes that `check` reads.
+const MOST_INPUT: u64 = 1 << 20;
+
 /// A mistake in the command line (exit status 2), or anything else (1).
 enum Failure {
     Usage(String),
@@ -282,8 +285,12 @@ fn check(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         say("paste the token, or a request and its reply, then Enter and Ctrl-D");
     }
-    let input = io::stdin().take(1 << 20).read_to_end(&mut datagram);
+    let input = io::stdin().take(MOST_INPUT + 1).read_to_end(&mut datagram);
     input.map_err(|error| format!("standard input: cannot be read: {error}"))?;
+    if datagram.len() as u64 > MOST_INPUT {
+        let what = "no datagram has so many; give it one token, or a request and its reply";
+        return Err(format!("standard input: it has more than {MOST_INPUT} bytes: {what}").into());
+    }
     let (text, passes) = match key {
         Some(_) if is_typed && datagram.trim_ascii().is_empty() => (String::new(), true),
         Some(path) if datagram.trim_ascii().is_empty() => (check.key_file(path)?, true),
