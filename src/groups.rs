@@ -32,7 +32,7 @@ pub struct Group {
     pub name: String,
     /// Number of members, 1 to 255.
     pub members: u8,
-    /// The members' matriculas, or empty where nobody listed them.
+    /// The members' matriculas. It is empty if nobody has listed them. Only the tools read it.
     pub roster: Vec<u64>,
 }
 

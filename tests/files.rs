@@ -16,8 +16,8 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
+use udpsocket_jwt_server::allowance::Allowance;
 use udpsocket_jwt_server::jws::sign;
-use udpsocket_jwt_server::received::Progress;
 use udpsocket_jwt_server::tools::faults::start::check_clock;
 
 const RECEIVED: &str = "received.jsonl";
@@ -253,12 +253,12 @@ fn a_record_in_a_file_that_has_lost_its_name_before_the_sync_is_taken_back() {
 // The allowance.
 
 /// The moments, in ms, at which a group may have a record, of those at which one is asked for.
-fn allowed(progress: &mut Progress, times: impl Iterator<Item = u64>) -> Vec<u64> {
+fn allowed(allowance: &mut Allowance, times: impl Iterator<Item = u64>) -> Vec<u64> {
     let allowed = |time: &u64| {
         let time = Duration::from_millis(*time);
-        let is_allowed = progress.ahead(time).is_some();
+        let is_allowed = allowance.permits(time);
         if is_allowed {
-            progress.record(1, 1, time);
+            allowance.spend(time);
         }
         is_allowed
     };
@@ -268,7 +268,7 @@ fn allowed(progress: &mut Progress, times: impl Iterator<Item = u64>) -> Vec<u64
 #[test]
 fn a_group_may_have_300_records_at_once_and_then_two_a_second() {
     const START: u64 = 1_700_000_000_000;
-    let mut group = Progress::default();
+    let mut group = Allowance::default();
     assert_eq!(allowed(&mut group, std::iter::repeat_n(START, 1_000)).len(), 300);
     let minute = allowed(&mut group, (START + 1..=START + 60_000).step_by(10));
     assert_eq!(minute.len(), 119, "one at each half second");
@@ -278,6 +278,33 @@ fn a_group_may_have_300_records_at_once_and_then_two_a_second() {
     // A clock that goes far back locks nobody out; half a second is not far.
     assert_eq!(allowed(&mut group, std::iter::repeat_n(START, 1_000)).len(), 300);
     assert_eq!(allowed(&mut group, [START - 500, START - 501].into_iter()), [START - 501]);
+}
+
+/// A record has its time in whole milliseconds, and a datagram comes between them.
+#[test]
+fn a_restart_changes_no_decision_of_the_allowance() {
+    let signer = javali();
+    let tokens = [0, 1].map(|number| signer.message("JAVALI", number, 7));
+    let mut labs = [Lab::of_javali(&signer), Lab::of_javali(&signer)];
+    labs.iter_mut().for_each(Lab::limit);
+    let (mut now, mut next, mut refused) = (NOW + Duration::from_micros(900), 1, 0);
+    for count in 0..600 {
+        // First 300 at once; then, mostly, as soon as the next may be permitted, give or take a millisecond.
+        let is_soon = count < 300 || common::random(2) == 0;
+        let span = Duration::from_nanos(common::random(2_000_000));
+        now += if is_soon { span / 1_000 } else { Duration::from_millis(499) + span };
+        let outcomes = labs.each_mut().map(|lab| {
+            lab.now = now;
+            lab.handle(&tokens[next]).outcome
+        });
+        assert_eq!(outcomes[0], outcomes[1], "message {count} at {now:?}");
+        match outcomes[0] {
+            Ok(_) => next = 1 - next,
+            Err(reason) => (assert_eq!(reason, "not_recorded"), refused += 1).1,
+        }
+        labs[1].restart();
+    }
+    assert!((100..300).contains(&refused), "{refused} refused");
 }
 
 #[test]
@@ -333,7 +360,8 @@ fn no_limit_lifts_the_allowance_alone() {
         if expected == 300 {
             let requests = class.directory.read("requests.jsonl");
             assert!(
-                requests.contains("JAVALI has had 300 new messages at once, and now may have two a second")
+                requests
+                    .contains("this group has had 300 new messages at once, and now may have two a second")
             );
         }
     }

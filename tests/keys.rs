@@ -611,7 +611,7 @@ fn the_modulus_has_2048_to_4096_bits_counted_exactly() {
         assert_eq!(new(bits, FEWEST_BITS_WEAK), Ok(bits));
     }
     for (bits, fewest, reason) in [
-        (8, FEWEST_BITS, "8 bits, fewer than 2048"),
+        (8, FEWEST_BITS, "8 bits, fewer than 1024"),
         (1024, FEWEST_BITS, "1024 bits, fewer than 2048"),
         (2047, FEWEST_BITS, "2047 bits, fewer than 2048"),
         (4097, FEWEST_BITS, "4097 bits, more than 4096"),
@@ -648,9 +648,9 @@ fn a_file_with_too_short_or_too_long_a_key_is_refused_with_its_bits() {
 }
 
 #[test]
-fn the_exponent_is_an_odd_number_from_3_to_65537() {
+fn the_exponent_is_an_odd_number_from_3_to_65537_and_no_dearer_than_that() {
     let new = |e: u64| numbers(modulus(2048), e.to_be_bytes().into(), FEWEST_BITS);
-    for e in [3, 5, 17, 257, 65_535, 65_537] {
+    for e in [3, 5, 17, 35, 37, 257, 511, 65_537] {
         assert!(new(e).is_ok(), "{e}");
     }
     for e in [0, 1, 2, 4, 65_536, 65_538, 65_539, u64::from(u32::MAX), (1 << 32) + 3, u64::MAX] {
@@ -658,6 +658,11 @@ fn the_exponent_is_an_odd_number_from_3_to_65537() {
         let found = if e > u64::from(u32::MAX) { "too large".into() } else { e.to_string() };
         assert!(error.contains(&format!("its exponent is {found}, ")), "{error}");
         assert!(error.contains("make a new pair"), "{error}");
+    }
+    for (e, multiplications) in [(65_535, 30), (1_023, 18), (4_095, 22), (61_441, 19)] {
+        let error = new(e).unwrap_err();
+        let found = format!("its exponent {e} takes {multiplications} multiplications, more than 65537's 17");
+        assert!(error.contains(&found) && error.contains("make a new pair"), "{error}");
     }
     let error = numbers(modulus(2048), vec![0xff; 512], FEWEST_BITS).unwrap_err();
     assert!(error.contains("its exponent is too large"), "{error}");

@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 
 use std::process::Command;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use udpsocket_jwt_server::claims::id_request;
 use udpsocket_jwt_server::tools::cli::HELP;
 use udpsocket_jwt_server::tools::to_base64url;
@@ -244,7 +244,7 @@ fn unsigned() -> Vec<(String, &'static str)> {
         (JAVALI.message("JAVALI", 1, 7) + &"\0".repeat(8_000), "too_large: send strlen() bytes"),
         (JAVALI.sign(RS256, "[]"), "bad_payload: "),
         (JAVALI.message("JAVALY", 1, 7), "unknown_group: "),
-        (JAVALI.message("PINHAO", 1, 7), "no_key: the server has no usable public key of PINHAO"),
+        (JAVALI.message("PINHAO", 1, 7), "no_key: the server has no usable public key of this group"),
         (attacker.message("JAVALI", 2, 7), "bad_signature: "),
     ]
 }
@@ -271,35 +271,17 @@ fn explain_is_silent_where_a_signed_reply_would_be_no_smaller() {
     let class = Class::new();
     let key = private_key("weak", 1024);
     let key = key.to_str().unwrap();
-    class.directory.write("keys_pub/JAVALI.pem", run("openssl", &["pkey", "-in", key, "-pubout"]));
-    let parts = [r#"{"alg":"RS256"}"#, r#"{"group":"JAVALI"}"#].map(|part| to_base64url(part.as_bytes()));
+    class.directory.write("groups.json", r#"{"A":1}"#);
+    class.directory.write("keys_pub/A.pem", run("openssl", &["pkey", "-in", key, "-pubout"]));
+    let parts = [r#"{"alg":"RS256"}"#, r#"{"group":"A"}"#].map(|part| to_base64url(part.as_bytes()));
     let signing_input = parts.join(".");
     let file = class.directory.write("signing_input", &signing_input);
     let signature = run("openssl", &["dgst", "-sha256", "-sign", key, file.to_str().unwrap()]);
     let server = Server::start(&class, &["--quiet", "--no-sync", "--explain", "--allow-weak-keys"]);
     let client = server.client();
     client.send(format!("{signing_input}.{}", to_base64url(&signature)));
-    assert_eq!(class.requests(1)[0]["outcome"], "bad_claim");
+    assert_eq!(class.requests(1)[0]["outcome"], "bad_claim", "the shortest reason");
     assert_eq!(client.receive(Duration::from_millis(20)), None);
-}
-
-#[test]
-fn explain_answers_at_most_200_a_second_of_what_is_not_signed() {
-    let class = Class::new();
-    let server = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
-    let (datagram, _) = unsigned().swap_remove(6);
-    let client = server.client();
-    let start = Instant::now();
-    let mut answered = 0;
-    for _ in 0..900 {
-        client.send(&datagram);
-        answered += u64::from(client.receive(Duration::from_millis(1)).is_some());
-    }
-    while client.receive(Duration::from_millis(100)).is_some() {
-        answered += 1;
-    }
-    let seconds = start.elapsed().as_secs() + 2; // the clock's, of which the first and the last are parts
-    assert!((200..=200 * seconds).contains(&answered), "{answered} in {seconds} seconds");
 }
 
 #[test]

@@ -15,8 +15,10 @@ use std::time::Duration;
 use udpsocket_jwt_server::claims::Otp;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
-use udpsocket_jwt_server::received::{self, Progress, read_back};
-use udpsocket_jwt_server::server::{Class, Event, Server};
+use udpsocket_jwt_server::received;
+use udpsocket_jwt_server::record::Progress;
+use udpsocket_jwt_server::restart::read_back;
+use udpsocket_jwt_server::server::{self, Class, Datagram, Server};
 use udpsocket_jwt_server::tools::faults::groups_json;
 use udpsocket_jwt_server::tools::faults::record::{beside, unusable};
 use udpsocket_jwt_server::tools::faults::refusal::{detail_of, name};
@@ -195,7 +197,7 @@ fn known(progress: &[Progress]) -> Vec<Known> {
 /// A server and its disk.
 pub struct Lab {
     server: Server,
-    explainer: Option<Explainer>,
+    explains: bool,
     pub disk: Disk,
     /// The clock.
     pub now: Duration,
@@ -224,9 +226,10 @@ impl Lab {
             progress: replayed.progress,
             records: replayed.records,
             has_limit: false,
+            otp: |_| Ok(Otp { number: 20_000, timestamp: 99_999_999_999 }), // the longest, until the year 5138
         };
         disk.set().calls.clear();
-        Self { server, explainer: None, disk, now: NOW }
+        Self { server, explains: false, disk, now: NOW }
     }
 
     /// JAVALI with 3 members, who have the only key.
@@ -237,7 +240,7 @@ impl Lab {
 
     /// The server with `--explain`.
     pub fn explain(&mut self) {
-        self.explainer = Some(Explainer::default());
+        self.explains = true;
     }
 
     /// Each group has its allowance.
@@ -260,8 +263,18 @@ impl Lab {
         self.server.serve(socket, &mut vec![0; 1 << 16], &mut ()).unwrap();
     }
 
+    /// The same, with a lab between them.
+    pub fn serve_with(&mut self, socket: &UdpSocket, lab: &mut dyn server::Lab) -> io::Result<()> {
+        self.server.serve(socket, &mut vec![0; 1 << 16], lab)
+    }
+
+    /// Replies are made different by this; what it was before.
+    pub fn draws(&mut self, otp: fn(Duration) -> io::Result<Otp>) -> fn(Duration) -> io::Result<Otp> {
+        std::mem::replace(&mut self.server.otp, otp)
+    }
+
     /// Serves until the socket fails for good.
-    pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn udpsocket_jwt_server::server::Lab) -> io::Error {
+    pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn server::Lab) -> io::Error {
         self.server.run(socket, lab)
     }
 
@@ -274,23 +287,24 @@ impl Lab {
     /// What becomes of datagrams that have waited together.
     #[track_caller]
     pub fn handle_together(&mut self, datagrams: &[impl AsRef<[u8]>]) -> Vec<Handled> {
-        let otp = Otp { number: 20_000, timestamp: 99_999_999_999 }; // the longest, until the year 5138
         let sender = ([192, 0, 2, 7], 50_000).into();
-        let event = |datagram| Event::new(self.now, sender, AsRef::<[u8]>::as_ref(datagram), otp);
-        let mut events: Vec<_> = datagrams.iter().map(event).collect();
-        self.server.handle(&mut events);
-        for event in &mut events {
-            _ = self.explainer.as_mut().and_then(|explainer| explainer.explain(&self.server.class, event));
-        }
-        let handled = |event: Event| {
-            let (outcome, detail) = match event.outcome.as_ref().unwrap() {
-                Ok(next_number) => (Ok(*next_number), String::new()),
-                Err(refusal) => (Err(name(refusal)), detail_of(refusal, &event.datagram)),
+        let received =
+            |bytes| Datagram { time: self.now, sender, bytes: AsRef::<[u8]>::as_ref(bytes).into() };
+        let datagrams: Vec<_> = datagrams.iter().map(received).collect();
+        let Self { server, explains, .. } = self;
+        let all = server.handle(&datagrams, &mut ());
+        // Each with an explainer of its own, which has all of its time yet.
+        let explainer = || explains.then(Explainer::default);
+        let explain = |handled: &server::Handled| explainer()?.explain(&server.class, handled)?.reply;
+        let handled = |handled: &server::Handled| {
+            let (outcome, detail) = match &handled.outcome {
+                Ok(acknowledgment) => (Ok(acknowledgment.next_number), String::new()),
+                Err(refusal) => (Err(name(refusal)), detail_of(refusal, &handled.datagram.bytes)),
             };
             assert!(detail.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{detail:?}");
-            Handled { reply: event.reply, outcome, detail }
+            Handled { reply: server.reply(handled).or_else(|| explain(handled)), outcome, detail }
         };
-        events.into_iter().map(handled).collect()
+        all.iter().map(handled).collect()
     }
 
     /// What it knows of each group, in the order of the table: sorted.

@@ -4,13 +4,14 @@
 //! [diagnosis](crate::tools::faults): the mistake behind a refusal, and what to change.
 
 use super::key::{self, fingerprint};
-use crate::claims::{self, Otp};
+use crate::claims;
+use crate::files::content;
 use crate::groups::{Group, Table};
 use crate::jws::{self, Parts, json_object};
 use crate::keys::{self, without_newline};
 use crate::refusal::Refusal;
-use crate::server::{self, Class, Event, read};
-use crate::start::{KeyFile, MOST_FILE_BYTES, content, key_files, public_keys, secret_file};
+use crate::server::{self, Class, read};
+use crate::start::{KeyFile, MOST_FILE_BYTES, key_files, public_keys, secret_file};
 use crate::time::now;
 use crate::tools::faults::encodings::to_hexadecimal;
 use crate::tools::faults::groups_json::{self, is_name};
@@ -18,6 +19,7 @@ use crate::tools::faults::refusal::{self, REASONS};
 use crate::tools::faults::signature::Effort;
 use crate::tools::faults::signature::Opened;
 use crate::tools::faults::{Diagnosis, claims as about_claims, key_file, mistake, reply, secret, start};
+use crate::tools::lab::group_of;
 use crate::tools::print::{Colours, escaped, shortened, shown};
 use ring::{digest, hmac};
 use serde_json::{Map, Value};
@@ -126,16 +128,19 @@ impl Check<'_> {
             Some(path) => self.class_of_one(token.as_ref(), path)?,
             None => self.class()?,
         };
-        let nobody = ([0; 4], 0).into();
-        let mut event = Event::new(now(), nobody, datagram, Otp { number: 0, timestamp: 0 });
-        let outcome = read(&class, &mut event);
-        if let Some(group) = event.group {
+        let reading = read(&class, datagram, now());
+        let group = group_of(&reading);
+        if let Some(group) = group {
             let key = class.keys[group].as_ref();
             let key = key
                 .map_or("no usable key".into(), |key| format!("{} bits, {}", key.bits(), fingerprint(key)));
             _ = writeln!(out, "{:11} {}, {key}", "group", class.table[group].name);
         }
         out.push('\n');
+        let outcome = match reading {
+            Ok(message) => message.request.map(|request| (message.group, request)),
+            Err(unverified) => Err(unverified.refusal),
+        };
         let failed = outcome.as_ref().map_or_else(refusal::place, |_| CHECKS.end);
         for reason in &REASONS[CHECKS.start..failed] {
             let is_known = self.key.is_none() || !["unknown_group", "no_key"].contains(&reason.name);
@@ -165,7 +170,7 @@ impl Check<'_> {
             }
             Err(refusal) => {
                 _ = writeln!(out, "{}", mark(false, REASONS[failed].condition, self.colours));
-                let cause = self.cause(&refusal, text, token.as_ref(), &class, event.group);
+                let cause = self.cause(&refusal, text, token.as_ref(), &class, group);
                 let detail = refusal::detail_of(&refusal, datagram);
                 let detail = if cause.is_empty() { &detail } else { found(&refusal, &detail) };
                 _ = writeln!(out, "\n{}: {detail}", refusal::name(&refusal));
@@ -201,7 +206,10 @@ impl Check<'_> {
             Refusal::UnknownGroup(Some(Value::String(name))) if self.key.is_some() => {
                 about_claims::group(name, Some(name.trim()).filter(|name| is_name(name)).into_iter())
             }
-            Refusal::NoKey(name) => return self.why_no_key(name, &class.table),
+            Refusal::NoKey => {
+                let group = group.map(|group| &class.table[group].name);
+                return group.map(|group| self.why_no_key(group, &class.table)).unwrap_or_default();
+            }
             Refusal::BadSignature(..) => {
                 let opened = group.and_then(|group| mistake::opened(text, class, group, Effort::FULL));
                 return opened.map(|opened| self.signature(&opened, token)).unwrap_or_default();

@@ -1,7 +1,8 @@
 //! `check --key FILE`: the key in a file of any form, its fingerprint, and what of that file to hand in.
 
+use crate::files::content;
 use crate::keys::{FEWEST_BITS, INTEGER, PublicKey, SEQUENCE, count, element};
-use crate::start::{MOST_FILE_BYTES, content};
+use crate::start::MOST_FILE_BYTES;
 use crate::tools::faults::{Diagnosis, key_file};
 use crate::tools::print::{for_shell, shown};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};

@@ -6,12 +6,14 @@
 //! replayed 0, is shown beside it.
 
 use super::timeline::Timeline;
+use crate::files::open_to_read;
 use crate::fsm;
 use crate::groups::{Group, Table};
-use crate::received::{MOST_UNKNOWN, Progress, Record, each_record};
+use crate::record::{Progress, Record};
+use crate::restart::{MOST_UNKNOWN, each_record};
 use crate::time::{now, parse_rfc3339, rfc3339};
 use crate::tools::faults::{groups_json, record, refusal};
-use crate::tools::lab::log::{MOST_BYTES, not_read, open_to_read, read_tail};
+use crate::tools::lab::log::{MOST_BYTES, not_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
 use crate::tools::print::{COLUMNS, Colours, block, escaped, shown};
 use serde_json::Value;
@@ -100,7 +102,7 @@ impl History {
         self.records += 1;
         self.state = record.seq_number;
         self.seq_max = record.seq_max.or(self.seq_max);
-        self.progress.record(record.seq_number.into(), record.matricula, record.time);
+        self.progress.add(record.seq_number.into(), record.matricula, record.time);
         if record.seq_number == 0 {
             self.started_over += u32::from(!self.current.members.is_empty());
             self.current = Run::default();
@@ -132,7 +134,7 @@ impl History {
 
     /// Whether hardly a new message of the group is taken now, so many have come.
     fn is_at_its_limit(&self, now: Duration) -> bool {
-        self.progress.ahead(now).is_none_or(|ahead| ahead > Duration::from_secs(145))
+        self.progress.allowance.early(now) > Duration::from_secs(145)
     }
 
     fn saw(&mut self, time: Duration) {

@@ -276,7 +276,7 @@ fn of_text(text: &[u8]) -> Option<Diagnosis> {
 
 /// Three parts of base64url, the first of which is the JSON of a header.
 fn is_token(text: &[u8]) -> bool {
-    let parts: Vec<_> = text.split(|&byte| byte == b'.').collect();
+    let parts: Vec<_> = text.splitn(4, |&byte| byte == b'.').collect();
     parts.len() == 3
         && parts.iter().all(|part| part.iter().all(|byte| is_base64url(*byte)))
         && base64url(parts[0]).is_ok_and(|header| header.trim_ascii_start().starts_with(b"{"))

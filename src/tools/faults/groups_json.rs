@@ -17,8 +17,8 @@
 
 use super::encodings::without_mark;
 use super::{Diagnosis, json};
+use crate::files::content;
 use crate::groups::{Group, Table};
-use crate::start::content;
 use crate::tools::print::{describe, quote, shown};
 use serde_json::Value;
 use std::collections::HashMap;

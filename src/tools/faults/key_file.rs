@@ -16,6 +16,7 @@ use super::encodings::{contains, find, from_base64, replaced, wide, without_mark
 use super::{Diagnosis, Form, Row};
 use crate::keys::{
     self, INTEGER, KeyFault, MOST_BITS, OBJECT_IDENTIFIER, PublicKey, SEQUENCE, count, element,
+    multiplications,
 };
 use crate::tools::print::{escaped, quote};
 use pem::{Pem, PemError};
@@ -178,18 +179,17 @@ pub fn diagnose(fault: &KeyFault, name: &str, file: &[u8]) -> Diagnosis {
             _ => said("rename it or move it elsewhere", "its name ends in neither .pem nor .ssh".into()),
         },
         KeyFault::Form => of_form(file, extension.eq_ignore_ascii_case("ssh")),
-        KeyFault::Bits(bits, bound) if bits < bound => {
-            let weak = if *bits >= keys::FEWEST_BITS_WEAK {
-                "; a class with such keys needs --allow-weak-keys"
-            } else {
-                ""
+        KeyFault::Bits(bits) if *bits < keys::FEWEST_BITS => {
+            let (bound, weak) = match *bits {
+                ..keys::FEWEST_BITS_WEAK => (keys::FEWEST_BITS_WEAK, ""),
+                _ => (keys::FEWEST_BITS, "; a class with such keys needs --allow-weak-keys"),
             };
             said(
                 &format!("make a new pair: openssl genrsa -out my.pem 2048{weak}"),
                 format!("its modulus has {bits} bits, fewer than {bound}"),
             )
         }
-        KeyFault::Bits(bits, _) => {
+        KeyFault::Bits(bits) => {
             said("make a new pair of 2048", format!("its modulus has {bits} bits, more than {MOST_BITS}"))
         }
         KeyFault::EvenModulus => {
@@ -198,6 +198,12 @@ pub fn diagnose(fault: &KeyFault, name: &str, file: &[u8]) -> Diagnosis {
         KeyFault::Exponent(exponent) => {
             let found = exponent.map_or("too large".into(), |exponent| exponent.to_string());
             said("make a new pair", format!("its exponent is {found}, not an odd number from 3 to 65537"))
+        }
+        KeyFault::DearExponent(exponent) => {
+            let [its, most] = [*exponent, 65_537].map(multiplications);
+            let found =
+                format!("its exponent {exponent} takes {its} multiplications, more than 65537's {most}");
+            said("make a new pair", found)
         }
     }
 }

@@ -54,7 +54,7 @@ pub fn diagnose(
         }
         Refusal::LostOnPurpose(..)
         | Refusal::TooLarge(_)
-        | Refusal::NoKey(_)
+        | Refusal::NoKey
         | Refusal::NotRecorded(_)
         | Refusal::NotSent(_) => None,
     }

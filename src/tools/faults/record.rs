@@ -4,8 +4,9 @@
 //! once and loudly, since there is a way out while the server still runs.
 
 use super::Diagnosis;
-use crate::received::{Fault, MOST_RECORDS, Record, Tail};
+use crate::record::{MOST_RECORDS, Record};
 use crate::refusal::NotRecorded;
+use crate::restart::{Fault, Tail};
 use crate::tools::print::{for_shell, quote, shown};
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,12 +29,12 @@ pub fn many(group: &str, records: u32) -> Option<Diagnosis> {
 /// Why a message is not recorded. `it` is what the file is called where this is said.
 pub fn not_recorded(why: &NotRecorded, it: &str) -> Diagnosis {
     let (change, found) = match why {
-        NotRecorded::TooMany(group) => {
-            (SET_ASIDE, format!("{group} has {MOST_RECORDS} records, the most that are kept"))
+        NotRecorded::TooMany => {
+            (SET_ASIDE, format!("this group has {MOST_RECORDS} records, the most that are kept"))
         }
-        NotRecorded::TooFast(group) => (
+        NotRecorded::TooFast => (
             "send again (does somebody send captured tokens?)",
-            format!("{group} has had 300 new messages at once, and now may have two a second"),
+            "this group has had 300 new messages at once, and now may have two a second".into(),
         ),
         NotRecorded::Disk(error) => ("make room or mend the disk", format!("{it} can't be written: {error}")),
         NotRecorded::Unseen(error) => {

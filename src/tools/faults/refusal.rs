@@ -59,7 +59,7 @@ pub fn place(refusal: &Refusal) -> usize {
         Refusal::UnsupportedCrit => 6,
         Refusal::BadPayload(_) => 7,
         Refusal::UnknownGroup(_) => 8,
-        Refusal::NoKey(_) => 9,
+        Refusal::NoKey => 9,
         Refusal::BadSignature(..) => 10,
         Refusal::BadClaim(..) => 11,
         Refusal::Expired(_) => 12,
@@ -114,8 +114,8 @@ pub fn detail(refusal: &Refusal) -> String {
         Refusal::UnknownGroup(group) => {
             format!("claim group is {}; it must be the group's name, a string", describe(group.as_ref()))
         }
-        Refusal::NoKey(group) => {
-            format!("the server has no usable public key of {group}: its start names the reason")
+        Refusal::NoKey => {
+            "the server has no usable public key of this group: its start names the reason".into()
         }
         Refusal::BadSignature(bytes, bits) => match bits.div_ceil(8) {
             wanted if wanted != *bytes => {
@@ -148,7 +148,7 @@ pub fn detail(refusal: &Refusal) -> String {
             format!("seq_number is {seq_number} in state {state}; {}", way_out((*members).into(), *state))
         }
         Refusal::NotRecorded(why) => record::not_recorded(why, "received.jsonl").sentence(),
-        Refusal::NotSent(error) => format!("the system refused to send the reply: {error}"),
+        Refusal::NotSent(error) => format!("the reply could not be sent: {error}"),
     }
 }
 

@@ -2,9 +2,10 @@
 //! says what is wrong.
 
 use super::{Diagnosis, key_file, record, secret};
+use crate::files::content;
 use crate::groups::{Group, Table};
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
-use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, content, public_keys, secret_file};
+use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, public_keys, secret_file};
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::print::{escaped, for_shell, shown};
 use std::collections::BTreeMap;

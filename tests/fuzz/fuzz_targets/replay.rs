@@ -9,7 +9,8 @@ mod common;
 use common::{Failures, Memory, assert_printable};
 use libfuzzer_sys::fuzz_target;
 use udpsocket_jwt_server::groups::Table;
-use udpsocket_jwt_server::received::{Found, Progress, Record, Tail, read_back};
+use udpsocket_jwt_server::record::{Progress, Record};
+use udpsocket_jwt_server::restart::{Found, Tail, read_back};
 use udpsocket_jwt_server::tools::faults::record::{beside, unusable};
 
 /// The longest line of a record, its LF included, and most bytes of a tail that is cut off.
@@ -92,12 +93,12 @@ fn again(disk: &Memory, table: &Table, progress: &[Progress], warnings: &[String
         r#""seq_number":1,"seq_max":null,"matricula":7,"token":"e.e.c"}"#,
         "\n"
     );
-    records.waiting.extend(line.as_bytes());
+    records.add(line.as_bytes());
     records.commit().expect("a disk that is well");
     disk.restart(&disk.file());
     let mut expected = progress.to_vec();
     let Record { time, .. } = Record::parse(line.trim_end().as_bytes()).unwrap();
-    expected[0].record(1, 7, time);
+    expected[0].add(1, 7, time);
     assert_eq!(started().expect("the third start").progress, expected);
 }
 
@@ -112,7 +113,7 @@ fn expected(table: &Table, file: &[u8]) -> Option<Vec<Progress>> {
         let group = table.iter().position(|group| group.name.eq_ignore_ascii_case(&record.group));
         if let Some(group) = group {
             let Record { seq_number, matricula, time, .. } = record;
-            progress[group].record(seq_number.into(), matricula, time);
+            progress[group].add(seq_number.into(), matricula, time);
             let (state, of_whom, records, greatest) = &mut last[group];
             (*state, *of_whom, *records) = (seq_number.into(), Some(matricula), *records + 1);
             *greatest = seq_number.max(*greatest);
