@@ -42,7 +42,7 @@ use crate::claims::{self, Otp, Request};
 use crate::groups::{Group, Table};
 use crate::keys::{PublicKey, without_newline};
 use crate::received::Records;
-use crate::record::{self, MOST_RECORDS, Progress};
+use crate::record::{self, Progress};
 use crate::refusal::{NotRecorded, Refusal};
 use crate::{fsm, jws, time};
 use ring::hmac;
@@ -264,12 +264,7 @@ impl Server {
             .ok_or(Refusal::OutOfOrder(*members, progress.state, request.seq_number))?;
         let is_new = !progress.knows(&request);
         if is_new {
-            if progress.records >= MOST_RECORDS {
-                return Err(Refusal::NotRecorded(NotRecorded::TooMany));
-            }
-            if self.has_limit && !progress.allowance.permits(datagram.time) {
-                return Err(Refusal::NotRecorded(NotRecorded::TooFast));
-            }
+            progress.admits(datagram.time, self.has_limit).map_err(Refusal::NotRecorded)?;
             let line = record::line(datagram.time, datagram.peer(), name, &request, message.token);
             self.records.add(&line);
             before.entry(message.group).or_insert(progress);
