@@ -10,9 +10,10 @@
 //! record may come earlier than that, by at most a tolerance. Each record moves `due` one interval on.
 //!
 //! ```text
-//!              a record at `time`                 may come if `due` is here
-//!    -----------------|--------------------------------------------|---------> time
-//!                     |<----------- TOLERANCE: 149.5 s ----------->|
+//!                         a record comes
+//!                               |<--- TOLERANCE: 149.5 s --->|
+//!    ---------------------------+----------------------------+-------------> time
+//!      if `due` is anywhere here, the record is permitted    |  if here, it is not
 //! ```
 //!
 //! Everything is counted in whole milliseconds, as a record's line has its time. So what a restart reads

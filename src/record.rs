@@ -15,6 +15,7 @@
 
 use crate::allowance::Allowance;
 use crate::claims::Request;
+use crate::refusal::NotRecorded;
 use crate::time::{parse_rfc3339, rfc3339};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -90,6 +91,17 @@ impl Progress {
     /// Whether a message says what the group's last record already says.
     pub fn knows(&self, request: &Request) -> bool {
         self.state == request.seq_number && self.matricula == Some(request.matricula)
+    }
+
+    /// Whether the group may have one more record, of this time.
+    pub fn admits(&self, time: Duration, has_limit: bool) -> Result<(), NotRecorded> {
+        if self.records >= MOST_RECORDS {
+            return Err(NotRecorded::TooMany);
+        }
+        if has_limit && !self.allowance.permits(time) {
+            return Err(NotRecorded::TooFast);
+        }
+        Ok(())
     }
 
     /// One more record of the group.

@@ -42,7 +42,7 @@ use crate::claims::{self, Otp, Request};
 use crate::groups::{Group, Table};
 use crate::keys::{PublicKey, without_newline};
 use crate::received::Records;
-use crate::record::{self, MOST_RECORDS, Progress};
+use crate::record::{self, Progress};
 use crate::refusal::{NotRecorded, Refusal};
 use crate::{fsm, jws, time};
 use ring::hmac;
@@ -172,44 +172,6 @@ pub fn read<'a>(class: &Class, bytes: &'a [u8], now: Duration) -> Reading<'a> {
     })
 }
 
-/// The lab between the network and the server: the one seam through which the tools look on and
-/// interfere. Whoever reads the book may take it for `()`, a lab that does nothing.
-///
-/// In the order of the calls: the server waits; each datagram arrives; all of them are decided and
-/// recorded; each acknowledgment leaves; all are sent.
-pub trait Lab {
-    /// Most datagrams that are handled together: 1 if the lab must see each answered before the next.
-    fn most_together(&self) -> usize {
-        MOST_TOGETHER
-    }
-    /// The server is about to wait for a datagram. A lab that has something to send later, whether one
-    /// comes or not, sets the socket's read timeout: the call comes again when that is over.
-    fn waits(&mut self, _: &UdpSocket) {}
-    /// A datagram arrives. Given a refusal, it is lost: nothing is decided of it.
-    fn arrives(&mut self, _: &Class, _: &Datagram, _: &Reading) -> Option<Refusal> {
-        None
-    }
-    /// A message is recorded, and its reply is about to leave. The lab may put something in its place.
-    fn leaves(&mut self, _: &Class, _: &Handled, _reply: &str) -> Option<Instead> {
-        None
-    }
-    /// Every acknowledgment is sent. Now there is time: to explain, to log, to print, to send more.
-    fn sent(&mut self, _: &Class, _: &[Handled], _: &UdpSocket) {}
-    /// The socket has failed to receive.
-    fn saw_error(&mut self, _: &io::Error) {}
-}
-
-impl Lab for () {}
-
-/// What a lab puts in the place of a reply.
-#[derive(Debug)]
-pub struct Instead {
-    /// What is sent: nothing, where the reply is lost or leaves later; the reply and more; or others.
-    pub replies: Vec<String>,
-    /// What is then said of the datagram.
-    pub outcome: Outcome,
-}
-
 /// The server: the class, and what is recorded of it.
 pub struct Server {
     /// Groups, keys and secret.
@@ -220,14 +182,15 @@ pub struct Server {
     pub records: Records,
     /// Whether each group has an [allowance](crate::allowance) of records.
     pub has_limit: bool,
-    /// What draws the [`Otp`] of a message received at this time. The tests put another here.
+    /// Draws the [`Otp`] for a message that was received at this time. Tests put a function of theirs here.
     pub otp: fn(Duration) -> io::Result<Otp>,
 }
 
 impl Server {
-    /// Serves until the socket fails for good. What can hold the loop up: `recv_from`, while nothing is
-    /// to be done; a batch's verifications, its write and its sync; and the write of the tools' log.
-    /// Sending never waits for a client, nor does a line for a terminal that nobody reads.
+    /// Serves until the socket fails for good. These can hold the loop up: `recv_from`, while there is
+    /// nothing to do; a batch's verifications, its write and its sync; and, when its acknowledgments are
+    /// sent, the tools' explanations and the write of their log. Sending never waits for a client, and no
+    /// line waits for a terminal that nobody reads.
     pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn Lab) -> io::Error {
         let mut buffer = vec![0; 1 << 16]; // holds any datagram
         let mut failures = 0;
@@ -245,13 +208,13 @@ impl Server {
         }
     }
 
-    /// Waits for a datagram, handles it and what waits behind it, and sends the acknowledgments. None of
-    /// them waits for an explanation or a log.
+    /// Waits for a datagram, handles it and those that wait behind it, and sends the acknowledgments. None
+    /// of them waits for an explanation or a log: that is for the lab, when all are sent.
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<()> {
         lab.waits(socket);
         let datagrams = receive(socket, buffer, lab.most_together())?;
-        let mut all = self.handle(&datagrams, lab);
-        for handled in &mut all {
+        let mut batch = self.handle(&datagrams, lab);
+        for handled in &mut batch {
             let Some(reply) = self.reply(handled) else { continue };
             let sender = handled.datagram.sender;
             let send = |text: &str| socket.send_to(text.as_bytes(), sender);
@@ -262,32 +225,31 @@ impl Server {
                 handled.outcome = Err(Refusal::NotSent(error.to_string()));
             }
         }
-        lab.sent(&self.class, &all, socket);
+        lab.sent(&self.class, &batch, socket);
         Ok(())
     }
 
-    /// Reads and decides what each datagram means, and records what is new with one write and one sync.
-    /// What comes back may be sent.
+    /// Reads each datagram and decides what it means, and records what is new with one write and one sync.
+    /// An acknowledgment that comes back may be sent.
     pub fn handle<'a>(&mut self, datagrams: &'a [Datagram], lab: &mut dyn Lab) -> Vec<Handled<'a>> {
+        let mut batch = Vec::new();
         let mut before = BTreeMap::new();
-        let handle = |datagram: &'a Datagram| {
+        for datagram in datagrams {
             let reading = read(&self.class, &datagram.bytes, datagram.time);
             let outcome = match lab.arrives(&self.class, datagram, &reading) {
                 Some(loss) => Err(loss),
                 None => self.decide(datagram, &reading, &mut before),
             };
-            Handled { datagram, reading, outcome }
-        };
-        let mut all: Vec<_> = datagrams.iter().map(handle).collect();
-        if let Err(why) = self.records.commit() {
-            self.undo(before, &mut all, &why);
+            batch.push(Handled { datagram, reading, outcome });
         }
-        all
+        if let Err(why) = self.records.commit() {
+            self.undo(before, &mut batch, &why);
+        }
+        batch
     }
 
-    /// Decides what a datagram means. What it says that is new waits for the commit, and its group's
-    /// progress moves as if that were done already; `before` has the progress of each such group as it
-    /// was.
+    /// Decides what a datagram means. If it says something new, a record waits for the commit, and its
+    /// group's progress moves as if the commit had succeeded. `before` keeps the progress as it was.
     fn decide(
         &mut self,
         datagram: &Datagram,
@@ -302,12 +264,7 @@ impl Server {
             .ok_or(Refusal::OutOfOrder(*members, progress.state, request.seq_number))?;
         let is_new = !progress.knows(&request);
         if is_new {
-            if progress.records >= MOST_RECORDS {
-                return Err(Refusal::NotRecorded(NotRecorded::TooMany));
-            }
-            if self.has_limit && !progress.allowance.permits(datagram.time) {
-                return Err(Refusal::NotRecorded(NotRecorded::TooFast));
-            }
+            progress.admits(datagram.time, self.has_limit).map_err(Refusal::NotRecorded)?;
             let line = record::line(datagram.time, datagram.peer(), name, &request, message.token);
             self.records.add(&line);
             before.entry(message.group).or_insert(progress);
@@ -317,11 +274,11 @@ impl Server {
         Ok(Acknowledgment { next_number, otp, is_new })
     }
 
-    /// The disk took nothing (it is full, say). So what was decided of a group that had something new is
-    /// not true: its progress is put back, and none of its messages is answered. The other groups are
-    /// answered. Later messages try the disk anew.
-    fn undo(&mut self, before: BTreeMap<usize, Progress>, all: &mut [Handled], why: &NotRecorded) {
-        for Handled { reading, outcome, .. } in all {
+    /// The commit has failed: the disk is full, say. So what was decided of a group that had something new
+    /// is not true. Its progress is put back, and none of its messages is answered, not even a repeat. The
+    /// other groups are answered. Later messages try the disk anew.
+    fn undo(&mut self, before: BTreeMap<usize, Progress>, batch: &mut [Handled], why: &NotRecorded) {
+        for Handled { reading, outcome, .. } in batch {
             let is_of_group = reading.as_ref().is_ok_and(|message| before.contains_key(&message.group));
             let is_decided_on_it =
                 matches!(outcome, Ok(_) | Err(Refusal::OutOfOrder(..) | Refusal::NotSent(_)));
@@ -342,8 +299,8 @@ impl Server {
     }
 }
 
-/// Waits for a datagram, and takes what waits behind it: nothing, if the lab's timeout is over first. The
-/// socket waits for nothing else: a reply for which the system has no room must not hold up the others.
+/// Waits for a datagram, and takes those that wait behind it; or none, if a timeout of the lab is over
+/// first. Sending never waits: a reply for which the system has no room must not hold up the others.
 fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::Result<Vec<Datagram>> {
     socket.set_nonblocking(false)?;
     let first = match receive_one(socket, buffer) {
@@ -365,4 +322,43 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::R
 fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
     let (length, sender) = socket.recv_from(buffer)?;
     Ok(Datagram { time: time::now(), sender, bytes: buffer[..length].into() })
+}
+
+/// The lab between the network and the server: the one seam through which the tools look on and
+/// interfere. To read the book, take it for `()`, a lab that does nothing.
+///
+/// The calls come in this order: the server waits; each datagram arrives; when all of them are decided and
+/// recorded, each acknowledgment leaves; all are sent.
+pub trait Lab {
+    /// Most datagrams that are handled together: 1 if the lab must see each answered before the next.
+    fn most_together(&self) -> usize {
+        MOST_TOGETHER
+    }
+    /// The server is about to wait for a datagram. A lab that has something to send later, whether a
+    /// datagram comes or not, sets a read timeout of the socket. When that is over, the call comes again.
+    fn waits(&mut self, _: &UdpSocket) {}
+    /// A datagram arrives. If the lab gives a refusal, the datagram is lost: nothing is decided of it.
+    fn arrives(&mut self, _: &Class, _: &Datagram, _: &Reading) -> Option<Refusal> {
+        None
+    }
+    /// A message is decided and recorded, and its reply is about to leave. The lab may put something in
+    /// the place of the reply.
+    fn leaves(&mut self, _: &Class, _: &Handled, _reply: &str) -> Option<Instead> {
+        None
+    }
+    /// Every acknowledgment is sent. Now there is time to explain, to log, to print, and to send more.
+    fn sent(&mut self, _: &Class, _: &[Handled], _: &UdpSocket) {}
+    /// The socket has failed to receive.
+    fn saw_error(&mut self, _: &io::Error) {}
+}
+
+impl Lab for () {}
+
+/// What a lab puts in the place of a reply.
+#[derive(Debug)]
+pub struct Instead {
+    /// What is sent: nothing, if the reply is lost or leaves later; the reply and more; or others.
+    pub replies: Vec<String>,
+    /// What is then said of the datagram.
+    pub outcome: Outcome,
 }

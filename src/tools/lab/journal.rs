@@ -125,8 +125,8 @@ impl Journal {
 
 /// It only looks on.
 impl Lab for Journal {
-    fn sent(&mut self, class: &Class, all: &[Handled], _: &UdpSocket) {
-        for handled in all {
+    fn sent(&mut self, class: &Class, batch: &[Handled], _: &UdpSocket) {
+        for handled in batch {
             self.write(class, handled, None);
         }
         self.end();

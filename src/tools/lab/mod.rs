@@ -52,8 +52,8 @@ impl server::Lab for Lab {
         self.trial.as_mut()?.leaves(class, handled, reply)
     }
 
-    fn sent(&mut self, class: &Class, all: &[Handled], socket: &UdpSocket) {
-        for handled in all {
+    fn sent(&mut self, class: &Class, batch: &[Handled], socket: &UdpSocket) {
+        for handled in batch {
             let explanation = self.explainer.as_mut().and_then(|explainer| explainer.explain(class, handled));
             let explanation = explanation.unwrap_or_default();
             if let Some(reply) = explanation.reply.filter(|_| !self.loses()) {
