@@ -18,8 +18,9 @@ use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
 use udpsocket_jwt_server::received::{self, Progress, read_back};
 use udpsocket_jwt_server::server::{Class, Event, Server};
 use udpsocket_jwt_server::tools::faults::groups_json;
+use udpsocket_jwt_server::tools::faults::reason::name;
 use udpsocket_jwt_server::tools::faults::record::{beside, unusable};
-use udpsocket_jwt_server::tools::faults::refusal::{detail_of, name};
+use udpsocket_jwt_server::tools::faults::refusal::plain;
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
 
 /// The moment of every event here, unless a test moves its clock.
@@ -285,7 +286,7 @@ impl Lab {
         let handled = |event: Event| {
             let (outcome, detail) = match event.outcome.as_ref().unwrap() {
                 Ok(next_number) => (Ok(*next_number), String::new()),
-                Err(refusal) => (Err(name(refusal)), detail_of(refusal, &event.datagram)),
+                Err(refusal) => (Err(name(refusal)), plain(refusal, &event.datagram).sentence()),
             };
             assert!(detail.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{detail:?}");
             Handled { reply: event.reply, outcome, detail }

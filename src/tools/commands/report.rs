@@ -10,7 +10,7 @@ use crate::fsm;
 use crate::groups::{Group, Table};
 use crate::received::{MOST_UNKNOWN, Progress, Record, each_record};
 use crate::time::{now, parse_rfc3339, rfc3339};
-use crate::tools::faults::{groups_json, record, refusal};
+use crate::tools::faults::{groups_json, reason, record};
 use crate::tools::lab::log::{MOST_BYTES, not_read, open_to_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
 use crate::tools::print::{COLUMNS, Colours, block, escaped, shown};
@@ -252,8 +252,8 @@ impl Report {
     fn add_request(&mut self, request: &Value) -> Option<()> {
         let text = |name: &str| request.get(name).and_then(Value::as_str);
         let (time, outcome) = (parse_rfc3339(text("time")?)?, text("outcome")?);
-        let is_refused = refusal::REASONS.iter().any(|reason| reason.name == outcome);
-        let is_signed = !is_refused || refusal::is_signed(outcome);
+        let is_refused = reason::REASONS.iter().any(|reason| reason.name == outcome);
+        let is_signed = !is_refused || reason::is_signed(outcome);
         let group = text("group").and_then(|group| self.table.find(group));
         if let Some(group) = group.filter(|_| is_signed) {
             self.groups[group].saw(time);

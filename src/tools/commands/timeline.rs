@@ -4,7 +4,7 @@ use super::remarks::remarks;
 use crate::claims;
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::base64url;
-use crate::tools::faults::refusal;
+use crate::tools::faults::reason;
 use crate::tools::lab::log::{MOST_BYTES, not_read, read_tail};
 use crate::tools::print::{COLUMNS, Colours, block};
 use serde_json::Value;
@@ -121,8 +121,7 @@ impl Timeline {
             return None;
         }
         let outcome = text("outcome")?;
-        let came = match refusal::REASONS.into_iter().map(|reason| reason.name).find(|name| *name == outcome)
-        {
+        let came = match reason::REASONS.into_iter().map(|reason| reason.name).find(|name| *name == outcome) {
             None if outcome == "answered" => Came::Answered {
                 next_number: integer("next_number")?.try_into().ok()?,
                 otp_number: integer("otp_number")?.try_into().ok()?,
@@ -131,7 +130,7 @@ impl Timeline {
             Some(reason) => Came::Refused { reason, detail: shown_detail(reason, text("detail")?) },
             None => return None,
         };
-        let is_signed = !matches!(&came, Came::Refused { reason, .. } if !refusal::is_signed(reason));
+        let is_signed = !matches!(&came, Came::Refused { reason, .. } if !reason::is_signed(reason));
         // A message is known by its payload, but only its group can have signed that.
         let datagram = text("datagram").unwrap_or_default();
         let of_payload = is_signed.then(|| id_request(datagram)).flatten();
@@ -218,7 +217,7 @@ fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> 
         Came::Answered { .. } => colours.green(&line(&row.came.to_string())),
         Came::Lost(_) => colours.yellow(&line(&row.came.to_string())),
         Came::Refused { reason, detail } => {
-            let unverified = if refusal::is_signed(reason) { "" } else { " (unverified)" };
+            let unverified = if reason::is_signed(reason) { "" } else { " (unverified)" };
             let name = format!("{reason}{unverified}");
             colours.red(&match before {
                 Some(before) if before.came == row.came => line(&format!("{name}, as before")),
@@ -271,7 +270,7 @@ impl std::fmt::Display for Came {
             Self::Lost(Lost::Reply) => write!(f, "its reply lost on purpose"),
             Self::Lost(Lost::Replaced(what)) => write!(f, "trial: {what}"),
             Self::Refused { reason, detail } => {
-                let unverified = if refusal::is_signed(reason) { "" } else { " (unverified)" };
+                let unverified = if reason::is_signed(reason) { "" } else { " (unverified)" };
                 write!(f, "{reason}{unverified}: {detail}")
             }
         }

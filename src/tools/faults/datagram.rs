@@ -3,11 +3,11 @@
 use super::encodings::{
     find, from_base64, from_hexadecimal, from_numbers, is_address, is_text, percent_decoded, replaced, wide,
 };
+use super::reason::after_reason;
 use super::{Diagnosis, Row};
 use crate::jws::json_object;
 use crate::keys::{BYTE_ORDER_MARK, without_newline};
 use crate::tools::base64url;
-use crate::tools::faults::refusal::after_reason;
 use crate::tools::print::quote;
 use serde_json::Value;
 

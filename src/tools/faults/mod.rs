@@ -19,7 +19,7 @@ pub(crate) mod encodings;
 pub mod groups_json;
 pub mod json;
 pub mod key_file;
-pub mod mistake;
+pub mod reason;
 pub mod record;
 pub mod refusal;
 pub mod reply;

@@ -9,7 +9,7 @@ use crate::claims::REPLY_HEADER;
 use crate::jws;
 use crate::refusal::Refusal;
 use crate::server::{Class, Event};
-use crate::tools::faults::{Diagnosis, mistake, refusal};
+use crate::tools::faults::{Diagnosis, reason, refusal};
 use crate::tools::print::json_string;
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ pub struct Explainer {
 
 impl Explainer {
     /// Gives the event of a request that was refused a reply that says why. What the log is to say of
-    /// it, if a mistake was found.
+    /// it, if it is explained.
     pub fn explain(&mut self, class: &Class, event: &mut Event) -> Option<String> {
         let Some(Err(refusal)) = &event.outcome else { return None };
         if matches!(refusal, Refusal::LostOnPurpose(..)) {
@@ -41,16 +41,16 @@ impl Explainer {
         if event.id_request.is_none() && !self.has_room(event.time.as_secs()) {
             return None;
         }
-        let diagnosis = self.diagnose(class, event, refusal);
-        let said = diagnosis.as_ref().map(ToString::to_string);
+        let mistake = self.mistake(class, event, refusal);
+        let is_known = mistake.is_some();
+        let diagnosis = mistake.unwrap_or_else(|| refusal::plain(refusal, &event.datagram));
+        let (error, detail) = (reason::name(refusal), diagnosis.to_string());
         event.reply = match &event.id_request {
-            Some(id_request) => {
-                let detail = said.clone().unwrap_or_else(|| refusal::detail(refusal));
-                signed(class, event, id_request, refusal::name(refusal), detail)
-            }
-            None => unsigned(event, refusal, diagnosis.as_ref()),
+            Some(id_request) => signed(class, event, id_request, error, detail.clone()),
+            None if is_known => unsigned(event, error, diagnosis.change()),
+            None => unsigned(event, error, &detail).or_else(|| unsigned(event, error, diagnosis.change())),
         };
-        said
+        Some(detail)
     }
 
     /// Whether one more may be explained that is not signed, in this second.
@@ -62,16 +62,16 @@ impl Explainer {
         self.unsigned.1 <= MOST_UNSIGNED
     }
 
-    fn diagnose(&mut self, class: &Class, event: &Event, refusal: &Refusal) -> Option<Diagnosis> {
+    fn mistake(&mut self, class: &Class, event: &Event, refusal: &Refusal) -> Option<Diagnosis> {
         let start = Instant::now();
         let is_rested = self.opened.is_none_or(|opened| start.duration_since(opened) >= EVERY);
         let may_open = || is_rested && start.elapsed() < OPENING;
         let now = event.time.as_secs_f64();
-        let diagnosis = mistake::diagnose(refusal, &event.datagram, class, event.group, now, may_open);
+        let mistake = refusal::mistake(refusal, &event.datagram, class, event.group, now, may_open);
         if is_rested && matches!(refusal, Refusal::BadSignature(..)) {
             self.opened = Some(Instant::now());
         }
-        diagnosis
+        mistake
     }
 }
 
@@ -92,11 +92,7 @@ fn signed(class: &Class, event: &Event, id_request: &str, error: &str, mut detai
 }
 
 /// The explanation of what is not signed, if it is smaller than that.
-fn unsigned(event: &Event, refusal: &Refusal, diagnosis: Option<&Diagnosis>) -> Option<String> {
-    let detail = match diagnosis {
-        Some(diagnosis) => diagnosis.change().into(),
-        None => refusal::detail_of(refusal, &event.datagram),
-    };
-    let text = format!("{}: {detail}\n", refusal::name(refusal));
+fn unsigned(event: &Event, error: &str, detail: &str) -> Option<String> {
+    let text = format!("{error}: {detail}\n");
     (text.len() < event.datagram.len()).then_some(text)
 }

@@ -7,7 +7,7 @@ use super::log::Log;
 use crate::refusal::Refusal;
 use crate::server::{Class, Event, Lab};
 use crate::time::rfc3339;
-use crate::tools::faults::{record::Whereabouts, refusal};
+use crate::tools::faults::{reason, record::Whereabouts, refusal};
 use crate::tools::print::{COLUMNS, Colours, json_string, say_first, say_soon, shortened};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -144,8 +144,8 @@ fn push_json_line(lines: &mut String, class: &Class, event: &Event, more: Option
     let mut lost = None;
     match &event.outcome {
         Some(Err(refusal)) => {
-            let detail = more.map_or_else(|| refusal::detail_of(refusal, &event.datagram), Into::into);
-            _ = write!(lines, "{}\",\"detail\":{}", refusal::name(refusal), json_string(&detail));
+            let detail = more.map_or_else(|| refusal::plain(refusal, &event.datagram).sentence(), Into::into);
+            _ = write!(lines, "{}\",\"detail\":{}", reason::name(refusal), json_string(&detail));
             if let Refusal::LostOnPurpose(what, _) = refusal {
                 lost = Some(what);
             }
@@ -216,8 +216,8 @@ fn terminal_line(
             line += &colours.green(&format!("{seq_number} acknowledged, next {next_number}"));
         }
         (Some(Err(refusal)), _) => {
-            let name = refusal::name(refusal);
-            let detail = more.map_or_else(|| refusal::detail_of(refusal, &event.datagram), Into::into);
+            let name = reason::name(refusal);
+            let detail = more.map_or_else(|| refusal::plain(refusal, &event.datagram).sentence(), Into::into);
             line += &colours.red(&name[..name.len().min(room)]);
             line += &shortened(&format!(": {detail}"), room.saturating_sub(name.len()));
         }

@@ -35,7 +35,8 @@ use udpsocket_jwt_server::keys::{self, PublicKey};
 use udpsocket_jwt_server::received::{Found, MOST_RECORDS, Progress, Record, read_back};
 use udpsocket_jwt_server::server::{Class, Event, Server};
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
-use udpsocket_jwt_server::tools::faults::refusal::{detail, detail_of, name};
+use udpsocket_jwt_server::tools::faults::reason::name;
+use udpsocket_jwt_server::tools::faults::refusal::plain;
 
 /// The server's clock stands still, so that `exp` and `nbf` can be found.
 const NOW: Duration = Duration::from_millis(1_700_000_000_250);
@@ -412,7 +413,7 @@ impl Run {
     fn check_reply(&self, expected: &Verdict, event: &Event, explanation: Option<String>) {
         let (outcome, datagram) = (event.outcome.as_ref().unwrap(), &event.datagram);
         if let Err(refusal) = outcome {
-            assert_printable(&detail_of(refusal, datagram));
+            assert_printable(&plain(refusal, datagram).sentence());
         }
         let group = match expected {
             Ok((_, group, _)) | Err((_, Some(group))) => Some(*group),
@@ -455,7 +456,7 @@ impl Run {
                 let claims: Value = serde_json::from_str(&payload).unwrap();
                 assert_eq!(claims["id_request"], id_request);
                 assert_eq!(claims["error"], name(refusal));
-                let whole = explanation.unwrap_or_else(|| detail(refusal));
+                let whole = explanation.expect("what is signed is explained");
                 assert!(whole.starts_with(claims["detail"].as_str().unwrap()), "{whole}: {claims}");
                 assert_eq!(
                     (&claims["otp_number"], &claims["otp_timestamp"]),
