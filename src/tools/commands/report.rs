@@ -5,7 +5,7 @@
 //! Done stays done: what counts is the last complete run, and a later start-over, perhaps a
 //! replayed 0, is shown beside it.
 
-use super::timeline::Timeline;
+use super::{remarks, timeline::Timeline};
 use crate::fsm;
 use crate::groups::{Group, Table};
 use crate::received::{MOST_UNKNOWN, Progress, Record, each_record};
@@ -334,7 +334,7 @@ impl Report {
             text += &list("", facts(group, history, now));
         }
         text += &trial_text(&history.trial, true, now, colours);
-        text + &timeline.to_text(colours)
+        text + &timeline.to_text(colours) + &remarks::to_text(&timeline.rows())
     }
 
     /// One row for each group and member (RFC 4180), for a spreadsheet.

@@ -1,6 +1,5 @@
 //! `report --group NAME`: a group's last datagrams, one by one, as the logs tell them.
 
-use super::remarks::remarks;
 use crate::claims;
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::base64url;
@@ -188,13 +187,6 @@ impl Timeline {
             }
             text += &row_text(row, before, width, colours);
             before = Some(row);
-        }
-        let remarks = remarks(&rows);
-        if !remarks.is_empty() {
-            text += "\nwhat this shows\n";
-            for remark in remarks {
-                text += &block("- ", remark.split(' '));
-            }
         }
         text
     }

@@ -1,5 +1,5 @@
 //! A file that was handed in as a public key, and why it gives none. The rules are those of
-//! [`keys`](crate::keys); what a file is instead is found out here, and told without a word of what is
+//! [`crate::keys`]; what a file is instead is found out here, and told without a word of what is
 //! in it: that is not fit for a terminal, or is a secret.
 //!
 //! ```
