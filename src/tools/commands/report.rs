@@ -11,7 +11,7 @@ use crate::groups::{Group, Table};
 use crate::received::{MOST_UNKNOWN, Progress, Record, each_record};
 use crate::time::{now, parse_rfc3339, rfc3339};
 use crate::tools::faults::{groups_json, reason, record};
-use crate::tools::lab::log::{MOST_BYTES, not_read, open_to_read, read_tail};
+use crate::tools::lab::log::{MOST_LOG_BYTES, not_read, open_to_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
 use crate::tools::print::{COLUMNS, Colours, block, escaped, shown};
 use serde_json::Value;
@@ -197,7 +197,7 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
     }
     for name in ["trial.1.jsonl", "trial.jsonl"] {
         let path = logs.join(name);
-        let read = read_tail(&path, MOST_BYTES, |verdict| report.add_verdict(verdict));
+        let read = read_tail(&path, MOST_LOG_BYTES, |verdict| report.add_verdict(verdict));
         report.notes.extend(not_read(&path, &read));
     }
     Ok(report)

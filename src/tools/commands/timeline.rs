@@ -4,7 +4,7 @@ use crate::claims;
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::base64url;
 use crate::tools::faults::reason;
-use crate::tools::lab::log::{MOST_BYTES, not_read, read_tail};
+use crate::tools::lab::log::{MOST_LOG_BYTES, not_read, read_tail};
 use crate::tools::print::{COLUMNS, Colours, block};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
@@ -106,7 +106,7 @@ pub fn read(logs: &Path, group: &str) -> Timeline {
     let mut timeline = Timeline::default();
     for name in ["requests.1.jsonl", "requests.jsonl"] {
         let path = logs.join(name);
-        let read = read_tail(&path, MOST_BYTES, |request| timeline.add(request, group));
+        let read = read_tail(&path, MOST_LOG_BYTES, |request| timeline.add(request, group));
         timeline.notes.extend(not_read(&path, &read));
     }
     timeline
