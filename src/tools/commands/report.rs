@@ -259,8 +259,7 @@ impl Report {
             self.groups[group].saw(time);
         }
         if is_refused && outcome != "lost_on_purpose" {
-            // Printable ASCII, as the server wrote it, and nothing that could drive a terminal.
-            let detail = text("detail").unwrap_or_default().replace(|c: char| !(' '..='~').contains(&c), "?");
+            let detail = escaped(text("detail").unwrap_or_default());
             let refused = Refused { time, reason: outcome.into(), detail, is_signed };
             match group {
                 Some(group) => self.groups[group].last_refused = Some(refused),

@@ -5,7 +5,7 @@ use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::base64url;
 use crate::tools::faults::reason;
 use crate::tools::lab::log::{MOST_LOG_BYTES, not_read, read_tail};
-use crate::tools::print::{COLUMNS, Colours, block};
+use crate::tools::print::{COLUMNS, Colours, block, escaped};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -67,8 +67,8 @@ impl Lost {
     }
 }
 
-/// A datagram. Nothing of it is text from outside but the detail of a refusal, which is printable
-/// ASCII here and shows no long number: it might be a matricula.
+/// A datagram. Nothing of it is text from outside but the detail of a refusal, which is escaped
+/// here and shows no long number: it might be a matricula.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// When it came.
@@ -277,7 +277,7 @@ fn id_request(token: &str) -> Option<String> {
 
 /// A detail as a group's own screen may show it: a matricula may stand in what was found.
 fn shown_detail(reason: &str, detail: &str) -> String {
-    let detail: String = detail.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect();
+    let detail = escaped(detail);
     if ["expired", "not_yet_valid"].contains(&reason) {
         return detail; // times, and nothing else
     }
