@@ -645,7 +645,7 @@ fn tokens() -> Vec<Token> {
             [token.as_bytes(), &[0; 8_000]].concat(),
             "too_large",
             said(
-                &format!("the datagram has {} bytes; at most 4096", token.len() + 8_000),
+                &format!("the datagram has {} bytes, more than 4096", token.len() + 8_000),
                 "shorten the claims",
             ),
             Some(said("8000 NULs stand behind the token", "send strlen() bytes, not the whole buffer")),
@@ -685,7 +685,7 @@ fn tokens() -> Vec<Token> {
             "bad_signature",
             said(
                 "the signature has 512 bytes, and one by the group's 2048-bit key has 256",
-                "sign with the group's key",
+                "sign with the group's key, and encode the signature's bytes once",
             ),
             Some(said("it is hexadecimal text in base64url", "encode the signature's bytes, not their text")),
         ),

@@ -17,7 +17,7 @@ pub fn plain(refusal: &Refusal, datagram: &[u8]) -> Diagnosis {
     match refusal {
         Refusal::LostOnPurpose(_, how) => said("", how.clone()),
         Refusal::TooLarge(bytes) => {
-            said("shorten the claims", format!("the datagram has {bytes} bytes; at most {MOST_BYTES}"))
+            said("shorten the claims", format!("the datagram has {bytes} bytes, more than {MOST_BYTES}"))
         }
         Refusal::NotAJws(parts) => {
             let found = match (without_newline(datagram), parts) {
@@ -56,7 +56,7 @@ pub fn plain(refusal: &Refusal, datagram: &[u8]) -> Diagnosis {
         ),
         Refusal::BadSignature(bytes, bits) => match bits.div_ceil(8) {
             wanted if wanted != *bytes => said(
-                "sign with the group's key",
+                "sign with the group's key, and encode the signature's bytes once",
                 format!(
                     "the signature has {bytes} bytes, and one by the group's {bits}-bit key has {wanted}"
                 ),
