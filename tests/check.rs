@@ -22,7 +22,7 @@ use udpsocket_jwt_server::claims::{REPLY_HEADER, id_request};
 use udpsocket_jwt_server::keys::PublicKey;
 use udpsocket_jwt_server::time::now;
 use udpsocket_jwt_server::tools::commands::key::fingerprint;
-use udpsocket_jwt_server::tools::faults::refusal::REASONS;
+use udpsocket_jwt_server::tools::faults::reason::REASONS;
 use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
 static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));

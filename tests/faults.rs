@@ -5,8 +5,8 @@ mod common;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use common::{
-    Class, PROGRAM, SECRET, Scratch, Server, Signer, der, ended, private_key, run, ssh_blob, ssh_line,
-    ssh_strings, utf_16,
+    Class, PROGRAM, RS256, SECRET, Scratch, Server, Signer, claims, der, ended, ending_with, hexadecimal,
+    is_signed, private_key, run, ssh_blob, ssh_line, ssh_strings, utf_16, verified,
 };
 use ring::hmac;
 use std::path::Path;
@@ -14,6 +14,7 @@ use std::process::Command;
 use udpsocket_jwt_server::claims::REPLY_HEADER;
 use udpsocket_jwt_server::jws::sign;
 use udpsocket_jwt_server::keys::without_newline;
+use udpsocket_jwt_server::tools::to_base64url;
 
 /// What the start says of each file in `keys_pub`, in a class with a group for each of them.
 fn said_at_the_start(class: &Class, names: &[String]) -> Vec<String> {
@@ -563,4 +564,221 @@ fn a_secret_with_too_few_bytes_is_told_the_same_at_the_start_and_by_check() {
     let reply = sign(REPLY_HEADER, r#"{"id_request":"","next_number":2}"#, &key);
     let checked = ended(Command::new(PROGRAM).args(["check", &directory]), reply.as_bytes());
     assert!(checked.output.contains(&format!("\nnote: {right}\n")), "{checked:?}");
+}
+
+/// A token that is refused: the reason, what the refusal itself says, and the mistake behind it, each as what
+/// was found and what to change.
+type Token = (Vec<u8>, &'static str, [String; 2], Option<[String; 2]>);
+
+fn tokens() -> Vec<Token> {
+    let javali = Signer::new("JAVALI", 2048);
+    let token = javali.message("JAVALI", 2, 7);
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let signature = javali.signature(signed.as_bytes());
+    let payload = claims("JAVALI", 2, 7);
+    let said = |found: &str, change: &str| [found.to_string(), change.to_string()];
+    let of = |payload: &str| javali.sign(RS256, payload).into_bytes();
+    let with = |members: &str| of(&ending_with(&payload, members));
+    let by = |signature: &[u8]| format!("{signed}.{}", to_base64url(signature)).into_bytes();
+    let compact = "a compact JWS is header.payload.signature";
+    let base64url = "write base64url, which has A-Z a-z 0-9 - _ alone";
+    let verify = "does not verify with the group's key";
+    let sign =
+        "sign the first two parts and their dot, RSASSA-PKCS1-v1_5 with SHA-256, the group's private key";
+    let integer = "it must be an integer, 0 or more, like 1";
+    let in_no_table = |name: &str| format!("claim group is \"{name}\", which is not in the server's table");
+    let table = "write your group's name as the table has it";
+    let header = token.split('.').next().unwrap().len();
+    vec![
+        (
+            vec![],
+            "not_a_jws",
+            said("found an empty datagram", compact),
+            Some(said("it holds nothing", "send the token: the variable or file was empty")),
+        ),
+        (
+            b"hello, I am a token".into(),
+            "not_a_jws",
+            said("found \"hello, I am a token\" without a dot", compact),
+            Some(said("it is some other text", "send a token: header.payload.signature")),
+        ),
+        (
+            payload.clone().into(),
+            "not_a_jws",
+            said("found JSON (perhaps a JWS in JSON serialization)", compact),
+            Some(said("it is JSON, sent without a signature", "sign it: send header.payload.signature")),
+        ),
+        (
+            format!("{token}.{}.c2ln", to_base64url(b"{}")).into(),
+            "not_a_jws",
+            said("found 5 parts", compact),
+            Some(said("found 5 parts", "send three parts: header.payload.signature")),
+        ),
+        (
+            format!("b'{token}'").into(),
+            "bad_base64",
+            said(&format!("header ({} characters): byte 1 is \"\\'\"", header + 2), base64url),
+            Some(said(
+                "it is Python's print of a bytes object",
+                "send token.encode(), not str(token): no b'...'",
+            )),
+        ),
+        (
+            format!("Bearer {token}").into(),
+            "bad_base64",
+            said(
+                &format!("header ({} characters): byte 6 is \" \"", header + 7),
+                "white space has no place in a token",
+            ),
+            Some(said("it is the value of HTTP's Authorization", "send the token alone, without Bearer")),
+        ),
+        (
+            utf_16(&token),
+            "bad_base64",
+            said(&format!("header ({} characters): byte 1 is \"\\x00\"", 2 * header), base64url),
+            Some(said(
+                "every other byte is a NUL: it is UTF-16",
+                "send ASCII bytes, not UTF-16 (wide) characters",
+            )),
+        ),
+        (
+            [token.as_bytes(), &[0; 8_000]].concat(),
+            "too_large",
+            said(
+                &format!("the datagram has {} bytes, more than 4096", token.len() + 8_000),
+                "shorten the claims",
+            ),
+            Some(said("8000 NULs stand behind the token", "send strlen() bytes, not the whole buffer")),
+        ),
+        (
+            javali.sign(r#"{"alg":"HS256"}"#, &payload).into(),
+            "wrong_alg",
+            said("alg is the string \"HS256\"", "this server takes \"RS256\" alone"),
+            Some(said("alg is the string \"HS256\"", "sign with RS256 and the private key, not HS256")),
+        ),
+        (
+            javali.sign(r#"{"alg":"RS256","crit":["exp"]}"#, &payload).into(),
+            "unsupported_crit",
+            said(
+                "crit lists extensions that must be understood, and this server has none",
+                "leave crit out of the header",
+            ),
+            None,
+        ),
+        (
+            of(&claims("JAVALY", 2, 7)),
+            "unknown_group",
+            said(&in_no_table("JAVALY"), table),
+            Some([in_no_table("JAVALY") + ", and a letter off JAVALI", "write group JAVALI".into()]),
+        ),
+        (
+            by(&javali.signature(format!("{signed}\n").as_bytes())),
+            "bad_signature",
+            said(verify, sign),
+            Some(said(
+                "well padded, the signature holds the SHA-256 of the signing input and a newline",
+                "sign without the newline (printf '%s', not echo)",
+            )),
+        ),
+        (
+            by(hexadecimal(&signature).as_bytes()),
+            "bad_signature",
+            said(
+                "the signature has 512 bytes, and one by the group's 2048-bit key has 256",
+                "sign with the group's key, and encode the signature's bytes once",
+            ),
+            Some(said("it is hexadecimal text in base64url", "encode the signature's bytes, not their text")),
+        ),
+        (
+            with(r#""seq_number":"2""#),
+            "bad_claim",
+            said("claim seq_number is the string \"2\"", integer),
+            Some(said("claim seq_number is the string \"2\"", "take the quotes off seq_number: a number")),
+        ),
+        (
+            of(&payload.replace("seq_number", "seq_num")),
+            "bad_claim",
+            said("claim seq_number is absent", integer),
+            Some(said(
+                "there is a claim \"seq_num\", and no seq_number",
+                "rename claim seq_num to seq_number",
+            )),
+        ),
+        (
+            with(r#""exp":1"#),
+            "expired",
+            said("exp passed many years ago", "sign anew, with an exp to come"),
+            Some(said(
+                "exp is 1: a span? It counts seconds from 1970",
+                "write exp as now in seconds plus a span",
+            )),
+        ),
+        (
+            with(r#""nbf":1900000000000"#),
+            "not_yet_valid",
+            said("nbf is many years ahead", "wait, or set your clock"),
+            Some(said(
+                "nbf is 1900000000000, of the year 3500 or later",
+                "write nbf in seconds, not milliseconds",
+            )),
+        ),
+        (
+            with(r#""aud":"me""#),
+            "wrong_audience",
+            said("claim aud is the string \"me\"", "leave claim aud out: this server is nobody's audience"),
+            None,
+        ),
+    ]
+}
+
+#[test]
+fn a_token_is_told_the_same_by_check_the_log_and_an_explanation() {
+    let tokens = tokens();
+    let (plain, explained) = (Class::new(), Class::new());
+    let plain_server = Server::start(&plain, &["--quiet", "--no-sync"]);
+    let explaining = Server::start(&explained, &["--quiet", "--no-sync", "--explain"]);
+    for (number, (token, reason, [found, change], mistake)) in tokens.iter().enumerate() {
+        let what = token[..token.len().min(60)].escape_ascii();
+        let sentence = format!("{found}; {change}");
+        let client = plain_server.client();
+        client.send(token);
+        let logged = &plain.requests(number + 1)[number];
+        assert_eq!(
+            (logged["outcome"].as_str(), logged["detail"].as_str()),
+            (Some(*reason), Some(&*sentence)),
+            "{what}"
+        );
+
+        let directory = plain.directory.path().to_str().unwrap();
+        let checked = ended(Command::new(PROGRAM).args(["check", directory]), token).output;
+        let said = match mistake {
+            None => format!("\n{reason}: {sentence}\n"),
+            Some([same, change]) if same == found => format!("\n{reason}: {found}\n{change}\n"),
+            Some([found_too, change]) => format!("\n{reason}: {found}\n{change} ({found_too})\n"),
+        };
+        assert!(checked.contains(&said), "{what}: {said:?} is not in {checked:?}");
+
+        let [found, change] = mistake.as_ref().unwrap_or(&[found.clone(), change.clone()]).clone();
+        let told = format!("{change} ({found})");
+        std::thread::sleep(std::time::Duration::from_millis(60)); // it rests from opening a signature
+        let client = explaining.client();
+        client.send(token);
+        let logged = &explained.requests(number + 1)[number];
+        assert_eq!(logged["detail"].as_str(), Some(&*told), "{what}");
+        let reply =
+            client.receive(std::time::Duration::from_millis(if token.len() < 40 { 50 } else { 5_000 }));
+        let reply = reply.unwrap_or_default();
+        match (is_signed(reason), mistake) {
+            _ if reply.is_empty() => assert!(format!("{reason}: {change}\n").len() >= token.len(), "{what}"),
+            (true, _) => {
+                let detail = verified(&reply)["detail"].as_str().unwrap().to_string();
+                assert!(
+                    told.starts_with(&detail) && detail.len() >= change.len().min(20),
+                    "{what}: {detail}"
+                );
+            }
+            (false, Some(_)) => assert_eq!(reply, format!("{reason}: {change}\n"), "{what}"),
+            (false, None) => assert_eq!(reply, format!("{reason}: {told}\n"), "{what}"),
+        }
+    }
 }

@@ -21,7 +21,7 @@ use udpsocket_jwt_server::start::{Settings, start};
 use udpsocket_jwt_server::tools::commands::key::fingerprint as fingerprint_of;
 use udpsocket_jwt_server::tools::faults::groups_json;
 use udpsocket_jwt_server::tools::faults::key_file;
-use udpsocket_jwt_server::tools::faults::refusal;
+use udpsocket_jwt_server::tools::faults::reason;
 use udpsocket_jwt_server::tools::faults::start::{failure, warnings};
 use udpsocket_jwt_server::tools::to_base64url;
 
@@ -286,7 +286,7 @@ fn a_signature_by_any_accepted_key_verifies() {
             assert!(verified.is_ok(), "{}: {verified:?}", private.display());
         }
         let error = token.verify(&accepted("JAVALI.pem", &Forms::of(&private_key("NONAME", 2048)).spki));
-        assert_eq!(refusal::name(&error.unwrap_err()), "bad_signature");
+        assert_eq!(reason::name(&error.unwrap_err()), "bad_signature");
     }
 }
 

@@ -236,7 +236,7 @@ fn unsigned() -> Vec<(String, &'static str)> {
         ("hello".to_string(), ""),
         ("..".into(), ""),
         (String::new(), ""),
-        ("a".repeat(5_000), "too_large: the datagram has 5000 bytes"),
+        ("a".repeat(5_000), "too_large: shorten the claims (the datagram has 5000 bytes"),
         (json.into(), "not_a_jws: "),
         (format!("b'{}'", JAVALI.message("JAVALI", 1, 7)), "bad_base64: send token.encode(), not str(token)"),
         (none, "wrong_alg: "),
@@ -244,7 +244,10 @@ fn unsigned() -> Vec<(String, &'static str)> {
         (JAVALI.message("JAVALI", 1, 7) + &"\0".repeat(8_000), "too_large: send strlen() bytes"),
         (JAVALI.sign(RS256, "[]"), "bad_payload: "),
         (JAVALI.message("JAVALY", 1, 7), "unknown_group: "),
-        (JAVALI.message("PINHAO", 1, 7), "no_key: the server has no usable public key of this group"),
+        (
+            JAVALI.message("PINHAO", 1, 7),
+            "no_key: tell the professor: the server's start names the reason (the server has",
+        ),
         (attacker.message("JAVALI", 2, 7), "bad_signature: "),
     ]
 }

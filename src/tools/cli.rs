@@ -6,7 +6,7 @@ use crate::start::{Settings, Started, start};
 use crate::tools::commands::{self, check::Check};
 use crate::tools::commands::{mermaid, report, timeline};
 use crate::tools::faults::{groups_json, start as startup};
-use crate::tools::lab::{Lab, explain::Explainer, journal::Journal, trial::Trial};
+use crate::tools::lab::{Tools, explain::Explainer, journal::Journal, trial::Trial};
 use crate::tools::print::{Colours, escaped, say, say_soon, shown, wait_until_said};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -382,10 +382,10 @@ impl Options {
     }
 
     /// The lab that the options ask for.
-    fn lab(&self, server: &Server) -> Result<Lab, String> {
+    fn lab(&self, server: &Server) -> Result<Tools, String> {
         let logs = &self.settings.logs;
         let trial = || Trial::new(logs, &server.class.table, &server.progress);
-        Ok(Lab {
+        Ok(Tools {
             journal: Journal::new(logs, self.is_verbose),
             lose: self.lose,
             trial: self.arguments.has("--trial").then(trial).transpose()?,

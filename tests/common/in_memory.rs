@@ -20,8 +20,9 @@ use udpsocket_jwt_server::record::Progress;
 use udpsocket_jwt_server::restart::read_back;
 use udpsocket_jwt_server::server::{self, Class, Datagram, Server};
 use udpsocket_jwt_server::tools::faults::groups_json;
+use udpsocket_jwt_server::tools::faults::reason::name;
 use udpsocket_jwt_server::tools::faults::record::{beside, unusable};
-use udpsocket_jwt_server::tools::faults::refusal::{detail_of, name};
+use udpsocket_jwt_server::tools::faults::refusal::plain;
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
 
 /// The moment of every event here, unless a test moves its clock.
@@ -299,7 +300,7 @@ impl Lab {
         let handled = |handled: &server::Handled| {
             let (outcome, detail) = match &handled.outcome {
                 Ok(acknowledgment) => (Ok(acknowledgment.next_number), String::new()),
-                Err(refusal) => (Err(name(refusal)), detail_of(refusal, &handled.datagram.bytes)),
+                Err(refusal) => (Err(name(refusal)), plain(refusal, &handled.datagram.bytes).sentence()),
             };
             assert!(detail.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{detail:?}");
             Handled { reply: server.reply(handled).or_else(|| explain(handled)), outcome, detail }

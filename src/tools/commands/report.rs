@@ -5,15 +5,15 @@
 //! Done stays done: what counts is the last complete run, and a later start-over, perhaps a
 //! replayed 0, is shown beside it.
 
-use super::timeline::Timeline;
+use super::{remarks, timeline::Timeline};
 use crate::files::open_to_read;
 use crate::fsm;
 use crate::groups::{Group, Table};
 use crate::record::{Progress, Record};
 use crate::restart::{MOST_UNKNOWN, each_record};
 use crate::time::{now, parse_rfc3339, rfc3339};
-use crate::tools::faults::{groups_json, record, refusal};
-use crate::tools::lab::log::{MOST_BYTES, not_read, read_tail};
+use crate::tools::faults::{groups_json, reason, record};
+use crate::tools::lab::log::{MOST_LOG_BYTES, not_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
 use crate::tools::print::{COLUMNS, Colours, block, escaped, shown};
 use serde_json::Value;
@@ -199,7 +199,7 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
     }
     for name in ["trial.1.jsonl", "trial.jsonl"] {
         let path = logs.join(name);
-        let read = read_tail(&path, MOST_BYTES, |verdict| report.add_verdict(verdict));
+        let read = read_tail(&path, MOST_LOG_BYTES, |verdict| report.add_verdict(verdict));
         report.notes.extend(not_read(&path, &read));
     }
     Ok(report)
@@ -254,15 +254,14 @@ impl Report {
     fn add_request(&mut self, request: &Value) -> Option<()> {
         let text = |name: &str| request.get(name).and_then(Value::as_str);
         let (time, outcome) = (parse_rfc3339(text("time")?)?, text("outcome")?);
-        let is_refused = refusal::REASONS.iter().any(|reason| reason.name == outcome);
-        let is_signed = !is_refused || refusal::is_signed(outcome);
+        let is_refused = reason::REASONS.iter().any(|reason| reason.name == outcome);
+        let is_signed = !is_refused || reason::is_signed(outcome);
         let group = text("group").and_then(|group| self.table.find(group));
         if let Some(group) = group.filter(|_| is_signed) {
             self.groups[group].saw(time);
         }
         if is_refused && outcome != "lost_on_purpose" {
-            // Printable ASCII, as the server wrote it, and nothing that could drive a terminal.
-            let detail = text("detail").unwrap_or_default().replace(|c: char| !(' '..='~').contains(&c), "?");
+            let detail = escaped(text("detail").unwrap_or_default());
             let refused = Refused { time, reason: outcome.into(), detail, is_signed };
             match group {
                 Some(group) => self.groups[group].last_refused = Some(refused),
@@ -336,7 +335,7 @@ impl Report {
             text += &list("", facts(group, history, now));
         }
         text += &trial_text(&history.trial, true, now, colours);
-        text + &timeline.to_text(colours)
+        text + &timeline.to_text(colours) + &remarks::to_text(&timeline.rows())
     }
 
     /// One row for each group and member (RFC 4180), for a spreadsheet.

@@ -3,11 +3,11 @@
 use super::encodings::{
     find, from_base64, from_hexadecimal, from_numbers, is_address, is_text, percent_decoded, replaced, wide,
 };
+use super::reason::after_reason;
 use super::{Diagnosis, Row};
 use crate::jws::json_object;
 use crate::keys::{BYTE_ORDER_MARK, without_newline};
 use crate::tools::base64url;
-use crate::tools::faults::refusal::after_reason;
 use crate::tools::print::quote;
 use serde_json::Value;
 
@@ -177,7 +177,7 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
         return None;
     }
     if text.trim_ascii().is_empty() {
-        return row(("send the token: the variable or file was empty", "an empty datagram"));
+        return row(("send the token: the variable or file was empty", "it holds nothing"));
     }
     if text.iter().all(|&byte| byte == 0) {
         return row(("fill the buffer before sending it", "a datagram of nothing but NULs"));
@@ -270,7 +270,7 @@ fn of_text(text: &[u8]) -> Option<Diagnosis> {
                 }
                 _ => ("send a token: header.payload.signature", "it is some other text"),
             };
-            Some(Diagnosis::new(change, format!("{found}: {}", quote(&text[..text.len().min(24)]))))
+            row((change, found))
         })
 }
 
@@ -406,7 +406,7 @@ fn of_parts(text: &[u8]) -> Option<Diagnosis> {
             ("add the signature: header.payload.signature", "two parts: the signature is missing".into())
         }
         (parts @ 4.., Some(_)) if find(text, b"...").is_none() => {
-            ("send three parts: header.payload.signature", format!("{parts} parts"))
+            ("send three parts: header.payload.signature", format!("found {parts} parts"))
         }
         (_, Some(_)) if find(text, b"...").is_some() => (
             "copy the token whole: part of it is ...",

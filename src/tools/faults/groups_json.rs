@@ -27,7 +27,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// Most bytes of it: 100,000 matriculas.
-const MOST_BYTES: u64 = 1 << 20;
+const MOST_TABLE_BYTES: u64 = 1 << 20;
 
 const WANTED: &str = "write {\"ALFA\": 3, \"BETA\": 4}";
 
@@ -43,7 +43,7 @@ pub fn load(directory: &Path) -> Result<Table, String> {
         let change = if is_forbidden { "run this as a user that may" } else { "mend or remove it" };
         Diagnosis::new(change, format!("cannot be read: {error}"))
     };
-    let read = content(&path, MOST_BYTES).map_err(unreadable).and_then(|text| table(&text));
+    let read = content(&path, MOST_TABLE_BYTES).map_err(unreadable).and_then(|text| table(&text));
     read.map_err(|fault| format!("{}: {}", shown(&path), fault.sentence()))
 }
 

@@ -1,5 +1,5 @@
 //! A file that was handed in as a public key, and why it gives none. The rules are those of
-//! [`keys`](crate::keys); what a file is instead is found out here, and told without a word of what is
+//! [`crate::keys`]; what a file is instead is found out here, and told without a word of what is
 //! in it: that is not fit for a terminal, or is a secret.
 //!
 //! ```
@@ -29,120 +29,120 @@ const FILE: &str = "copy the text into a plain file, GROUP.pem";
 const TYPED: &str = "copy it out of its file, not out of a chat or e-mail";
 const RSA: &str = "make an RSA key: openssl genrsa -out my.pem 2048";
 
+/// Texts that tell a file of another kind, what to change and what was found.
+type Marked = (&'static [&'static [u8]], &'static str, &'static str);
+
 /// What begins a file that is no text.
-const BEGINNINGS: [(&[&[u8]], Row); 5] = [
-    (&[b"PK\x03\x04", b"\xd0\xcf\x11\xe0"], (FILE, "it is a ZIP, or a document of Word")),
-    (&[b"%PDF-"], (FILE, "it is a PDF")),
-    (&[b"\x89PNG", b"\xff\xd8\xff"], ("copy the text: a picture can't be read", "it is a picture")),
-    (&[b"\x1f\x8b\x08"], ("unpack it first", "it is gzip")),
+const BEGINNINGS: [Marked; 5] = [
+    (&[b"PK\x03\x04", b"\xd0\xcf\x11\xe0"], FILE, "it is a ZIP, or a document of Word"),
+    (&[b"%PDF-"], FILE, "it is a PDF"),
+    (&[b"\x89PNG", b"\xff\xd8\xff"], "copy the text: a picture can't be read", "it is a picture"),
+    (&[b"\x1f\x8b\x08"], "unpack it first", "it is gzip"),
     (
         &[b"\0\x05\x16\x07"],
-        ("copy the file itself, not the one that begins with ._", "it is what macOS keeps beside a file"),
+        "copy the file itself, not the one that begins with ._",
+        "it is what macOS keeps beside a file",
     ),
 ];
 
-const CERTIFICATE: Row = ("openssl x509 -in FILE -noout -pubkey prints the key in it", "it is a certificate");
-
 /// What stands anywhere in a text of another kind.
-const MARKS: [(&[&[u8]], Row); 20] = [
-    (&[b"BEGIN CERTIFICATE-----", b"BEGIN TRUSTED CERTIFICATE-----"], CERTIFICATE),
+const MARKS: [Marked; 17] = [
+    (
+        &[b"BEGIN CERTIFICATE-----", b"BEGIN TRUSTED CERTIFICATE-----"],
+        "openssl x509 -in FILE -noout -pubkey prints the key in it",
+        "it is a certificate",
+    ),
     (
         &[b"CERTIFICATE REQUEST-----"],
-        ("openssl req -in FILE -noout -pubkey prints the key in it", "it is a certificate request"),
+        "openssl req -in FILE -noout -pubkey prints the key in it",
+        "it is a certificate request",
     ),
     (
         &[b"BEGIN PKCS7-----", b"BEGIN CMS-----"],
-        (
-            "openssl pkcs7 -in FILE -print_certs | openssl x509 -noout -pubkey prints the key in it",
-            "it is PKCS#7, which holds certificates",
-        ),
+        "openssl pkcs7 -in FILE -print_certs | openssl x509 -noout -pubkey prints the key in it",
+        "it is PKCS#7, which holds certificates",
     ),
     (
         &[b"-cert-v01@openssh.com"],
-        ("copy the line of the .pub file without -cert", "it is an OpenSSH certificate"),
+        "copy the line of the .pub file without -cert",
+        "it is an OpenSSH certificate",
     ),
     (
         &[b"\"kty\""],
-        (
-            "export it as PEM: node -p 'crypto.createPublicKey({key:JSON.parse(fs.readFileSync(0)),format:\"jwk\"})\
+        "export it as PEM: node -p 'crypto.createPublicKey({key:JSON.parse(fs.readFileSync(0)),format:\"jwk\"})\
              .export({type:\"spki\",format:\"pem\"})' < FILE",
-            "it is a JSON Web Key",
-        ),
+        "it is a JSON Web Key",
     ),
-    (
-        &[b"SSH2 PUBLIC KEY"],
-        ("ssh-keygen -i -f FILE > GROUP.ssh converts it", "it is PuTTY's form (RFC 4716)"),
-    ),
+    (&[b"SSH2 PUBLIC KEY"], "ssh-keygen -i -f FILE > GROUP.ssh converts it", "it is PuTTY's form (RFC 4716)"),
     (
         &[b"<RSAKeyValue"],
-        (".NET: ExportSubjectPublicKeyInfoPem(), not ToXmlString", "it is .NET's XML, RSAKeyValue"),
+        ".NET: ExportSubjectPublicKeyInfoPem(), not ToXmlString",
+        "it is .NET's XML, RSAKeyValue",
     ),
-    (&[b"{\\rtf"], (FILE, "it is RTF, as a word processor saves")),
-    (&[b"BEGIN PGP"], ("hand in an RSA key, not PGP's", "it is a PGP key")),
-    (&[b"+---[RSA"], ("hand in the key, not randomart", "it is ssh-keygen's randomart")),
-    (&[b"<!DOCTYPE", b"<html"], ("hand in the file, not a page about it", "it is HTML")),
+    (&[b"{\\rtf"], FILE, "it is RTF, as a word processor saves"),
+    (&[b"BEGIN PGP"], "hand in an RSA key, not PGP's", "it is a PGP key"),
+    (&[b"+---[RSA"], "hand in the key, not randomart", "it is ssh-keygen's randomart"),
+    (&[b"<!DOCTYPE", b"<html"], "hand in the file, not a page about it", "it is HTML"),
     (
         &[b"<br", b"&#10;", b"&#13;", b"&nbsp;", b"<p>"],
-        ("put plain text there: take the HTML out", "there is HTML in it"),
+        "put plain text there: take the HTML out",
+        "there is HTML in it",
     ),
     (
         &[b"-----\\n", b"-----\\r", b"\\n-----"],
-        (
-            "write line breaks for \\n: printf '%b' \"$(cat FILE)\"",
-            "its line breaks are \\n, as two characters",
-        ),
+        "write line breaks for \\n: printf '%b' \"$(cat FILE)\"",
+        "its line breaks are \\n, as two characters",
     ),
-    (&[b"> -----BEGIN", b"> ssh-rsa"], ("take the > off each line", "it is quoted, as in e-mail")),
+    (&[b"> -----BEGIN", b"> ssh-rsa"], "take the > off each line", "it is quoted, as in e-mail"),
     (
         &[b"\"-----BEGIN", b"'-----BEGIN", b"\"ssh-rsa"],
-        ("take the quotes off each line", "it is the text of a program"),
+        "take the quotes off each line",
+        "it is the text of a program",
     ),
-    (&[b"\xc2\xa0", b"\xe2\x80\x8b"], (TYPED, "there are spaces in it that are not ASCII")),
-    (&[b"\xe2\x80\x90", b"\xe2\x80\x91", b"\xe2\x80\x92"], DASHES),
-    (&[b"\xe2\x80\x93", b"\xe2\x80\x94", b"\xe2\x80\x95"], DASHES),
-    (&[b"\xe2\x88\x92"], DASHES),
-    (&[b"ssh-rsaAAAA"], ("put a space behind ssh-rsa", "no space stands behind ssh-rsa")),
+    (&[b"\xc2\xa0", b"\xe2\x80\x8b"], TYPED, "there are spaces in it that are not ASCII"),
+    (&[b"ssh-rsaAAAA"], "put a space behind ssh-rsa", "no space stands behind ssh-rsa"),
 ];
 
-const DASHES: Row = (TYPED, "its dashes are typographic");
-
 /// What is told by more than a mark: the first that is found is the cause.
-const FORMS: [Form; 9] = [
-    (("hand in the key, not its fingerprint", "it is a fingerprint"), |file| {
+const FORMS: [Form; 10] = [
+    (TYPED, "its dashes are typographic", |file| {
+        let is_dash = |three: &[u8]| matches!(three, [0xe2, 0x80, 0x90..=0x95] | [0xe2, 0x88, 0x92]);
+        contains(file, b"BEGIN ") && file.windows(3).any(is_dash)
+    }),
+    ("hand in the key, not its fingerprint", "it is a fingerprint", |file| {
         file.trim_ascii_start().starts_with(b"SHA256:") || contains(file, b" SHA256:") && file.len() < 200
     }),
-    (("hand in the key, not what is printed of it", "it is what openssl -text prints"), |file| {
+    ("hand in the key, not what is printed of it", "it is what openssl -text prints", |file| {
         !contains(file, b"BEGIN ") && (contains(file, b"Public-Key: (") || contains(file, b"Modulus="))
     }),
-    (("decode it: base64 -d FILE > GROUP.pem", "it is base64 of the whole PEM"), |file| {
+    ("decode it: base64 -d FILE > GROUP.pem", "it is base64 of the whole PEM", |file| {
         from_base64(file).is_some_and(|inside| contains(&inside, b"-----BEGIN "))
     }),
-    (("decode it: base64 -d FILE > GROUP.ssh", "it is base64 of the whole OpenSSH line"), |file| {
+    ("decode it: base64 -d FILE > GROUP.ssh", "it is base64 of the whole OpenSSH line", |file| {
         from_base64(file).is_some_and(|inside| inside.starts_with(b"ssh-rsa "))
     }),
+    ("write ssh-rsa and a space before it", "it is the base64 of an OpenSSH line, without ssh-rsa", |file| {
+        file.trim_ascii_start().starts_with(b"AAAAB3NzaC1yc2")
+    }),
     (
-        ("write ssh-rsa and a space before it", "it is the base64 of an OpenSSH line, without ssh-rsa"),
-        |file| file.trim_ascii_start().starts_with(b"AAAAB3NzaC1yc2"),
-    ),
-    (
-        (
-            "put -----BEGIN and END PUBLIC KEY----- around it",
-            "it is the base64 of a PEM, without its first and last line",
-        ),
+        "put -----BEGIN and END PUBLIC KEY----- around it",
+        "it is the base64 of a PEM, without its first and last line",
         |file| {
             !contains(file, b"BEGIN")
                 && from_base64(file).is_some_and(|inside| matches!(inside[..], [0x30, 0x81 | 0x82, ..]))
         },
     ),
     (
-        ("write five dashes on each side: -----BEGIN", "a line in it has too few or too many dashes"),
+        "write five dashes on each side: -----BEGIN",
+        "a line in it has too few or too many dashes",
         has_other_dashes,
     ),
     (
-        (AGAIN, "it says RSA PUBLIC KEY, and holds what PUBLIC KEY holds, or the other way round"),
+        AGAIN,
+        "it says RSA PUBLIC KEY, and holds what PUBLIC KEY holds, or the other way round",
         is_mislabelled,
     ),
-    ((TYPED, "there is a - or a _ in its base64: it is base64url"), |file| {
+    (TYPED, "there is a - or a _ in its base64: it is base64url", |file| {
         let is_base64 = |line: &&[u8]| !contains(line, b"-----") && line.len() > 40 && !contains(line, b" ");
         let inside = file.split(|&byte| byte == b'\n').filter(is_base64);
         contains(file, b"-----BEGIN ") && inside.flatten().any(|byte| b"-_".contains(byte))
@@ -218,8 +218,8 @@ fn of_form(file: &[u8], is_openssh: bool) -> Diagnosis {
         return row(("copy the public key into it", "it is empty"));
     }
     let begins = |all: &[&[u8]]| all.iter().any(|beginning| file.starts_with(beginning));
-    if let Some((_, found)) = BEGINNINGS.iter().find(|(all, _)| begins(all)) {
-        return row(*found);
+    if let Some((_, change, found)) = BEGINNINGS.iter().find(|(all, ..)| begins(all)) {
+        return row((change, found));
     }
     if matches!(file, [SEQUENCE, 0x81 | 0x82, ..]) || other_kind(file).is_some() {
         return of_der(file);
@@ -227,11 +227,11 @@ fn of_form(file: &[u8], is_openssh: bool) -> Diagnosis {
     if wide.is_some() {
         return row(("save it as UTF-8", "it is UTF-16, as PowerShell's > writes it"));
     }
-    if let Some((_, found)) = MARKS.iter().find(|(all, _)| holds(all)) {
-        return row(*found);
+    if let Some((_, change, found)) = MARKS.iter().find(|(all, ..)| holds(all)) {
+        return row((change, found));
     }
-    if let Some((found, _)) = FORMS.iter().find(|(_, is_found)| is_found(text)) {
-        return row(*found);
+    if let Some((change, found, _)) = FORMS.iter().find(|(.., is_found)| is_found(text)) {
+        return row((change, found));
     }
     let line = text.trim_ascii();
     let is_pem = count(text, b"-----BEGIN ") > 0;

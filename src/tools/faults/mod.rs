@@ -19,7 +19,7 @@ pub(crate) mod encodings;
 pub mod groups_json;
 pub mod json;
 pub mod key_file;
-pub mod mistake;
+pub mod reason;
 pub mod record;
 pub mod refusal;
 pub mod reply;
@@ -68,7 +68,7 @@ impl Diagnosis {
 type Row = (&'static str, &'static str);
 
 /// A row, and how a file is known to be at that fault.
-type Form = (Row, fn(&[u8]) -> bool);
+type Form = (&'static str, &'static str, fn(&[u8]) -> bool);
 
 impl From<Row> for Diagnosis {
     fn from((change, found): Row) -> Self {

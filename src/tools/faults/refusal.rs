@@ -1,216 +1,186 @@
-//! What is said of a datagram that was refused: a name, and a sentence that tells a student what was
-//! found and what to do. Printable ASCII, whatever the datagram held.
+//! A datagram that was refused: what the refusal itself says, and which mistake is behind it. Printable
+//! ASCII, whatever the datagram held.
 
-use super::record;
+use super::signature::{Effort, Key, Opened, open};
+use super::{Diagnosis, claims, datagram, json, record, reply};
+use crate::jws::{json_object, split};
+use crate::keys::without_newline;
 use crate::refusal::{NotAnObject, Refusal};
-use crate::server::MOST_BYTES;
+use crate::server::{Class, MOST_BYTES};
 use crate::tools::print::{describe, quote};
 use base64::DecodeError;
+use serde_json::{Map, Value};
 
-/// A reason as the logs name it, and what a datagram must be to pass its check.
-#[derive(Clone, Copy, Debug)]
-pub struct Reason {
-    /// In `requests.jsonl`, on the terminal, in the report.
-    pub name: &'static str,
-    /// In `check`.
-    pub condition: &'static str,
-}
-
-/// The reasons in the order of the checks; [`Refusal`] has the same.
-pub const REASONS: [Reason; 18] = [
-    reason("lost_on_purpose", "not discarded by --lose or --trial"),
-    reason("too_large", "the datagram has at most 4,096 bytes"),
-    reason("not_a_jws", "three parts with dots between them"),
-    reason("bad_base64", "each part is canonical base64url, without padding"),
-    reason("bad_header", "the header is a JSON object"),
-    reason("wrong_alg", "alg is RS256"),
-    reason("unsupported_crit", "there is no crit"),
-    reason("bad_payload", "the payload is a JSON object"),
-    reason("unknown_group", "claim group is a group of the table"),
-    reason("no_key", "the group has a usable key"),
-    reason("bad_signature", "the signature verifies with the group's key"),
-    reason("bad_claim", "seq_number, matricula, seq_max, exp and nbf are of their types"),
-    reason("expired", "exp is still to come"),
-    reason("not_yet_valid", "nbf has passed"),
-    reason("wrong_audience", "there is no aud"),
-    reason("out_of_order", "seq_number is the next one, the last one again, or 0"),
-    reason("not_recorded", "the message is recorded"),
-    reason("not_sent", "the reply is sent"),
-];
-
-const fn reason(name: &'static str, condition: &'static str) -> Reason {
-    Reason { name, condition }
-}
-
-/// What follows the name of a reason at the beginning of a text.
-pub fn after_reason(text: &[u8]) -> Option<&[u8]> {
-    REASONS.iter().find_map(|reason| text.strip_prefix(reason.name.as_bytes()))
-}
-
-/// A refusal's place in [`REASONS`].
-pub fn place(refusal: &Refusal) -> usize {
+/// What a refusal itself says: it costs nothing, and the log says it of each datagram that is refused.
+pub fn plain(refusal: &Refusal, datagram: &[u8]) -> Diagnosis {
+    let said = |change: &'static str, found: String| Diagnosis::new(change, found);
     match refusal {
-        Refusal::LostOnPurpose(..) => 0,
-        Refusal::TooLarge(_) => 1,
-        Refusal::NotAJws(_) => 2,
-        Refusal::BadBase64(..) => 3,
-        Refusal::BadHeader(_) => 4,
-        Refusal::WrongAlg(_) => 5,
-        Refusal::UnsupportedCrit => 6,
-        Refusal::BadPayload(_) => 7,
-        Refusal::UnknownGroup(_) => 8,
-        Refusal::NoKey => 9,
-        Refusal::BadSignature(..) => 10,
-        Refusal::BadClaim(..) => 11,
-        Refusal::Expired(_) => 12,
-        Refusal::NotYetValid(_) => 13,
-        Refusal::WrongAudience(_) => 14,
-        Refusal::OutOfOrder(..) => 15,
-        Refusal::NotRecorded(_) => 16,
-        Refusal::NotSent(_) => 17,
-    }
-}
-
-/// The name of a refusal's reason.
-pub fn name(refusal: &Refusal) -> &'static str {
-    REASONS[place(refusal)].name
-}
-
-/// Whether a message refused for the reason of this name had a signature that verified.
-pub fn is_signed(name: &str) -> bool {
-    REASONS
-        .iter()
-        .skip_while(|reason| reason.name != "bad_signature")
-        .skip(1)
-        .any(|reason| reason.name == name)
-}
-
-/// What was found, and what to do.
-pub fn detail(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::LostOnPurpose(_, how) => how.clone(),
+        Refusal::LostOnPurpose(_, how) => said("", how.clone()),
         Refusal::TooLarge(bytes) => {
-            format!("the datagram has {bytes} bytes; at most {MOST_BYTES}: shorten the claims")
+            said("shorten the claims", format!("the datagram has {bytes} bytes, more than {MOST_BYTES}"))
         }
-        Refusal::NotAJws(parts) => match parts {
-            5 => "found 5 parts: that is a JWE, encrypted; a compact JWS is header.payload.signature".into(),
-            _ => format!("found {parts} parts; a compact JWS is header.payload.signature"),
-        },
+        Refusal::NotAJws(parts) => {
+            let found = match (without_newline(datagram), parts) {
+                (b"", _) => "an empty datagram".into(),
+                ([b'{', ..], _) => "JSON (perhaps a JWS in JSON serialization)".into(),
+                (text, 1) => format!("{} without a dot", quote(text)),
+                (_, parts) => format!("{parts} parts"),
+            };
+            said("a compact JWS is header.payload.signature", format!("found {found}"))
+        }
         Refusal::BadBase64(part, characters, error) => {
-            format!("{part} ({characters} characters): {}", why_not_base64url(error))
+            let (change, found) = of_base64url(error);
+            said(change, format!("{part} ({characters} characters): {found}"))
         }
-        Refusal::BadHeader(found) => format!("the header {}", why_no_object(found)),
+        Refusal::BadHeader(found) => said("write a JSON object", format!("the header {}", of_object(found))),
         Refusal::WrongAlg(alg) => {
-            let found = describe(alg.as_ref());
-            format!("header: alg is {found}; this server takes \"RS256\" alone")
+            said("this server takes \"RS256\" alone", format!("alg is {}", describe(alg.as_ref())))
         }
-        Refusal::UnsupportedCrit => "header: crit lists extensions that must be understood, and this server \
-                                     has none; leave crit out"
-            .into(),
-        Refusal::BadPayload(found) => format!("the payload {}", why_no_object(found)),
-        Refusal::UnknownGroup(Some(serde_json::Value::String(name))) => {
-            format!("claim group is {}, which is not in the server's table", quote(name.as_bytes()))
+        Refusal::UnsupportedCrit => said(
+            "leave crit out of the header",
+            "crit lists extensions that must be understood, and this server has none".into(),
+        ),
+        Refusal::BadPayload(found) => {
+            said("write a JSON object", format!("the payload {}", of_object(found)))
         }
-        Refusal::UnknownGroup(group) => {
-            format!("claim group is {}; it must be the group's name, a string", describe(group.as_ref()))
+        Refusal::UnknownGroup(Some(Value::String(name))) => {
+            said("write your group's name as the table has it", claims::in_no_table(name))
         }
-        Refusal::NoKey => {
-            "the server has no usable public key of this group: its start names the reason".into()
-        }
+        Refusal::UnknownGroup(group) => said(
+            "it must be the group's name, a string",
+            format!("claim group is {}", describe(group.as_ref())),
+        ),
+        Refusal::NoKey => said(
+            "tell the professor: the server's start names the reason",
+            "the server has no usable public key of this group".into(),
+        ),
         Refusal::BadSignature(bytes, bits) => match bits.div_ceil(8) {
-            wanted if wanted != *bytes => {
-                format!("the signature has {bytes} bytes; one by the group's {bits}-bit key has {wanted}")
-            }
-            _ => "does not verify with the group's key: sign the first two parts and their dot, \
-                  RSASSA-PKCS1-v1_5 with SHA-256, the group's private key"
-                .into(),
+            wanted if wanted != *bytes => said(
+                "sign with the group's key, and encode the signature's bytes once",
+                format!(
+                    "the signature has {bytes} bytes, and one by the group's {bits}-bit key has {wanted}"
+                ),
+            ),
+            _ => said(
+                "sign the first two parts and their dot, RSASSA-PKCS1-v1_5 with SHA-256, the group's private key",
+                "does not verify with the group's key".into(),
+            ),
         },
-        Refusal::BadClaim(claim @ ("exp" | "nbf"), found) => {
-            format!(
-                "claim {claim} is {}; it must be a number of seconds since 1970",
-                describe(found.as_ref())
-            )
-        }
         Refusal::BadClaim(claim, found) => {
-            format!("claim {claim} is {}; it must be an integer, 0 or more, like 1", describe(found.as_ref()))
+            let change = match *claim {
+                "exp" | "nbf" => "it must be a number of seconds since 1970",
+                _ => "it must be an integer, 0 or more, like 1",
+            };
+            said(change, format!("claim {claim} is {}", describe(found.as_ref())))
         }
-        Refusal::Expired(seconds) => {
-            format!("exp passed {} ago: sign anew, with an exp to come", span(*seconds))
+        Refusal::Expired(seconds) => said("sign anew, with an exp to come", claims::passed("exp", *seconds)),
+        Refusal::NotYetValid(seconds) => said("wait, or set your clock", claims::ahead("nbf", *seconds)),
+        Refusal::WrongAudience(aud) => said(
+            "leave claim aud out: this server is nobody's audience",
+            format!("claim aud is {}", describe(Some(aud))),
+        ),
+        Refusal::OutOfOrder(members, state, seq_number) => claims::in_order(*members, *state, *seq_number),
+        Refusal::NotRecorded(why) => record::not_recorded(why, "received.jsonl"),
+        Refusal::NotSent(error) => {
+            said("send it again", format!("the system refused to send the reply: {error}"))
         }
-        Refusal::NotYetValid(seconds) => {
-            format!("nbf is {} ahead of this machine's clock: wait, or set yours", span(*seconds))
-        }
-        Refusal::WrongAudience(aud) => {
-            let found = describe(Some(aud));
-            format!("claim aud is {found}; this server is nobody's audience: leave aud out")
-        }
-        Refusal::OutOfOrder(members, state, seq_number) => {
-            format!("seq_number is {seq_number} in state {state}; {}", way_out((*members).into(), *state))
-        }
-        Refusal::NotRecorded(why) => record::not_recorded(why, "received.jsonl").sentence(),
-        Refusal::NotSent(error) => format!("the reply could not be sent: {error}"),
     }
 }
 
-/// [`detail`], for those who have the datagram before them: what it is, if it is no token at all.
-pub fn detail_of(refusal: &Refusal, datagram: &[u8]) -> String {
-    let found = match refusal {
-        Refusal::NotAJws(_) if crate::keys::without_newline(datagram).is_empty() => {
-            "an empty datagram".into()
-        }
-        Refusal::NotAJws(_) if datagram.starts_with(b"{") => {
-            "JSON (perhaps a JWS in JSON serialization)".into()
-        }
-        Refusal::NotAJws(1) => format!("{} without a dot", quote(crate::keys::without_newline(datagram))),
-        _ => return detail(refusal),
-    };
-    format!("found {found}; a compact JWS is header.payload.signature")
-}
-
-fn why_not_base64url(error: &DecodeError) -> String {
+/// The first mistake in a part that is not base64url.
+fn of_base64url(error: &DecodeError) -> (&'static str, String) {
     match error {
         DecodeError::InvalidByte(at, byte) => {
-            let hint = match byte {
-                b'=' => "base64url in a JWS has no padding: take the = off",
+            let change = match byte {
+                b'=' => "take the = off: base64url in a JWS has no padding",
                 b'+' | b'/' => "that is base64; base64url has - for + and _ for /",
                 byte if byte.is_ascii_whitespace() => "white space has no place in a token",
-                _ => "not of the base64url alphabet",
+                _ => "write base64url, which has A-Z a-z 0-9 - _ alone",
             };
-            format!("byte {at} is {}: {hint}", quote(&[*byte]))
+            (change, format!("byte {at} is {}", quote(&[*byte])))
         }
-        DecodeError::InvalidLength(length) => format!("{length} characters can't be whole bytes: it is cut"),
-        DecodeError::InvalidLastSymbol { .. } => {
-            "the last character has bits set that no byte needs: it is cut or changed".into()
+        DecodeError::InvalidLength(length) => {
+            ("send the token whole", format!("{length} characters can't be whole bytes: it is cut"))
         }
-        DecodeError::InvalidPadding => "base64url in a JWS has no padding: take the = off".into(),
+        DecodeError::InvalidLastSymbol { .. } => (
+            "send the token whole, as it was made",
+            "its last character has bits set that no byte needs: it is cut or changed".into(),
+        ),
+        DecodeError::InvalidPadding => {
+            ("take the = off: base64url in a JWS has no padding", "= stands at its end".into())
+        }
     }
 }
 
-fn why_no_object(found: &NotAnObject) -> String {
+fn of_object(found: &NotAnObject) -> String {
     match found {
         NotAnObject::Json(value) => format!("is {}, not a JSON object", describe(Some(value))),
         NotAnObject::Text(text, error) => format!("{} is not JSON: {error}", quote(text)),
     }
 }
 
-/// What a group may send in a state.
-fn way_out(members: u64, state: u64) -> String {
-    if state > members {
-        format!("the table has only {members} members: start over with 0")
-    } else if state == members {
-        format!("everyone is in: send {state} again, or 0 to start over")
-    } else if state == 0 {
-        "next_number would have been 1: send that".into()
-    } else {
-        format!("next_number would have been {}: send that, {state} again, or 0 to start over", state + 1)
+/// The mistake behind a refusal, if it is known. `group` is the one that the datagram claims. A signature
+/// is opened with as many keys as `effort` says.
+pub fn mistake(
+    refusal: &Refusal,
+    datagram: &[u8],
+    class: &Class,
+    group: Option<usize>,
+    now: f64,
+    effort: Effort,
+) -> Option<Diagnosis> {
+    let text = without_newline(datagram);
+    let parts = split(text).ok();
+    let object = |json: &[u8]| json_object(json).ok();
+    let header = || object(&parts.as_ref()?.header);
+    let payload = || object(&parts.as_ref()?.payload);
+    match refusal {
+        Refusal::TooLarge(_) if is_a_buffer(datagram) => datagram::diagnose(datagram),
+        Refusal::NotAJws(_) | Refusal::BadBase64(..) => datagram::diagnose(datagram),
+        Refusal::BadHeader(NotAnObject::Text(text, _)) | Refusal::BadPayload(NotAnObject::Text(text, _)) => {
+            json::diagnose(text)
+        }
+        Refusal::BadHeader(_) => json::diagnose(&parts?.header),
+        Refusal::BadPayload(_) => json::diagnose(&parts?.payload),
+        Refusal::WrongAlg(_) => reply::sent_back(datagram).or_else(|| claims::alg(&header()?)),
+        Refusal::UnknownGroup(Some(Value::String(name))) => {
+            claims::group(name, class.table.iter().map(|group| group.name.as_str()))
+        }
+        Refusal::UnknownGroup(_) => claims::claim(&payload()?, "group"),
+        Refusal::BadSignature(..) => Some(opened(text, class, group?, effort)?.diagnosis),
+        Refusal::BadClaim(claim, _) => claims::claim(&payload()?, claim),
+        Refusal::Expired(_) => time(&payload()?, "exp", now),
+        Refusal::NotYetValid(_) => time(&payload()?, "nbf", now),
+        Refusal::OutOfOrder(members, _, seq_number) => {
+            claims::exchanged(*seq_number, payload()?.get("matricula")?.as_u64()?, *members)
+        }
+        Refusal::LostOnPurpose(..)
+        | Refusal::TooLarge(_)
+        | Refusal::UnsupportedCrit
+        | Refusal::WrongAudience(_)
+        | Refusal::NoKey
+        | Refusal::NotRecorded(_)
+        | Refusal::NotSent(_) => None,
     }
 }
 
-/// A span of time as a student reads it.
-fn span(seconds: f64) -> String {
-    match seconds {
-        ..172_800.0 => format!("{seconds:.1} s"),
-        ..1e9 => format!("{:.0} days", seconds / 86_400.0),
-        _ => "many years".into(),
-    }
+/// What a signature that does not verify with the key of its group holds.
+pub fn opened(token: &[u8], class: &Class, group: usize, effort: Effort) -> Option<Opened> {
+    let key = |group: usize| {
+        let components = class.keys[group].as_ref()?.components();
+        Some(Key { name: &class.table[group].name, n: &components.n, e: &components.e })
+    };
+    // In the table's order, from the one behind it.
+    let others: Vec<_> = (group + 1..class.table.len()).chain(0..group).filter_map(key).collect();
+    open(token, key(group)?, &others, effort)
+}
+
+/// Whether all that is too large of a datagram is NULs.
+fn is_a_buffer(datagram: &[u8]) -> bool {
+    datagram.iter().skip(MOST_BYTES).all(|&byte| byte == 0)
+}
+
+fn time(claims: &Map<String, Value>, claim: &str, now: f64) -> Option<Diagnosis> {
+    let number = |claim: &str| claims.get(claim).and_then(Value::as_f64);
+    claims::time(claim, number(claim)?, number("iat"), now, false)
 }

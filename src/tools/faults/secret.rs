@@ -13,50 +13,49 @@ const MAKE: &str = "make one that can be typed: openssl rand -hex 32";
 
 /// The first that is found says it for those below.
 const ODDITIES: [Form; 12] = [
-    (("save it as plain ASCII, not UTF-16", "it is UTF-16, as PowerShell's > writes it"), |secret| {
+    ("save it as plain ASCII, not UTF-16", "it is UTF-16, as PowerShell's > writes it", |secret| {
         wide(secret).is_some()
     }),
-    (("save it without byte order mark", "a byte order mark (EF BB BF) stands before it"), |secret| {
+    ("save it without byte order mark", "a byte order mark (EF BB BF) stands before it", |secret| {
         secret.starts_with(BYTE_ORDER_MARK)
     }),
-    ((MAKE, "it is a key in PEM, and no plain text"), |secret| contains(secret, b"-----BEGIN")),
+    (MAKE, "it is a key in PEM, and no plain text", |secret| contains(secret, b"-----BEGIN")),
     (
-        (
-            "put it on one line: openssl rand -hex 32",
-            "it has more than one line, as openssl rand -base64 64 prints",
-        ),
+        "put it on one line: openssl rand -hex 32",
+        "it has more than one line, as openssl rand -base64 64 prints",
         |secret| secret.trim_ascii().contains(&b'\n'),
     ),
-    (("leave one newline at its end, or none", "more than one newline stands at its end"), |secret| {
+    ("leave one newline at its end, or none", "more than one newline stands at its end", |secret| {
         secret.ends_with(b"\n")
     }),
-    (("take the space off its end", "a space, tab or CR stands at its end"), |secret| {
+    ("take the space off its end", "a space, tab or CR stands at its end", |secret| {
         secret.trim_ascii_end().len() < secret.len()
     }),
-    (("take the space off its beginning", "white space stands before it"), |secret| {
+    ("take the space off its beginning", "white space stands before it", |secret| {
         secret.trim_ascii_start().len() < secret.len()
     }),
     (
-        (MAKE, "there are characters in it that are not ASCII: UTF-8 and Latin-1 write them differently"),
+        MAKE,
+        "there are characters in it that are not ASCII: UTF-8 and Latin-1 write them differently",
         |secret| !secret.is_ascii(),
     ),
-    ((MAKE, "there is a NUL or another control character in it"), |secret| {
+    (MAKE, "there is a NUL or another control character in it", |secret| {
         secret.iter().any(u8::is_ascii_control)
     }),
-    (("take the quotes off", "it stands in quotes, which count as part of it"), |secret| {
+    ("take the quotes off", "it stands in quotes, which count as part of it", |secret| {
         matches!(secret, [b'"', .., b'"'] | [b'\'', .., b'\''])
     }),
-    (("leave the value alone, without NAME=", "it reads NAME=value, all of which counts"), |secret| {
+    ("leave the value alone, without NAME=", "it reads NAME=value, all of which counts", |secret| {
         let name = secret.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
         name >= 3 && secret.get(name) == Some(&b'=') && secret.len() > name + 4
     }),
-    ((MAKE, "there is a space in it, which is easily lost or doubled"), |secret| secret.contains(&b' ')),
+    (MAKE, "there is a space in it, which is easily lost or doubled", |secret| secret.contains(&b' ')),
 ];
 
 /// What nobody who types the secret would type. `None`: it is plain text, perhaps with a newline.
 pub fn oddity(file: &[u8]) -> Option<Diagnosis> {
     let secret = without_newline(file);
-    let ((change, found), _) = ODDITIES.iter().find(|(_, is_found)| is_found(secret))?;
+    let (change, found, _) = ODDITIES.iter().find(|(.., is_found)| is_found(secret))?;
     Some(Diagnosis::new(*change, format!("{found}, so what a student types gives another HMAC")))
 }
 

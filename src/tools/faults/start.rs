@@ -5,7 +5,7 @@ use super::{Diagnosis, key_file, record, secret};
 use crate::files::content;
 use crate::groups::{Group, Table};
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
-use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, public_keys, secret_file};
+use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, key_files, public_keys, secret_file};
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::print::{escaped, for_shell, shown};
 use std::collections::BTreeMap;
@@ -166,4 +166,18 @@ pub fn no_key(files: &[KeyFile], table: &Table, directory: &Path) -> String {
             .into();
     }
     format!("{}: there is no usable key in it{reasons}", shown(&directory.join("keys_pub")))
+}
+
+/// Why a group of the table has no key.
+pub fn no_key_of(group: &str, table: &Table, directory: &Path, allows_weak_keys: bool) -> String {
+    let files = key_files(directory, table, allows_weak_keys).unwrap_or_default();
+    let is_own = |file: &&KeyFile| file.group.is_some_and(|index| table[index].name == group);
+    match files.iter().filter(is_own).collect::<Vec<_>>()[..] {
+        [] => format!("keys_pub has no file for it: put its public key there, as {group}.pem or {group}.ssh"),
+        [KeyFile { name, path, key: Err(fault), .. }] => {
+            let file = content(path, MOST_FILE_BYTES).unwrap_or_default();
+            format!("keys_pub/{}: {}", escaped(name), key_file::diagnose(fault, name, &file).sentence())
+        }
+        _ => "keys_pub has more than one file for it: keep one".into(),
+    }
 }

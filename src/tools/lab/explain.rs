@@ -14,7 +14,7 @@ use crate::jws;
 use crate::refusal::Refusal;
 use crate::server::{Class, Handled};
 use crate::tools::faults::signature::Effort;
-use crate::tools::faults::{Diagnosis, mistake, refusal as refusals};
+use crate::tools::faults::{Diagnosis, reason, refusal};
 use crate::tools::print::json_string;
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ pub struct Explainer {
 pub struct Explanation {
     /// What is sent to the client, if it is smaller than what the client sent.
     pub reply: Option<String>,
-    /// What the log is to say, if a mistake was found.
+    /// What the log is to say.
     pub found: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl Explainer {
         let refusal = handled.outcome.as_ref().err()?;
         // What is lost is lost. And no explanation is as short as this datagram.
         if matches!(refusal, Refusal::LostOnPurpose(..))
-            || refusals::name(refusal).len() + ": \n".len() >= handled.datagram.bytes.len()
+            || reason::name(refusal).len() + ": \n".len() >= handled.datagram.bytes.len()
         {
             return None;
         }
@@ -63,13 +63,17 @@ impl Explainer {
 fn explained(class: &Class, handled: &Handled, refusal: &Refusal) -> Explanation {
     let (datagram, group) = (handled.datagram, group_of(&handled.reading));
     let now = datagram.time.as_secs_f64();
-    let diagnosis = mistake::diagnose(refusal, &datagram.bytes, class, group, now, Effort::BOUNDED);
-    let found = diagnosis.as_ref().map(ToString::to_string);
+    let mistake = refusal::mistake(refusal, &datagram.bytes, class, group, now, Effort::BOUNDED);
+    let is_known = mistake.is_some();
+    let diagnosis = mistake.unwrap_or_else(|| refusal::plain(refusal, &datagram.bytes));
+    let (error, whole, change) = (reason::name(refusal), diagnosis.to_string(), diagnosis.change());
+    let unsigned = |detail| unsigned(&datagram.bytes, error, detail);
     let reply = match &handled.reading {
-        Ok(message) => signed(class, handled, &message.id_request, refusal, diagnosis.as_ref()),
-        Err(_) => unsigned(&datagram.bytes, refusal, diagnosis.as_ref()),
+        Ok(message) => signed(class, handled, &message.id_request, error, &diagnosis),
+        Err(_) if is_known => unsigned(change),
+        Err(_) => unsigned(&whole).or_else(|| unsigned(change)),
     };
-    Explanation { reply, found }
+    Explanation { reply, found: Some(whole) }
 }
 
 /// The signed explanation: as much of it, in whole clauses, as makes it smaller than the request.
@@ -77,20 +81,17 @@ fn signed(
     class: &Class,
     handled: &Handled,
     id_request: &str,
-    refusal: &Refusal,
-    diagnosis: Option<&Diagnosis>,
+    error: &str,
+    diagnosis: &Diagnosis,
 ) -> Option<String> {
     let Otp { number, timestamp } = Otp::draw(handled.datagram.time).ok()?;
-    let (whole, change) = match diagnosis {
-        Some(diagnosis) => (diagnosis.to_string(), diagnosis.change().into()),
-        None => (refusals::detail(refusal), String::new()),
-    };
+    let whole = diagnosis.to_string();
     let otp = format!(r#","otp_number":{number},"otp_timestamp":{timestamp}"#);
-    let ways = [(&whole, &*otp), (&change, &*otp), (&change, ""), (&String::new(), "")];
-    let payload = |(detail, otp): (&String, &str)| {
+    let ways = [(&*whole, &*otp), (diagnosis.change(), &*otp), (diagnosis.change(), ""), ("", "")];
+    let payload = |(detail, otp): (&str, &str)| {
         let detail =
             if detail.is_empty() { String::new() } else { format!(r#","detail":{}"#, json_string(detail)) };
-        format!(r#"{{"id_request":"{id_request}","error":"{}"{detail}{otp}}}"#, refusals::name(refusal))
+        format!(r#"{{"id_request":"{id_request}","error":"{error}"{detail}{otp}}}"#)
     };
     let mut payloads = ways.into_iter().map(payload);
     let payload = payloads.find(|payload| length(payload) < handled.datagram.bytes.len())?;
@@ -104,12 +105,7 @@ fn length(payload: &str) -> usize {
 }
 
 /// The explanation of what is not signed, if it is smaller than that.
-fn unsigned(datagram: &[u8], refusal: &Refusal, diagnosis: Option<&Diagnosis>) -> Option<String> {
-    let name = refusals::name(refusal);
-    let detail = match diagnosis {
-        Some(diagnosis) => diagnosis.change().into(),
-        None => refusals::detail_of(refusal, datagram),
-    };
-    let text = format!("{name}: {detail}\n");
+fn unsigned(datagram: &[u8], error: &str, detail: &str) -> Option<String> {
+    let text = format!("{error}: {detail}\n");
     (text.len() < datagram.len()).then_some(text)
 }

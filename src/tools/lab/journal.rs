@@ -8,7 +8,7 @@ use super::log::Log;
 use crate::refusal::Refusal;
 use crate::server::{Acknowledgment, Class, Handled, Lab};
 use crate::time::rfc3339;
-use crate::tools::faults::{record::Whereabouts, refusal};
+use crate::tools::faults::{reason, record::Whereabouts, refusal};
 use crate::tools::print::{COLUMNS, Colours, json_string, say_first, say_soon, shortened};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -156,8 +156,8 @@ fn push_json_line(lines: &mut String, class: &Class, handled: &Handled, more: Op
     let mut lost = None;
     match outcome {
         Err(refusal) => {
-            let detail = more.map_or_else(|| refusal::detail_of(refusal, &datagram.bytes), Into::into);
-            _ = write!(lines, "{}\",\"detail\":{}", refusal::name(refusal), json_string(&detail));
+            let detail = more.map_or_else(|| refusal::plain(refusal, &datagram.bytes).sentence(), Into::into);
+            _ = write!(lines, "{}\",\"detail\":{}", reason::name(refusal), json_string(&detail));
             if let Refusal::LostOnPurpose(what, _) = refusal {
                 lost = Some(what);
             }
@@ -234,8 +234,8 @@ fn terminal_line(
             line += &colours.green(&format!("{seq_number} acknowledged, next {next_number}"));
         }
         (Err(refusal), _) => {
-            let name = refusal::name(refusal);
-            let detail = more.map_or_else(|| refusal::detail_of(refusal, &datagram.bytes), Into::into);
+            let name = reason::name(refusal);
+            let detail = more.map_or_else(|| refusal::plain(refusal, &datagram.bytes).sentence(), Into::into);
             line += &colours.red(&name[..name.len().min(room)]);
             line += &shortened(&format!(": {detail}"), room.saturating_sub(name.len()));
         }

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Most bytes of `NAME.jsonl`; then it becomes `NAME.1.jsonl`, replacing the one before.
-pub const MOST_BYTES: u64 = 64 << 20;
+pub const MOST_LOG_BYTES: u64 = 64 << 20;
 /// The server writes no longer line: a datagram's first 2,048 bytes, escaped, and the rest.
 pub const LONGEST_LINE: u64 = 1 << 16;
 
@@ -50,7 +50,7 @@ impl Log {
 
     /// Whether these lines would begin another file.
     pub fn turns_over(&self, lines: &str) -> bool {
-        self.length + lines.len() as u64 > MOST_BYTES
+        self.length + lines.len() as u64 > MOST_LOG_BYTES
     }
 
     /// Appends lines, or leaves the file as it was.

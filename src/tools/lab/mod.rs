@@ -16,9 +16,9 @@ use std::io;
 use std::net::UdpSocket;
 use trial::Trial;
 
-/// All of the lab, as the command line wants it.
+/// What the command line has asked for.
 #[derive(Debug)]
-pub struct Lab {
+pub struct Tools {
     /// Looks on.
     pub journal: Journal,
     /// `--lose`: this share of the requests is lost, in percent, and of the replies.
@@ -29,7 +29,7 @@ pub struct Lab {
     pub explainer: Option<Explainer>,
 }
 
-impl server::Lab for Lab {
+impl server::Lab for Tools {
     fn most_together(&self) -> usize {
         match self.trial {
             Some(_) => 1, // it examines copy by copy
@@ -72,7 +72,7 @@ impl server::Lab for Lab {
     }
 }
 
-impl Lab {
+impl Tools {
     fn loses(&self) -> bool {
         let drawn =
             || random_number().is_ok_and(|number| u32::from(number) * 100 < u32::from(self.lose) * 20_001);

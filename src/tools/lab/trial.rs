@@ -8,7 +8,7 @@
 //! client is the [`exam`]'s to say; here it is carried out and written down.
 
 use super::exam::{self, Exam, FIRST_RIGHT_COPY, Fate, Finding, RIGHT_COPIES};
-use super::log::{Log, MOST_BYTES, read_tail};
+use super::log::{Log, MOST_LOG_BYTES, read_tail};
 use super::lost;
 use super::verdict::{Line, Standing, Verdict};
 use crate::claims;
@@ -75,7 +75,7 @@ impl Trial {
         let mut examinees: Vec<_> = table.iter().zip(progress).map(examinee).collect();
         remember_records(&directory.join("received.jsonl"), table, &mut examinees);
         for name in ["trial.1.jsonl", "trial.jsonl"] {
-            _ = read_tail(&directory.join(name), MOST_BYTES, |line| {
+            _ = read_tail(&directory.join(name), MOST_LOG_BYTES, |line| {
                 let (group, line) = Line::parse(line)?;
                 examinees[table.find(group)?].standing.add(line);
                 Some(())

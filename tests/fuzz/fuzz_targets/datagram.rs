@@ -36,7 +36,8 @@ use udpsocket_jwt_server::record::{MOST_RECORDS, Progress, Record};
 use udpsocket_jwt_server::restart::{Found, read_back};
 use udpsocket_jwt_server::server::{Acknowledgment, Class, Datagram, Handled, Server};
 use udpsocket_jwt_server::tools::lab::explain::{Explainer, Explanation};
-use udpsocket_jwt_server::tools::faults::refusal::{detail, detail_of, name};
+use udpsocket_jwt_server::tools::faults::reason::name;
+use udpsocket_jwt_server::tools::faults::refusal::plain;
 
 /// The server's clock stands still, so that `exp` and `nbf` can be found.
 const NOW: Duration = Duration::from_millis(1_700_000_000_250);
@@ -415,7 +416,7 @@ impl Run {
         let (outcome, datagram) = (&handled.outcome, &handled.datagram.bytes);
         let reply = self.server.reply(handled).or(explanation.reply);
         if let Err(refusal) = outcome {
-            assert_printable(&detail_of(refusal, datagram));
+            assert_printable(&plain(refusal, datagram).sentence());
         }
         let group = match expected {
             Ok((_, group, _)) | Err((_, Some(group))) => Some(*group),
@@ -458,7 +459,7 @@ impl Run {
                 let claims: Value = serde_json::from_str(&payload).unwrap();
                 assert_eq!(claims["id_request"], id_request);
                 assert_eq!(claims["error"], name(refusal));
-                let whole = explanation.found.unwrap_or_else(|| detail(refusal));
+                let whole = explanation.found.expect("what is signed is explained");
                 assert!(whole.starts_with(claims["detail"].as_str().unwrap()), "{whole}: {claims}");
                 assert!(claims["otp_number"].as_u64().is_some_and(|number| number <= 20_000));
                 assert_eq!(claims["otp_timestamp"], 1_700_000_000);
