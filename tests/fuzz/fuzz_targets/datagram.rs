@@ -460,10 +460,14 @@ impl Run {
                 assert_eq!(claims["id_request"], id_request);
                 assert_eq!(claims["error"], name(refusal));
                 let whole = explanation.found.expect("what is signed is explained");
-                assert!(whole.starts_with(claims["detail"].as_str().unwrap()), "{whole}: {claims}");
-                assert!(claims["otp_number"].as_u64().is_some_and(|number| number <= 20_000));
-                assert_eq!(claims["otp_timestamp"], 1_700_000_000);
-                assert_eq!(claims.as_object().unwrap().len(), 5);
+                // In little room the clauses are left out from the end, and then the members for the otp.
+                let detail = claims.get("detail").map_or("", |detail| detail.as_str().unwrap());
+                assert!(whole.starts_with(detail), "{whole}: {claims}");
+                let otp = claims.get("otp_number").map(|number| number.as_u64().unwrap());
+                assert!(otp.is_none_or(|number| number <= 20_000));
+                assert_eq!(claims.get("otp_timestamp").is_some(), otp.is_some());
+                let members = 2 + usize::from(!detail.is_empty()) + 2 * usize::from(otp.is_some());
+                assert_eq!(claims.as_object().unwrap().len(), members);
             }
         }
     }
