@@ -113,7 +113,7 @@ fn case(
 
 /// A name without what JSON would escape.
 fn plain(name: &str) -> String {
-    let name = name.replace('"', "'").replace("\\u", "U+").replace("\\n", "LF");
+    let name = name.replace('"', "'").replace("\\u", "U+").replace("\\n", "<LF>");
     assert!(!name.contains('\\'), "{name}");
     let character = |letter: char| match letter {
         ' '..='~' => letter.to_string(),
@@ -140,22 +140,24 @@ pub fn way_to(group: &str, state: u64) -> Vec<String> {
     (0..=state).map(|number| name_of(group, number, number.saturating_sub(1))).collect()
 }
 
-/// Every transition of the state machine: each group, in each state, each number and one more.
+/// Every transition of the state machine: each group, in each state, each number and one more. What is
+/// not answered stands first, since a player need not lead the group there again.
 fn transitions() -> Vec<Case> {
     let mut cases = Vec::new();
     for (group, members) in GROUPS {
         let messages: Vec<_> = (0..=members + 1).map(|number| message(group, number)).collect();
         for state in 0..=members {
-            for (number, message) in (0..).zip(&messages) {
-                let (name, at) = (name_of(group, number, state), (group, members, state));
-                cases.push(match fsm::next(members, state, number) {
-                    Some(next_number) => answered(&name, "3", at, message.as_bytes(), next_number),
-                    None => {
-                        let does = Does::Refuse("out_of_order".into());
-                        case(&name, "3", at, message.as_bytes(), does)
-                    }
-                });
-            }
+            let at = (group, members, state);
+            let transition = |(number, message): (u64, &String)| {
+                let (name, message) = (name_of(group, number, state), message.as_bytes());
+                match fsm::next(members, state, number) {
+                    Some(next_number) => answered(&name, "3", at, message, next_number),
+                    None => case(&name, "3", at, message, Does::Refuse("out_of_order".into())),
+                }
+            };
+            let (goes, stays): (Vec<_>, Vec<_>) =
+                (0..).zip(&messages).map(transition).partition(Case::is_answered);
+            cases.extend([stays, goes].concat());
         }
     }
     let others_in_between = ["NONAME: 0 in state 0", "HEARTBEAT: 0 in state 0"].map(String::from);
@@ -306,6 +308,7 @@ fn odd_but_good(javali: &Signer) -> Vec<Case> {
         ("a matricula past 53 bits", claims("JAVALI", 1, (1 << 53) + 1)),
         ("a matricula past 63 bits", claims("JAVALI", 1, 1 << 63)),
         ("the largest matricula", claims("JAVALI", 1, u64::MAX)),
+        ("an escape for a letter", with(&payload, r#""nome":"Jos\u00e9 \/ S\u00C3o""#)),
         ("Unicode", with(&payload, r#""nome":"João \ud83c\udf93 🎓\u0000\u202e""#)),
     ];
     let ignored = keys_in_the_header(&signer("STRANGER"));
@@ -397,6 +400,7 @@ fn structure(javali: &Signer) -> Vec<Bad> {
             format!(r#"{{"payload":"{payload}","signatures":[{{{serialized}}}]}}"#),
         ),
         ("the claims, unsigned", news()),
+        ("an HTTP request", "GET / HTTP/1\r\n\r\n".into()),
         ("an escape sequence", "\x1b[2J\x1b]0;gone\x07".into()),
     ];
     let bytes = [("one NUL", vec![0]), ("one byte FF", vec![0xff]), ("gzip", vec![0x1f, 0x8b, 8, 0, 0, 0])];
@@ -422,7 +426,8 @@ fn structure(javali: &Signer) -> Vec<Bad> {
         all("not_a_jws", "structure", bytes),
         all("bad_base64", "a token", decorated),
         all("bad_base64", "a token", [("in UTF-16", utf_16(&token))]),
-        all("bad_header", "structure", [("two dots", "..")]),
+        all("bad_header", "structure", [("two dots", ".."), ("zeros in base64url", "AAAA.AAAA.AAAA")]),
+        all("bad_base64", "structure", [("letters", "a.b.c"), ("signs", "!!!!.????.****")]),
         all("too_large", "too large", too_large),
     ]
     .concat()
@@ -480,7 +485,31 @@ fn base64(javali: &Signer) -> Vec<Bad> {
             (format!("{part} with {way}"), spoilt.join(&b'.'))
         })
     });
-    all("bad_base64", "base64url", spoilt)
+    // The spoilt text itself is what was signed: whoever is lenient finds a signature that verifies.
+    let signed_so = |header: String, payload: String| {
+        let input = format!("{header}.{payload}");
+        let signature = to_base64url(&javali.signature(input.as_bytes()));
+        format!("{input}.{signature}")
+    };
+    let [header, payload, _] = parts.map(String::from);
+    let unlike = news().replace("666", r#"666,"x":"?>?>?>""#) + " ";
+    let standard = BASE64_STANDARD.encode(&unlike);
+    assert!(standard.contains(['+', '/']) && !standard.contains('='), "{standard}");
+    let with_both = (0..)
+        .map(|jti| javali.sign(RS256, with(&news(), &format!(r#""jti":{jti}"#))))
+        .find(|token| token[token.len() - 342..].contains('-') && token[token.len() - 342..].contains('_'));
+    let with_both = with_both.expect("nearly every signature has both");
+    let (input, signature) = with_both.rsplit_once('.').unwrap();
+    let in_base64 = signature.replace('-', "+").replace('_', "/");
+    let with_bit = String::from_utf8(unused_bits(1)(&payload)).unwrap();
+    let lenient = [
+        ("header with padding, and signed so", signed_so(format!("{header}=="), payload.clone())),
+        ("payload with padding, and signed so", signed_so(header.clone(), format!("{payload}=="))),
+        ("payload in base64, and signed so", signed_so(header.clone(), standard)),
+        ("payload with an unused bit set, and signed so", signed_so(header, with_bit)),
+        ("signature in base64", format!("{input}.{in_base64}")),
+    ];
+    [all("bad_base64", "base64url", spoilt), all("bad_base64", "base64url", lenient)].concat()
 }
 
 /// What is no JSON object, though `object` nearly is.
