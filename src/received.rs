@@ -46,6 +46,8 @@ const SPAN: Duration = Duration::from_secs(150); // how far they may be ahead of
 
 /// No record is longer, its LF included: a token of 4,096 bytes and the rest.
 const LONGEST_LINE: u64 = 8_192;
+/// So many groups that the table lacks are named.
+pub const MOST_UNKNOWN: usize = 100;
 
 /// What the file says of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,7 +138,7 @@ pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, to
 /// What [`Records`] need of a file: the seam at which the tests make a disk fail.
 pub trait Disk: Read {
     /// How long the file is; none if it no longer has its name.
-    fn length(&mut self) -> Option<u64>;
+    fn length(&mut self) -> io::Result<Option<u64>>;
     /// Writes at the end, perhaps not all; how many bytes.
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Cuts the file to `length` bytes.
@@ -159,9 +161,12 @@ impl Read for NamedFile {
 }
 
 impl Disk for NamedFile {
-    fn length(&mut self) -> Option<u64> {
-        let named = fs::metadata(&self.path).ok()?;
-        (identity(&named) == self.identity).then_some(named.len())
+    fn length(&mut self) -> io::Result<Option<u64>> {
+        match fs::metadata(&self.path) {
+            Ok(named) => Ok((identity(&named) == self.identity).then_some(named.len())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -250,7 +255,7 @@ impl Records {
 
     /// Whether the file has its name, and the length that the server has left it.
     fn must_have(&mut self, length: u64) -> Result<(), NotRecorded> {
-        match self.disk.length() {
+        match self.disk.length().map_err(|error| NotRecorded::Unseen(error.to_string()))? {
             None => Err(NotRecorded::Moved),
             Some(found) if found != length => Err(NotRecorded::Changed(found, length)),
             Some(_) => Ok(()),
@@ -266,7 +271,7 @@ pub struct Found {
     pub progress: Vec<Progress>,
     /// What followed its last LF.
     pub tail: Tail,
-    /// Groups that have records and are not in the table.
+    /// Groups that have records and are not in the table, of many the first 100.
     pub unknown: BTreeSet<String>,
 }
 
@@ -275,9 +280,9 @@ pub struct Found {
 pub enum Tail {
     /// Nothing.
     Nothing,
-    /// A whole record, which is kept: an editor took its LF off.
-    Record,
-    /// So many bytes that are no record: none that was acknowledged, if they are few enough.
+    /// A whole record without its LF, which is kept. Behind it may be so many NULs, which are cut off.
+    Record(u64),
+    /// So many bytes that are the beginning of one record, which are cut off: it was never acknowledged.
     Torn(u64),
 }
 
@@ -292,10 +297,11 @@ pub enum Fault {
     Lock(io::Error),
     /// It cannot be read.
     Read(io::Error),
-    /// The line of this number is not a whole record.
+    /// The line of this number is not a whole record. Of a line that is too long for one, its beginning.
     Line(u64, Vec<u8>),
-    /// So many bytes without an LF are more than the rest of a record.
-    Tail(u64),
+    /// After the last LF are so many bytes, which begin like this: neither a record nor the beginning of
+    /// one. Whole records may be in them, joined by an editor.
+    Tail(u64, Vec<u8>),
     /// Its last line cannot be ended or cut off, or it cannot be synced.
     Mend(NotRecorded),
     /// Its directory cannot be synced.
@@ -326,18 +332,20 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
 pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let mut progress = vec![Progress::default(); table.len()];
     let mut unknown = BTreeSet::new();
-    let (length, tail) = each_line(&mut BufReader::with_capacity(1 << 16, &mut disk), |number, line| {
-        let record = Record::parse(line).ok_or_else(|| Fault::Line(number, line.into()))?;
+    let length = disk.length().map_err(Fault::Read)?.unwrap_or_default();
+    let mut reader = BufReader::with_capacity(1 << 16, (&mut disk).take(length));
+    let (length, tail) = each_record(&mut reader, |number, record| {
+        let record = record.map_err(|line| Fault::Line(number, line.into()))?;
         match table.find(&record.group) {
             Some(group) => progress[group].record(record.seq_number.into(), record.matricula, record.time),
-            None => _ = unknown.insert(record.group),
+            None if unknown.len() < MOST_UNKNOWN => _ = unknown.insert(record.group),
+            None => {}
         }
         Ok(())
     })?;
     let (torn, waiting) = match tail {
-        Tail::Torn(bytes) if bytes > LONGEST_LINE => return Err(Fault::Tail(bytes)),
         Tail::Torn(bytes) => (bytes, Vec::new()),
-        Tail::Record => (0, b"\n".into()),
+        Tail::Record(nuls) => (nuls, b"\n".into()),
         Tail::Nothing => (0, Vec::new()),
     };
     let mut records = Records { disk, length, torn: Some(torn), syncs: true, waiting };
@@ -347,32 +355,56 @@ pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<
     Ok(Found { records, progress, tail, unknown })
 }
 
-/// Hands each line, without its LF, to `each`, with its number from 1, and so a whole record at the end
-/// whose LF is missing. Returns the length of them all. Memory does not grow with the file: a line
-/// longer than any record is handed over empty.
-pub fn each_line(
+/// Hands each record to `each`, with the number of its line from 1, or the line, if it is not a whole
+/// record. Returns the length of the lines, and what follows the last LF. Memory does not grow with the
+/// file: of a line that is longer than any record, the beginning is handed over.
+pub fn each_record(
     reader: &mut impl BufRead,
-    mut each: impl FnMut(u64, &[u8]) -> Result<(), Fault>,
+    mut each: impl FnMut(u64, Result<Record, &[u8]>) -> Result<(), Fault>,
 ) -> Result<(u64, Tail), Fault> {
-    let (mut line, mut bytes, mut length, mut number) = (Vec::new(), 0, 0, 1);
+    let (mut line, mut rest, mut length, mut number) = (Vec::new(), Vec::new(), 0, 1);
+    let mut read = |piece: &mut Vec<u8>| {
+        piece.clear();
+        reader.by_ref().take(LONGEST_LINE).read_until(b'\n', piece).map_err(Fault::Read)?;
+        Ok(piece.ends_with(b"\n"))
+    };
     loop {
-        let read = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(Fault::Read)?;
-        bytes += read as u64;
-        let is_ended = line.ends_with(b"\n");
-        if bytes > LONGEST_LINE {
-            line.clear();
+        let mut is_ended = read(&mut line)?;
+        let mut bytes = line.len() as u64;
+        while !is_ended {
+            is_ended = read(&mut rest)?;
+            bytes += rest.len() as u64;
+            if rest.is_empty() {
+                break; // the file ends here
+            }
         }
+        let record = |line: &[u8]| Record::parse(line).filter(|_| bytes <= LONGEST_LINE);
         if is_ended {
-            each(number, line.strip_suffix(b"\n").unwrap_or_default())?;
-            (number, length, bytes) = (number + 1, length + bytes, 0);
-            line.clear();
-        } else if read == 0 && Record::parse(&line).is_some() {
-            each(number, &line)?;
-            return Ok((length + bytes, Tail::Record));
-        } else if read == 0 {
-            return Ok((length, if bytes == 0 { Tail::Nothing } else { Tail::Torn(bytes) }));
+            let line = line.strip_suffix(b"\n").unwrap_or(&line);
+            each(number, record(line).ok_or(line))?;
+            (number, length) = (number + 1, length + bytes);
+            continue;
         }
+        let nuls = line.iter().rev().take_while(|&&byte| byte == 0).count();
+        let whole = &line[..line.len() - nuls];
+        let may_be_kept = whole.ends_with(b"}") && (whole.len() as u64) < LONGEST_LINE; // with its LF
+        return match record(whole).filter(|_| may_be_kept) {
+            Some(record) => {
+                each(number, Ok(record))?;
+                Ok((length + whole.len() as u64, Tail::Record(nuls as u64)))
+            }
+            None if bytes == 0 => Ok((length, Tail::Nothing)),
+            None if bytes <= LONGEST_LINE && is_torn(&line) => Ok((length, Tail::Torn(bytes))),
+            None => Err(Fault::Tail(bytes, line)),
+        };
     }
+}
+
+/// Whether bytes can be the beginning of one record, of which a power failure may have left some as NUL.
+/// A `}` ends a record and stands nowhere else in it: so no whole record is in these bytes.
+fn is_torn(bytes: &[u8]) -> bool {
+    let mut start = bytes.iter().zip(br#"{"time":""#);
+    start.all(|(&byte, &wanted)| byte == wanted || byte == 0) && !bytes.contains(&b'}')
 }
 
 /// Opens a file of lines, or creates one that its owner alone can read: it holds matriculas. A FIFO or

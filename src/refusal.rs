@@ -76,6 +76,8 @@ pub enum NotRecorded {
     TooFast(String),
     /// The file could not be written or synced: the system's error.
     Disk(String),
+    /// Its name can't be looked at, with this error: whether the next start would read it is not known.
+    Unseen(String),
     /// The file has lost its name: the next start would not read it.
     Moved,
     /// The file has so many bytes, and not so many as the server has left.

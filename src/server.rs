@@ -40,12 +40,15 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::thread;
 use std::time::Duration;
 
 /// Most bytes of a request's datagram, its newline included.
 pub const MOST_BYTES: usize = 4_096;
 /// Most datagrams that are handled together.
 pub const MOST_TOGETHER: usize = 16;
+/// So many failures of the socket in a row end the server.
+const MOST_FAILURES: u64 = 100;
 
 /// The class, as it was read at the start: nothing in it changes while the server runs.
 #[derive(Debug)]
@@ -160,9 +163,10 @@ impl Server {
             };
             lab.saw_error(&error);
             failures += 1; // a client that has left can make the next call fail; a broken socket fails each
-            if failures == 100 {
+            if failures == MOST_FAILURES {
                 return error;
             }
+            thread::sleep(Duration::from_millis(failures)); // five seconds in all: the trouble may pass
         }
     }
 

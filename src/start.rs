@@ -44,8 +44,9 @@ use crate::keys::{self, KeyFault, PublicKey};
 use crate::received::{self, Found};
 use crate::server::{Class, Server};
 use std::collections::BTreeSet;
-use std::fs::{self, DirEntry};
-use std::io;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
@@ -127,8 +128,10 @@ pub fn secret_file(directory: &Path) -> PathBuf {
 /// A file in `keys_pub`.
 #[derive(Debug)]
 pub struct KeyFile {
-    /// Its name.
+    /// Its name, for people.
     pub name: String,
+    /// Where it is: its name may not be UTF-8.
+    pub path: PathBuf,
     /// The group that it is for, by its place in the table.
     pub group: Option<usize>,
     /// The key in it.
@@ -138,36 +141,42 @@ pub struct KeyFile {
 /// The files in a class's `keys_pub`, by name.
 pub fn key_files(directory: &Path, table: &Table, allows_weak_keys: bool) -> io::Result<Vec<KeyFile>> {
     let directory = directory.join("keys_pub");
-    let name = |entry: io::Result<DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
-    let mut names = fs::read_dir(&directory)?.map(name).collect::<io::Result<Vec<String>>>()?;
-    names.retain(|name| !name.starts_with('.'));
+    let entries = fs::read_dir(&directory)?.map(|entry| Ok(entry?.file_name()));
+    let mut names = entries.collect::<io::Result<Vec<OsString>>>()?;
+    names.retain(|name| !name.as_encoded_bytes().starts_with(b"."));
     names.sort();
     let fewest_bits = if allows_weak_keys { keys::FEWEST_BITS_WEAK } else { keys::FEWEST_BITS };
-    Ok(names.into_iter().map(|name| key_file(&directory, name, table, fewest_bits)).collect())
+    Ok(names.iter().map(|name| key_file(directory.join(name), table, fewest_bits)).collect())
 }
 
-fn key_file(directory: &Path, name: String, table: &Table, fewest_bits: usize) -> KeyFile {
+fn key_file(path: PathBuf, table: &Table, fewest_bits: usize) -> KeyFile {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
     let extension = extension.to_ascii_lowercase();
     let group = table.find(stem).filter(|_| extension == "pem" || extension == "ssh");
-    let file = content(&directory.join(&name), MOST_FILE_BYTES).map_err(KeyFault::Read);
+    let file = content(&path, MOST_FILE_BYTES).map_err(KeyFault::Read);
     let key = file.and_then(|file| match group {
         _ if keys::has_private_key(&file) => Err(KeyFault::Private),
         None => Err(KeyFault::Name),
         Some(_) if extension == "pem" => PublicKey::from_pem(&file, fewest_bits),
         Some(_) => PublicKey::from_openssh(&file, fewest_bits),
     });
-    KeyFile { name, group, key }
+    KeyFile { name, path, group, key }
 }
 
 /// What is in a file of the class, if that is not too much. A FIFO or a device of its name would hold the
-/// start up.
+/// start up, and a file of `/proc` says that it has no bytes, and never ends: so no more is read than it
+/// says.
 pub fn content(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(path)?;
     match metadata.len() {
         _ if !metadata.is_file() => Err(io::Error::other("it is not a file")),
         bytes if bytes > most_bytes => Err(io::Error::other(format!("it has {bytes} bytes, far too many"))),
-        _ => fs::read(path),
+        bytes => {
+            let mut content = Vec::new();
+            File::open(path)?.take(bytes).read_to_end(&mut content)?;
+            Ok(content)
+        }
     }
 }
 

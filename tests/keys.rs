@@ -984,7 +984,7 @@ fn a_secret_that_others_can_read_is_warned_of_with_the_command_that_mends_it() {
 fn a_group_is_its_number_of_members_or_their_matriculas() {
     let longest = "A-z_".repeat(8);
     let all = (1..=255).map(|matricula| matricula.to_string()).collect::<Vec<_>>().join(", ");
-    let lists = format!(r#""0": [20240001], "-": [0, {}], "_": [{all}]"#, u64::MAX);
+    let lists = format!(r#""0": [20240001], "a-": [0, {}], "_": [{all}]"#, u64::MAX);
     let json = format!(r#" {{"ALFA": 1, "beta": 255, "{longest}": 2, {lists}}}"#);
     let table = Table::from_json(json.as_bytes()).unwrap();
     assert_eq!(table.len(), 6);
@@ -993,7 +993,7 @@ fn a_group_is_its_number_of_members_or_their_matriculas() {
         ("beta", 255, vec![]),
         (&*longest, 2, vec![]),
         ("0", 1, vec![20_240_001]),
-        ("-", 2, vec![0, u64::MAX]),
+        ("a-", 2, vec![0, u64::MAX]),
         ("_", 255, (1..=255).collect()),
     ] {
         let group = &table[table.find(&name.to_uppercase()).unwrap()];
@@ -1068,6 +1068,12 @@ fn a_mistake_in_groups_json_is_named_with_what_it_must_be() {
         (r#"{"ALFA": 1, "BETA": 2, "\u0041LFA": 3}"#, "a group is there twice", "keep one"),
         (r#"{"ALFA": [1], "ALFA": [1]}"#, "a group is there twice", "keep one"),
         (r#"{"": 1}"#, r#""" is no name for a group"#, name),
+        (r#"{"-2+3": 1}"#, r#""-2+3" is no name for a group"#, name),
+        (
+            r#"{"-a": 1}"#,
+            r#""-a" is no name for a group: 1 to 32 of A-Z a-z 0-9 _ -, and the first is no -"#,
+            name,
+        ),
         (r#"{"AL FA": 1}"#, r#""AL FA" is no name"#, name),
         (r#"{"ALFA ": 1}"#, r#""ALFA " is no name"#, name),
         (r#"{"AÇÃO": 1}"#, r#""A\xc3\x87\xc3\x83O" is no name"#, name),

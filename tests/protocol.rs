@@ -160,24 +160,27 @@ fn a_client_that_left_before_its_reply_changes_nothing_for_the_others() {
     assert_eq!(server.client().next_number(&signer.message("JAVALI", 1, 7)), 2);
 }
 
-/// Counts the errors of a socket.
-struct Errors(u32);
+/// When the errors of a socket came.
+struct Errors(Vec<std::time::Instant>);
 
 impl udpsocket_jwt_server::server::Lab for Errors {
     fn saw_error(&mut self, _: &std::io::Error) {
-        self.0 += 1;
+        self.0.push(std::time::Instant::now());
     }
 }
 
 #[test]
 #[cfg(unix)]
-fn a_socket_that_fails_100_times_in_a_row_ends_the_service() {
+fn a_socket_that_fails_is_tried_again_after_ever_longer_waits_until_100_in_a_row_end_the_service() {
     let no_socket = std::fs::File::open("/dev/null").unwrap();
     let socket = std::net::UdpSocket::from(std::os::fd::OwnedFd::from(no_socket));
-    let mut errors = Errors(0);
+    let mut errors = Errors(Vec::new());
     let error = in_memory::Lab::of_javali(&Signer::new("JAVALI", 2048)).run(&socket, &mut errors);
     assert!(error.raw_os_error().is_some(), "{error}");
-    assert_eq!(errors.0, 100);
+    assert_eq!(errors.0.len(), 100);
+    for (times, wait) in errors.0.windows(2).zip(1..) {
+        assert!(times[1] - times[0] >= Duration::from_millis(wait), "the wait after error {wait}");
+    }
 }
 
 /// Sends four datagrams, one of each kind that reads differently.

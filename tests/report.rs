@@ -99,6 +99,7 @@ fn class(table: &str, received: &str) -> Scratch {
 #[test]
 fn without_a_file_or_with_an_empty_one_every_group_is_shown_as_not_started() {
     let directory = Scratch::new();
+    directory.write("keys_pub/.keep", "");
     for is_empty in [false, true] {
         if is_empty {
             directory.write(RECEIVED, "");
@@ -118,6 +119,7 @@ fn without_a_file_or_with_an_empty_one_every_group_is_shown_as_not_started() {
 #[test]
 fn without_a_received_jsonl_a_report_names_it_where_a_csv_fails() {
     let directory = Scratch::new();
+    directory.write("keys_pub/.keep", "");
     for (options, expected) in [(&[][..], 0), (&["--csv"], 1)] {
         let Ended { errors, status, .. } = report(directory.path(), options);
         assert_eq!(status, Some(expected), "{options:?}");

@@ -745,6 +745,7 @@ fn the_otp_number_of_the_last_reply_proves_a_pass_without_being_shown_to_the_cla
 #[test]
 fn so_far_becomes_passed_once_ten_seconds_are_over() {
     let directory = Scratch::new();
+    directory.write("keys_pub/.keep", "");
     let at = |ago: u64| {
         let time = rfc3339(now().saturating_sub(Duration::from_secs(ago)));
         format!(

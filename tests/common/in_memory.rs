@@ -125,9 +125,9 @@ impl Read for Disk {
 }
 
 impl received::Disk for Disk {
-    fn length(&mut self) -> Option<u64> {
+    fn length(&mut self) -> io::Result<Option<u64>> {
         let memory = self.get();
-        (!memory.is_moved).then_some(memory.bytes.len() as u64)
+        Ok((!memory.is_moved).then_some(memory.bytes.len() as u64))
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -319,7 +319,7 @@ pub fn started(
     disk.set().plan = plan.to_vec();
     let warnings = read_back(Box::new(disk.clone()), &Table::compiled_in(), syncs)
         .map(|replayed| about_records(replayed.tail, &replayed.unknown))
-        .map_err(|fault| about_received(&fault));
+        .map_err(|fault| about_received(&fault, "received.jsonl".as_ref()));
     let mut calls = disk.get().calls.clone();
     calls.dedup();
     (warnings, calls, disk.get().bytes.clone())

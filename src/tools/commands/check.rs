@@ -9,7 +9,7 @@ use crate::groups::Table;
 use crate::jws::{self, Parts, json_object};
 use crate::keys::{self, KeyFault, without_newline};
 use crate::refusal::Refusal;
-use crate::server::{Class, Event, read};
+use crate::server::{self, Class, Event, read};
 use crate::start::{KeyFile, MOST_FILE_BYTES, content, key_files, public_keys, secret_file};
 use crate::time::now;
 use crate::tools::diagnosis::opened::Opened;
@@ -31,8 +31,11 @@ const CHECKS: std::ops::Range<usize> = 1..15;
 /// Most bytes in a datagram of UDP: beyond them nothing is worth a diagnosis.
 const MOST_BYTES: usize = 65_535;
 
+/// Most bytes of public keys that are tried as a reply's secret.
+const MOST_PUBLIC_BYTES: u64 = 4 << 20;
+
 /// How long keys of other groups are opened.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What `check` is told.
 pub(crate) struct Check<'a> {
@@ -61,8 +64,13 @@ impl Check<'_> {
         let lines: Vec<_> = input.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).collect();
         let lines: Vec<_> = lines.into_iter().filter(|line| !line.is_empty()).collect();
         match lines[..] {
+            // No datagram of UDP: nothing of it is worth a look.
+            _ if lines.iter().any(|line| line.len() > MOST_BYTES) => self.request(input),
             [request, reply] | [reply, request] if is_request(request) && is_reply(reply) => {
-                self.exchange(request, reply)
+                match request.len() > server::MOST_BYTES {
+                    true => self.request(request), // which was never answered
+                    false => self.exchange(request, reply),
+                }
             }
             [request, line] | [line, request] if is_request(request) && is_explanation(line) => {
                 self.request(request)
@@ -311,8 +319,13 @@ impl Check<'_> {
             format!("{shown}: cannot be read: {error}; the reply's HMAC needs the class's secret there")
         })?;
         let keys_pub = fs::read_dir(self.directory.join("keys_pub")).into_iter().flatten().flatten();
-        let public: Vec<_> =
-            keys_pub.filter_map(|entry| content(&entry.path(), MOST_FILE_BYTES).ok()).collect();
+        let (mut public, mut room) = (Vec::new(), MOST_PUBLIC_BYTES);
+        for entry in keys_pub {
+            if let Ok(file) = content(&entry.path(), room.min(MOST_FILE_BYTES)) {
+                room -= file.len() as u64;
+                public.push(file);
+            }
+        }
         let public: Vec<_> = public.iter().map(Vec::as_slice).collect();
         let cause = reply::verify(text, &file, &public);
         let mut said = self.marked(VERIFIES, cause.as_ref());

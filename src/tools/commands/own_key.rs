@@ -1,10 +1,10 @@
 //! `check --key FILE`: the key in a file of any form, and what of that file to hand in.
 
 use crate::keys::{self, KeyFault, PublicKey, count};
+use crate::start::{MOST_FILE_BYTES, content};
 use crate::tools::diagnosis::{key_file as diagnosis, without_mark};
-use crate::tools::terminal::key_file;
+use crate::tools::terminal::{for_shell, key_file};
 use ring::rsa;
-use std::fs;
 use std::path::Path;
 
 /// A key out of its file.
@@ -18,7 +18,8 @@ pub(crate) struct OwnKey {
 
 /// The key in a file: public, in any form that the server takes, or the private one.
 pub(crate) fn load(path: &Path, fewest_bits: usize) -> Result<OwnKey, String> {
-    let file = fs::read(path).map_err(|error| format!("cannot be read: {error}; name your key's file"))?;
+    let file = content(path, MOST_FILE_BYTES)
+        .map_err(|error| format!("cannot be read: {error}; name your key's file"))?;
     if diagnosis::is_encrypted(&file) {
         return Err(diagnosis::passphrase().to_string());
     }
@@ -52,7 +53,7 @@ fn of_private(path: &Path, file: &[u8], fewest_bits: usize) -> Result<OwnKey, St
     }
     let pair =
         rsa::KeyPair::from_pkcs8(block.contents()).or_else(|_| rsa::KeyPair::from_der(block.contents()));
-    let shown = path.display().to_string().escape_debug().to_string();
+    let named = for_shell(path);
     let (n, e) = match pair {
         Ok(pair) => {
             let rsa::PublicKeyComponents { n, e } = rsa::PublicKeyComponents::<Vec<u8>>::from(pair.public());
@@ -61,7 +62,7 @@ fn of_private(path: &Path, file: &[u8], fewest_bits: usize) -> Result<OwnKey, St
         Err(error) => {
             return Err(format!(
                 "it is no private key that can be read here ({error}): name the public one \
-                 (openssl pkey -in \"{shown}\" -pubout)"
+                 (openssl pkey -in {named} -pubout)"
             ));
         }
     };
@@ -71,7 +72,7 @@ fn of_private(path: &Path, file: &[u8], fewest_bits: usize) -> Result<OwnKey, St
         (_, "RSA PRIVATE KEY") => ("a private key, PKCS#1 in PEM (BEGIN RSA PRIVATE KEY)", "its public key"),
         _ => ("a private key, PKCS#8 in PEM (BEGIN PRIVATE KEY)", "its public key"),
     };
-    let hand_in = format!("{which}, never this file: openssl pkey -in \"{shown}\" -pubout -out GROUP.pem");
+    let hand_in = format!("{which}, never this file: openssl pkey -in {named} -pubout -out GROUP.pem");
     Ok(OwnKey { key, form, hand_in })
 }
 

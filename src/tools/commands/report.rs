@@ -8,16 +8,16 @@
 use super::timeline::Timeline;
 use crate::fsm;
 use crate::groups::{Group, Table};
-use crate::received::{Progress, Record, each_line};
+use crate::received::{MOST_UNKNOWN, Progress, Record, each_record};
 use crate::time::{now, parse_rfc3339, rfc3339};
-use crate::tools::lab::log::{MOST_BYTES, open_to_read, read_tail};
+use crate::tools::lab::log::{MOST_BYTES, not_read, open_to_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
 use crate::tools::terminal::{Colours, refusals, shortened, shown, startup};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
-use std::io::{BufReader, ErrorKind};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -156,26 +156,50 @@ pub struct Report {
     strangers: Option<(u64, Refused)>,
     /// Records of groups that the table does not have.
     others: BTreeMap<String, u64>,
+    /// Records of further ones, not named.
+    further: u64,
     /// What the professor should mend, a sentence each.
     pub warnings: Vec<String>,
+    /// What could not be read of the logs, which only add to the records.
+    pub notes: Vec<String>,
 }
 
 /// Reads a class's files. An error names the file.
 pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
+    let has = |name: &str| fs::symlink_metadata(keys.join(name)).is_ok();
+    if !has("groups.json") && !has("keys_pub") {
+        let found =
+            fs::read_dir(keys).err().map_or("it has neither groups.json nor keys_pub".into(), |error| {
+                format!("cannot be read: {error}")
+            });
+        return Err(format!("{}: {found}; name the class's directory with --keys DIR", shown(keys)));
+    }
     let table = startup::load_table(keys)?;
     let groups = vec![History::default(); table.len()];
-    let mut report =
-        Report { table, groups, records: 0, strangers: None, others: BTreeMap::new(), warnings: Vec::new() };
+    let mut report = Report {
+        table,
+        groups,
+        records: 0,
+        strangers: None,
+        others: BTreeMap::new(),
+        further: 0,
+        warnings: Vec::new(),
+        notes: Vec::new(),
+    };
     fs::read_dir(logs).map_err(|error| {
         format!("{}: cannot be read: {error}; name the directory with received.jsonl in it", shown(logs))
     })?;
     report.read_received(&logs.join("received.jsonl"))?;
     // These only add to what the evidence says, so an error of theirs changes nothing.
     for name in ["requests.1.jsonl", "requests.jsonl"] {
-        _ = read_tail(&logs.join(name), TAIL, |request| report.add_request(request));
+        let path = logs.join(name);
+        let read = read_tail(&path, TAIL, |request| report.add_request(request));
+        report.notes.extend(not_read(&path, &read));
     }
     for name in ["trial.1.jsonl", "trial.jsonl"] {
-        _ = read_tail(&logs.join(name), MOST_BYTES, |verdict| report.add_verdict(verdict));
+        let path = logs.join(name);
+        let read = read_tail(&path, MOST_BYTES, |verdict| report.add_verdict(verdict));
+        report.notes.extend(not_read(&path, &read));
     }
     Ok(report)
 }
@@ -189,11 +213,12 @@ impl Report {
             Err(error) => return Err(failed(&error)),
         };
         let mut damaged = 0;
-        each_line(&mut BufReader::with_capacity(1 << 16, file), |number, line| {
+        let length = file.metadata().map_err(|error| failed(&error))?.len();
+        each_record(&mut BufReader::with_capacity(1 << 16, file.take(length)), |number, record| {
             self.records += 1;
-            match Record::parse(line) {
-                Some(record) => self.add(&record),
-                None => {
+            match record {
+                Ok(record) => self.add(&record),
+                Err(_) => {
                     damaged += 1;
                     if damaged <= MOST_WARNINGS {
                         let path = shown(path);
@@ -204,7 +229,7 @@ impl Report {
             }
             Ok(())
         })
-        .map_err(|fault| format!("{}: {}", shown(path), startup::about_received(&fault)))?;
+        .map_err(|fault| format!("{}: {}", shown(path), startup::about_received(&fault, path)))?;
         if damaged > MOST_WARNINGS {
             self.warnings.push(format!("{}: {damaged} lines are no whole records", shown(path)));
         }
@@ -217,7 +242,10 @@ impl Report {
     fn add(&mut self, record: &Record) {
         match self.table.find(&record.group) {
             Some(index) => self.groups[index].record(self.table[index].members, record),
-            None => *self.others.entry(record.group.clone()).or_default() += 1,
+            None if self.others.len() < MOST_UNKNOWN || self.others.contains_key(&record.group) => {
+                *self.others.entry(record.group.clone()).or_default() += 1;
+            }
+            None => self.further += 1,
         }
     }
 
@@ -285,7 +313,7 @@ impl Report {
 
     /// How many records are of groups that the table lacks. In the CSV they have no row.
     pub fn records_outside_the_table(&self) -> u64 {
-        self.others.values().sum()
+        self.others.values().sum::<u64>() + self.further
     }
 
     /// The group of this name, in any case.

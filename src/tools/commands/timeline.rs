@@ -4,7 +4,7 @@ use super::remarks::remarks;
 use crate::claims;
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::base64url;
-use crate::tools::lab::log::{MOST_BYTES, read_tail};
+use crate::tools::lab::log::{MOST_BYTES, not_read, read_tail};
 use crate::tools::terminal::{Colours, refusals, shortened};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
@@ -98,14 +98,17 @@ pub struct Timeline {
     /// How many datagrams there were.
     pub count: u64,
     copies: HashMap<u64, (u32, Duration)>,
+    /// What could not be read of the logs.
+    pub notes: Vec<String>,
 }
 
 /// Reads a group's datagrams from the logs, as far back as those go.
 pub fn read(logs: &Path, group: &str) -> Timeline {
     let mut timeline = Timeline::default();
     for name in ["requests.1.jsonl", "requests.jsonl"] {
-        // A log that can't be read has nothing to show.
-        _ = read_tail(&logs.join(name), MOST_BYTES, |request| timeline.add(request, group));
+        let path = logs.join(name);
+        let read = read_tail(&path, MOST_BYTES, |request| timeline.add(request, group));
+        timeline.notes.extend(not_read(&path, &read));
     }
     timeline
 }

@@ -7,7 +7,9 @@ use super::log::Log;
 use crate::refusal::Refusal;
 use crate::server::{Class, Event, Lab};
 use crate::time::rfc3339;
-use crate::tools::terminal::{Colours, json_string, moved::Whereabouts, refusals, say_soon, shortened};
+use crate::tools::terminal::{
+    Colours, json_string, moved::Whereabouts, refusals, say_first, say_soon, shortened,
+};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
@@ -84,7 +86,7 @@ impl Journal {
             Some(Ok(_)) if event.is_new => self.has_alarmed = false,
             Some(Err(Refusal::NotRecorded(why))) if !self.has_alarmed => {
                 if let Some(alarm) = self.received.alarm(why) {
-                    say_soon(self.colours.red(&alarm));
+                    say_first(self.colours.red(&alarm));
                     self.has_alarmed = true;
                 }
             }

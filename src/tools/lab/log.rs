@@ -4,11 +4,13 @@ use crate::received::{identity, open_log};
 use crate::tools::terminal::{say_soon, shown};
 use serde_json::Value;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Most bytes of `NAME.jsonl`; then it becomes `NAME.1.jsonl`, replacing the one before.
 pub const MOST_BYTES: u64 = 64 << 20;
+/// The server writes no longer line: a datagram's first 2,048 bytes, escaped, and the rest.
+pub const LONGEST_LINE: u64 = 1 << 16;
 
 /// Opens a file to read it. A FIFO or a device of its name would hold the reader up.
 pub fn open_to_read(path: &Path) -> io::Result<File> {
@@ -97,19 +99,40 @@ impl Log {
     }
 }
 
-/// Hands each whole JSON value of the last `most` bytes of a log to `each`.
-pub fn read_tail(path: &Path, most: u64, mut each: impl FnMut(&Value) -> Option<()>) -> io::Result<()> {
+/// What was not read of a log, if anything: its errors stop nobody.
+pub fn not_read(path: &Path, read: &io::Result<u64>) -> Option<String> {
+    let path = shown(path);
+    match read {
+        Ok(0) => None,
+        Ok(lines) => {
+            let plural = if *lines == 1 { "" } else { "s" };
+            Some(format!("{path}: passed over {lines} line{plural} longer than {LONGEST_LINE} bytes"))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => Some(format!("{path}: cannot be read: {error}; passed over")),
+    }
+}
+
+/// Hands each whole JSON value of the last `most` bytes of a log to `each`. How many lines were passed over
+/// because they are longer than the server writes any.
+pub fn read_tail(path: &Path, most: u64, mut each: impl FnMut(&Value) -> Option<()>) -> io::Result<u64> {
     let mut file = open_to_read(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
-    let mut lines = BufReader::new(file.take(most));
-    if length > most {
-        lines.skip_until(b'\n')?;
+    let start = length.saturating_sub(most);
+    file.seek(SeekFrom::Start(start))?;
+    let mut lines = BufReader::new(file.take(length - start)); // it may say that it has none, and not end
+    let (mut line, mut passed_over) = (Vec::new(), 0);
+    if start > 0 {
+        passed_over += u64::from(lines.skip_until(b'\n')? as u64 > LONGEST_LINE);
     }
-    for line in lines.split(b'\n') {
-        if let Ok(value) = serde_json::from_slice(&line?) {
+    while lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? > 0 {
+        if line.len() as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
+            lines.skip_until(b'\n')?;
+            passed_over += 1;
+        } else if let Ok(value) = serde_json::from_slice(&line) {
             each(&value);
         }
+        line.clear();
     }
-    Ok(())
+    Ok(passed_over)
 }

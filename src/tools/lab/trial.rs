@@ -8,13 +8,13 @@
 //! client is the [exam](super::exam)'s to say; here it is carried out and written down.
 
 use super::exam::{Exam, FIRST_RIGHT_COPY, Fate, Finding, Message, RIGHT_COPIES};
-use super::log::{Log, MOST_BYTES, open_to_read, read_tail};
+use super::log::{Log, MOST_BYTES, read_tail};
 use super::lost;
 use super::verdict::{Line, Standing, Verdict};
 use crate::claims;
 use crate::groups::Table;
 use crate::jws;
-use crate::received::{Progress, each_line};
+use crate::received::Progress;
 use crate::server::{Class, Event, read};
 use crate::time::rfc3339;
 use crate::tools::base64url;
@@ -22,7 +22,6 @@ use crate::tools::terminal::say_soon;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use serde_json::Value;
-use std::io::BufReader;
 use std::path::Path;
 
 /// A group, as the examiner knows it.
@@ -178,15 +177,11 @@ impl Trial {
 
 /// Who replays what was recorded before this start must not be taken for the client.
 fn remember_records(path: &Path, table: &Table, examinees: &mut [Examinee]) {
-    let Ok(file) = open_to_read(path) else { return };
-    _ = each_line(&mut BufReader::new(file), |_, line| {
-        let record: Value = serde_json::from_slice(line).unwrap_or_default();
+    _ = read_tail(path, u64::MAX, |record| {
         let text = |name: &str| record.get(name).and_then(Value::as_str);
         let payload = text("token").and_then(|token| base64url(token.split('.').nth(1)?.as_bytes()).ok());
-        if let (Some(group), Some(payload)) = (text("group").and_then(|name| table.find(name)), payload) {
-            examinees[group].exam.remember(&claims::id_request(&payload));
-        }
-        Ok(())
+        examinees[table.find(text("group")?)?].exam.remember(&claims::id_request(&payload?));
+        Some(())
     });
 }
 

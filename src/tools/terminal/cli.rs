@@ -6,10 +6,10 @@ use crate::start::{Settings, Started, start};
 use crate::tools::commands::check::Check;
 use crate::tools::commands::{mermaid, report, timeline};
 use crate::tools::lab::{Lab, explain::Explainer, journal::Journal, trial::Trial};
-use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,6 +43,9 @@ ADDRESS: 0.0.0.0 serves every IPv4 address of this machine, :: IPv6 too.
 PORT: 0 takes a free one. Exit status: 2 for a mistake in the command line, 1
 for any other failure (for check: a token that the server would refuse).
 ";
+
+/// Most bytes that `check` reads.
+const MOST_INPUT: u64 = 1 << 20;
 
 /// A mistake in the command line (exit status 2), or anything else (1).
 enum Failure {
@@ -102,6 +105,18 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
     }
 }
 
+/// What stands behind the first bytes of an argument, which are ASCII: the rest may not be UTF-8.
+#[cfg(unix)]
+fn behind(argument: &OsStr, bytes: usize) -> OsString {
+    use std::os::unix::ffi::OsStrExt;
+    OsStr::from_bytes(&argument.as_bytes()[bytes..]).into()
+}
+
+#[cfg(not(unix))]
+fn behind(argument: &OsStr, bytes: usize) -> OsString {
+    argument.to_string_lossy()[bytes..].into()
+}
+
 /// A command line, taken apart.
 struct Arguments {
     options: BTreeMap<&'static str, OsString>,
@@ -125,8 +140,10 @@ impl Arguments {
             } else if !text.starts_with('-') || text == "-" {
                 operands.push(argument);
             } else {
-                let (name, attached) =
-                    text.split_once('=').map_or((&*text, None), |(name, value)| (name, Some(value)));
+                let (name, attached) = match text.split_once('=') {
+                    Some((name, _)) => (name, Some(behind(&argument, name.len() + 1))),
+                    None => (&*text, None),
+                };
                 let name = match name {
                     "-v" => "--verbose",
                     "-q" => "--quiet",
@@ -137,7 +154,7 @@ impl Arguments {
                 let known = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
                 let (name, value) = match (known(flags), known(values), attached) {
                     (Some(flag), _, None) => (flag, OsString::new()),
-                    (_, Some(option), Some(value)) => (option, value.into()),
+                    (_, Some(option), Some(value)) => (option, value),
                     (_, Some(option), None) => (
                         option,
                         rest.next().ok_or_else(|| Failure::Usage(format!("{option} takes a value")))?,
@@ -197,12 +214,13 @@ impl Arguments {
 
 fn report(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     if arguments.has("--help") {
-        return Ok(print(HELP));
+        return print(HELP);
     }
     let directory = arguments.last_directory()?;
     let logs = arguments.directory("--logs", &directory);
     let report = report::read(&arguments.directory("--keys", &directory), &logs)?;
     let is_csv = arguments.has("--csv");
+    let mut notes: BTreeSet<_> = report.notes.iter().cloned().collect();
     let colours = Colours::of(&io::stdout());
     let text = match (arguments.options.get("--group"), is_csv, arguments.has("--mermaid")) {
         (None, true, false) => report.to_csv(),
@@ -210,6 +228,7 @@ fn report(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         (Some(name), false, is_mermaid) => {
             let group = report.group(&name.to_string_lossy())?;
             let timeline = timeline::read(&logs, &group.name);
+            notes.extend(timeline.notes.iter().cloned());
             if is_mermaid {
                 mermaid::to_mermaid(&group.name, &timeline)
             } else {
@@ -219,7 +238,10 @@ fn report(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         (Some(_), true, _) => return Err(Failure::Usage("--csv and --group: choose one".into())),
         (None, _, true) => return Err(Failure::Usage("--mermaid draws one group: add --group NAME".into())),
     };
-    print(&text);
+    print(&text)?;
+    for note in notes {
+        say(&format!("note: {note}"));
+    }
     for warning in &report.warnings {
         say(&format!("warning: {warning}"));
     }
@@ -244,7 +266,7 @@ fn report(mut arguments: Arguments) -> Result<ExitCode, Failure> {
 
 fn check(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     if arguments.has("--help") {
-        return Ok(print(HELP));
+        return print(HELP);
     }
     let directory = arguments.last_directory()?;
     let key = arguments.options.get("--key").map(Path::new);
@@ -259,28 +281,32 @@ fn check(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     let is_typed = io::stdin().is_terminal();
     if is_typed {
         if let Some(path) = key {
-            print(&check.key_file(path)?);
+            print(&check.key_file(path)?)?;
         }
         say("paste the token, or a request and its reply, then Enter and Ctrl-D");
     }
-    let input = io::stdin().take(1 << 20).read_to_end(&mut datagram);
+    let input = io::stdin().take(MOST_INPUT + 1).read_to_end(&mut datagram);
     input.map_err(|error| format!("standard input: cannot be read: {error}"))?;
+    if datagram.len() as u64 > MOST_INPUT {
+        let what = "no datagram has so many; give it one token, or a request and its reply";
+        return Err(format!("standard input: it has more than {MOST_INPUT} bytes: {what}").into());
+    }
     let (text, passes) = match key {
         Some(_) if is_typed && datagram.trim_ascii().is_empty() => (String::new(), true),
         Some(path) if datagram.trim_ascii().is_empty() => (check.key_file(path)?, true),
         _ => check.check(&datagram)?,
     };
-    print(&text);
+    print(&text)?;
     Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn serve(arguments: Arguments) -> Result<ExitCode, Failure> {
     if arguments.has("--help") {
-        return Ok(print(HELP));
+        return print(HELP);
     }
     if arguments.has("--version") {
         let commit = option_env!("COMMIT").map(|commit| format!(" ({commit})")).unwrap_or_default();
-        return Ok(print(&format!("udpsocket-jwt-server {}{commit}\n", env!("CARGO_PKG_VERSION"))));
+        return print(&format!("udpsocket-jwt-server {}{commit}\n", env!("CARGO_PKG_VERSION")));
     }
     let options = Options::parse(arguments)?;
     let settings = &options.settings;
@@ -297,8 +323,11 @@ fn serve(arguments: Arguments) -> Result<ExitCode, Failure> {
     announce(&started, &options, local);
     let mut lab = options.lab(&started.server)?;
     wait_until_said();
-    let line = format!("listening on {local}\n");
-    _ = thread::Builder::new().spawn(move || print(&line)); // a terminal may be stopped
+    let listening = move || _ = print(&format!("listening on {local}\n"));
+    // A terminal may be stopped: a thread waits for it, if there is memory for one.
+    if thread::Builder::new().spawn(listening).is_err() {
+        listening();
+    }
     notify::ready();
     let error = started.server.run(&started.socket, &mut lab);
     say_soon(format!("udpsocket-jwt-server: {local}: the socket fails: {error}; start the server again"));
@@ -396,9 +425,14 @@ fn announce(started: &Started, options: &Options, local: SocketAddr) {
     say_soon(text.trim_end().into());
 }
 
-/// Prints on standard output, at once.
-fn print(text: &str) -> ExitCode {
+/// Prints on standard output, at once. A reader who has left, as `head` does, has read enough; whatever else
+/// keeps the text from being written is a failure.
+fn print(text: &str) -> Result<ExitCode, Failure> {
     let mut output = io::stdout().lock();
-    _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
-    ExitCode::SUCCESS
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Start(format!(
+            "standard output: cannot be written: {error}; what was written is not whole"
+        ))),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }

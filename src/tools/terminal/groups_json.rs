@@ -68,7 +68,11 @@ impl Table {
 
 fn group(name: &str, members: &Value) -> Result<Group, String> {
     if !is_name(name) {
-        return Err(format!("{} is no name for a group: 1 to 32 of A-Z a-z 0-9 _ -", quote(name.as_bytes())));
+        return Err(format!(
+            "{} is no name for a group: 1 to 32 of A-Z a-z 0-9 _ -, and the first is no - (a spreadsheet would \
+             take it for a formula)",
+            quote(name.as_bytes())
+        ));
     }
     let roster = match members {
         Value::Array(matriculas) => matriculas
@@ -95,5 +99,6 @@ fn group(name: &str, members: &Value) -> Result<Group, String> {
 /// Whether this may be a group's name.
 pub fn is_name(name: &str) -> bool {
     (1..=32).contains(&name.len())
+        && !name.starts_with('-')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }

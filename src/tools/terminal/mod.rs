@@ -9,49 +9,79 @@ pub mod refusals;
 pub mod startup;
 
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Says something to the professor, on standard error. That nobody reads it changes nothing.
 pub(crate) fn say(text: &str) {
     _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
-/// How many texts of [`say_soon`] are on their way.
-static ON_THEIR_WAY: AtomicUsize = AtomicUsize::new(0);
+/// Lines on their way to standard error.
+struct Lines {
+    waiting: VecDeque<String>,
+    /// Bytes of them, and of the one that is being said.
+    bytes: usize,
+}
+
+static LINES: Mutex<Lines> = Mutex::new(Lines { waiting: VecDeque::new(), bytes: 0 });
+static LINES_CHANGED: Condvar = Condvar::new();
+
+/// Most bytes of the lines on their way.
+const MOST_BYTES_ON_THEIR_WAY: usize = 1 << 20;
+
+fn lock_lines() -> MutexGuard<'static, Lines> {
+    LINES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Says something without waiting: a terminal that is stopped must not stop the loop. Where nobody
 /// reads fast enough, a line is lost and not a datagram.
 pub(crate) fn say_soon(line: String) {
-    static LINES: LazyLock<SyncSender<String>> = LazyLock::new(|| {
-        let (sender, lines) = sync_channel::<String>(1_024);
-        let say_them = move || {
-            for line in lines {
-                say(&line);
-                ON_THEIR_WAY.fetch_sub(1, Ordering::Relaxed);
-            }
-        };
-        // Without a thread every line is lost, and nothing else.
-        _ = thread::Builder::new().spawn(say_them);
-        sender
-    });
-    ON_THEIR_WAY.fetch_add(1, Ordering::Relaxed);
-    if LINES.try_send(line).is_err() {
-        ON_THEIR_WAY.fetch_sub(1, Ordering::Relaxed);
+    let mut lines = lock_lines();
+    if lines.bytes + line.len() <= MOST_BYTES_ON_THEIR_WAY {
+        lines.bytes += line.len();
+        lines.waiting.push_back(line);
+        wake_the_sayer();
     }
 }
 
-/// Waits until what was to be said soon is said, but not for a reader who takes longer than a second.
-pub(crate) fn wait_until_said() {
-    let start = Instant::now();
-    while ON_THEIR_WAY.load(Ordering::Relaxed) > 0 && start.elapsed() < Duration::from_secs(1) {
-        thread::sleep(Duration::from_millis(1));
+/// Says something without waiting, before all that waits; there is always room for it.
+pub(crate) fn say_first(line: String) {
+    let mut lines = lock_lines();
+    lines.bytes += line.len();
+    lines.waiting.push_front(line);
+    wake_the_sayer();
+}
+
+/// A thread says what waits. Without it every line is lost, and nothing else.
+fn wake_the_sayer() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| _ = thread::Builder::new().spawn(say_what_waits));
+    LINES_CHANGED.notify_all();
+}
+
+fn say_what_waits() {
+    let mut lines = lock_lines();
+    loop {
+        let Some(line) = lines.waiting.pop_front() else {
+            lines = LINES_CHANGED.wait(lines).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        drop(lines);
+        say(&line);
+        lines = lock_lines();
+        lines.bytes -= line.len();
+        LINES_CHANGED.notify_all();
     }
+}
+
+/// Waits until what was to be said is said, but not for a reader who takes longer than a second.
+pub(crate) fn wait_until_said() {
+    _ = LINES_CHANGED.wait_timeout_while(lock_lines(), Duration::from_secs(1), |lines| lines.bytes > 0);
 }
 
 /// A path as it may appear on a terminal: whoever named a file can't drive it.
@@ -67,6 +97,34 @@ pub fn shown(path: &Path) -> String {
         _ => character.escape_debug().to_string(),
     };
     path.display().to_string().chars().map(escaped).collect()
+}
+
+/// A path as a word of a command that is advised: a shell takes it as it is, whatever is in it. Control
+/// characters are escaped, as in [`shown`].
+///
+/// ```
+/// use udpsocket_jwt_server::tools::terminal::for_shell;
+///
+/// assert_eq!(for_shell("class/keys_priv".as_ref()), "class/keys_priv");
+/// assert_eq!(for_shell("a $(rm -rf ~) class".as_ref()), "'a $(rm -rf ~) class'");
+/// assert_eq!(for_shell("Ann's".as_ref()), r"'Ann'\''s'");
+/// assert_eq!(for_shell("line\nend".as_ref()), r"$'line\x0aend'");
+/// ```
+pub fn for_shell(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
+    match str::from_utf8(bytes) {
+        Ok(text) if cfg!(windows) => format!("\"{}\"", shown(Path::new(text))),
+        Ok(text) if !text.is_empty() && text.bytes().all(is_plain) => text.into(),
+        Ok(text) if shown(path) == text => format!("'{}'", text.replace('\'', r"'\''")),
+        _ => {
+            let escaped = |&byte: &u8| match byte {
+                b' '..=b'~' if !b"'\\".contains(&byte) => char::from(byte).to_string(),
+                _ => format!(r"\x{byte:02x}"),
+            };
+            format!("$'{}'", bytes.iter().map(escaped).collect::<String>())
+        }
+    }
 }
 
 /// Colours for a stream: only on a terminal, or where `CLICOLOR_FORCE` says so (for `watch -c`), and

@@ -1,7 +1,7 @@
 //! What is said, once and loudly, when `received.jsonl` is no longer the file that the next start will
 //! read: nothing new is acknowledged then, and there is a way out while the server still runs.
 
-use super::shown;
+use super::{for_shell, shown};
 use crate::refusal::NotRecorded;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,11 @@ impl Whereabouts {
     pub fn alarm(&self, why: &NotRecorded) -> Option<String> {
         let path = shown(&self.path);
         let what = match why {
-            NotRecorded::Moved => self.moved(&path),
+            NotRecorded::Moved => self.moved(),
+            NotRecorded::Unseen(error) => format!(
+                "it can't be looked at: {error}. Let the server's user reach it by this name, and the server \
+                 goes on"
+            ),
             NotRecorded::Changed(found, left) => format!(
                 "another program has changed it: it has {found} bytes, and the server left {left}. Restart the \
                  server, which reads it anew"
@@ -34,18 +38,21 @@ impl Whereabouts {
         Some(format!("WARNING: NOTHING NEW IS ACKNOWLEDGED: {path}: {what}"))
     }
 
-    fn moved(&self, path: &str) -> String {
+    fn moved(&self) -> String {
         let first =
             if self.path.exists() { " (first see what the file is that has its name now)" } else { "" };
         let Some(open) = &self.open else {
             return format!("it was moved, removed or replaced. Move it back{first}");
         };
-        match fs::read_link(open).map(|to| shown(&to)) {
-            Ok(to) if !to.ends_with(" (deleted)") => {
-                format!("it is now {to}. Move it back{first}, and the server goes on: mv \"{to}\" \"{path}\"")
-            }
+        let there = for_shell(&self.path);
+        match fs::read_link(open) {
+            Ok(to) if !to.as_os_str().as_encoded_bytes().ends_with(b" (deleted)") => format!(
+                "it is now {}. Move it back{first}, and the server goes on: mv {} {there}",
+                shown(&to),
+                for_shell(&to)
+            ),
             _ => format!(
-                "it was removed or replaced. While the server still runs{first}: cp {} \"{path}\". Then restart it",
+                "it was removed or replaced. While the server still runs{first}: cp {} {there}. Then restart it",
                 open.display()
             ),
         }

@@ -1,14 +1,18 @@
 //! Readiness, told to systemd (`Type=notify`): a start that fails is then seen to fail.
 
-use super::say;
+use super::{say_soon, shown};
+use std::time::Duration;
+
+/// How long a socket that takes nothing more may hold up the start.
+const MOST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Says that the server is up, where `NOTIFY_SOCKET` names a socket to say it to.
 pub fn ready() {
     if let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
         && let Err(error) = send(&socket, b"READY=1")
     {
-        let socket = socket.display();
-        say(&format!("warning: NOTIFY_SOCKET {socket}: cannot be told that the server is up: {error}"));
+        let socket = shown(socket.as_ref());
+        say_soon(format!("warning: NOTIFY_SOCKET {socket}: cannot be told that the server is up: {error}"));
     }
 }
 
@@ -21,7 +25,9 @@ fn send(socket: &std::ffi::OsStr, message: &[u8]) -> std::io::Result<()> {
         Some(name) => net::SocketAddr::from_abstract_name(name)?,
         None => net::SocketAddr::from_pathname(socket)?,
     };
-    net::UnixDatagram::unbound()?.send_to_addr(message, &address).map(|_| ())
+    let sender = net::UnixDatagram::unbound()?;
+    sender.set_write_timeout(Some(MOST_PATIENCE))?;
+    sender.send_to_addr(message, &address).map(|_| ())
 }
 
 /// Elsewhere there is no systemd.

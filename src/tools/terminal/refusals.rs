@@ -209,6 +209,9 @@ fn why_not_recorded(why: &NotRecorded) -> String {
         NotRecorded::Disk(error) => {
             format!("received.jsonl can't be written: {error}; make room or mend the disk")
         }
+        NotRecorded::Unseen(error) => {
+            format!("received.jsonl can't be looked at: {error}; let the server's user reach it by its name")
+        }
         NotRecorded::Moved => "received.jsonl was moved, removed or replaced: a restart would not find what \
                                is written; move it back"
             .into(),

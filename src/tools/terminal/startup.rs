@@ -1,10 +1,10 @@
 //! What the start says: the table of the class, what the professor should know, why it fails.
 
 use super::refusals::SET_ASIDE;
-use super::{key_file, quote, shown};
+use super::{for_shell, key_file, quote, shown};
 use crate::groups::{Group, Table};
 use crate::keys::{FEWEST_SECRET_BYTES, PublicKey};
-use crate::received::{self, MOST_RECORDS, Tail};
+use crate::received::{self, MOST_RECORDS, Record, Tail};
 use crate::refusal::NotRecorded;
 use crate::start::{Fault, KeyFile, MOST_FILE_BYTES, Settings, Started, content, public_keys, secret_file};
 use crate::time::{parse_rfc3339, rfc3339};
@@ -16,6 +16,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Most bytes of `groups.json`: 100,000 matriculas.
+const MOST_TABLE_BYTES: u64 = 1 << 20;
 /// So many records of a group are worth a warning.
 const MANY_RECORDS: u32 = 10_000;
 
@@ -38,7 +40,7 @@ pub fn load_table(directory: &Path) -> Result<Table, String> {
     if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Ok(Table::compiled_in());
     }
-    match content(&path, u64::MAX) {
+    match content(&path, MOST_TABLE_BYTES) {
         Ok(text) => Table::from_json(&text).map_err(|error| format!("{}: {error}", shown(&path))),
         Err(error) => {
             let is_forbidden = error.kind() == ErrorKind::PermissionDenied;
@@ -80,7 +82,8 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
     for file in [&secret_file(&settings.keys), &received] {
         if is_readable_by_others(file) {
             let shown = shown(file);
-            warnings.push(format!("{shown}: others on this machine can read it; chmod 600 \"{shown}\""));
+            let chmod = format!("chmod 600 {}", for_shell(file));
+            warnings.push(format!("{shown}: others on this machine can read it; {chmod}"));
         }
     }
     if let Some(oddity) = content(&secret_file(&settings.keys), MOST_FILE_BYTES)
@@ -112,9 +115,13 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
 pub fn about_records(tail: Tail, unknown: &BTreeSet<String>) -> Vec<String> {
     let tail = match tail {
         Tail::Nothing => None,
-        Tail::Record => Some("its last record had no newline: it is kept, and ended".into()),
+        Tail::Record(0) => Some("its last record had no newline: it is kept, and ended".into()),
+        Tail::Record(nuls) => Some(format!(
+            "its last record had no newline: it is kept, and ended; the {nuls} NULs behind it are cut off"
+        )),
         Tail::Torn(bytes) => Some(format!(
-            "{bytes} bytes after its last whole line are cut off: a record that was never acknowledged"
+            "{bytes} bytes after its last whole line are cut off: the beginning of a record, which was never \
+             acknowledged"
         )),
     };
     let passed_over = |group: &String| {
@@ -150,7 +157,7 @@ fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String>
     let directory = directory.join("keys_pub");
     let shown = shown(&directory);
     let (mut warnings, mut several) = (Vec::new(), Vec::new());
-    for KeyFile { name, group, key } in files {
+    for KeyFile { name, path, group, key } in files {
         let own: Vec<&str> = files
             .iter()
             .filter(|other| group.is_some() && other.group == *group)
@@ -163,7 +170,7 @@ fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String>
             several.push(format!("{shown}: {names} are both for {group}, so neither is used: keep one"));
         }
         if let Err(fault) = key {
-            let file = content(&directory.join(name), MOST_FILE_BYTES).unwrap_or_default();
+            let file = content(path, MOST_FILE_BYTES).unwrap_or_default();
             let why = key_file::why(fault, name, &file);
             warnings.push(format!("{shown}/{}: {why}", name.escape_debug()));
         }
@@ -199,7 +206,8 @@ pub fn failure(fault: &Fault, settings: &Settings, table: &Table) -> String {
         Fault::Keys(error) => cannot_read_keys(&settings.keys, error),
         Fault::NoKey(files) => no_key(files, table, &settings.keys),
         Fault::Received(fault) => {
-            format!("{}: {}", shown(&settings.logs.join("received.jsonl")), about_received(fault))
+            let path = settings.logs.join("received.jsonl");
+            format!("{}: {}", shown(&path), about_received(fault, &path))
         }
         Fault::Bind(error) => {
             let way_out = match error.kind() {
@@ -219,9 +227,9 @@ pub fn failure(fault: &Fault, settings: &Settings, table: &Table) -> String {
 
 fn about_secret(fault: &Fault, settings: &Settings) -> String {
     let path = secret_file(&settings.keys);
-    let (shown, keys_priv) = (shown(&path), shown(&settings.keys.join("keys_priv")));
-    let way_out =
-        format!("make one: (umask 077; mkdir -p \"{keys_priv}\"; openssl rand -hex 32 > \"{shown}\")");
+    let (shown, keys_priv) = (shown(&path), for_shell(&settings.keys.join("keys_priv")));
+    let secret = for_shell(&path);
+    let way_out = format!("make one: (umask 077; mkdir -p {keys_priv}; openssl rand -hex 32 > {secret})");
     match fault {
         Fault::Secret(error) if error.kind() == ErrorKind::NotFound => {
             format!("{shown}: there is no such file; {way_out}")
@@ -258,8 +266,26 @@ pub fn no_key(files: &[KeyFile], table: &Table, directory: &Path) -> String {
     format!("{}: there is no usable key in it{reasons}", shown(&directory.join("keys_pub")))
 }
 
+/// Whether whole records stand in a line, joined by an editor; then how to part them again.
+fn joined(line: &[u8], path: &Path) -> Option<String> {
+    let records = line.split_inclusive(|&byte| byte == b'}').filter(|part| Record::parse(part).is_some());
+    let (records, path) = (records.count(), for_shell(path));
+    let (between, mend) = match line.contains(&b'\r') {
+        true => ("carriage returns (CR)", r"tr '\r' '\n'"),
+        false => ("nothing", r"sed 's/}{/}\n{/g'"),
+    };
+    (records > 0).then(|| {
+        let count =
+            if records == 1 { "a whole record is".into() } else { format!("{records} whole records are") };
+        format!(
+            "{count} in it, with {between} in place of newlines. Put each on a line of its own, and start \
+             again: cp -p {path} {path}.before; {mend} < {path}.before > {path}"
+        )
+    })
+}
+
 /// Why `received.jsonl` can't be used. `report` says the same of what it can't read.
-pub fn about_received(fault: &received::Fault) -> String {
+pub fn about_received(fault: &received::Fault, path: &Path) -> String {
     use received::Fault::{InUse, Line, Lock, Mend, Open, Read, Sync, Tail};
     match fault {
         Open(error) => {
@@ -279,15 +305,22 @@ pub fn about_received(fault: &received::Fault) -> String {
             format!("cannot be locked: {error}; put the logs on a local file system with --logs DIR")
         }
         Read(error) => format!("cannot be read: {error}; mend the disk"),
-        Line(number, line) => format!(
-            "line {number} is not a whole record ({}). It may be a student's, so it is not skipped: \
-             look at it, mend it or move it to another file, and start again",
-            quote(line)
-        ),
-        Tail(bytes) => format!(
-            "{bytes} bytes after its last newline are no record, and more than the server leaves there: \
-             look at them, mend them or move them to another file, and start again"
-        ),
+        Line(number, line) => match joined(line, path) {
+            Some(mend) => format!("line {number} is not one record: {mend}"),
+            None => format!(
+                "line {number} is not a whole record ({}). It may be a student's, so it is not skipped: \
+                 look at it, mend it or move it to another file, and start again",
+                quote(line)
+            ),
+        },
+        Tail(bytes, begin) => match joined(begin, path) {
+            Some(mend) => format!("the {bytes} bytes after its last newline are not one record: {mend}"),
+            None => format!(
+                "{bytes} bytes after its last newline are no record, nor the beginning of one ({}): \
+                 look at them, mend them or move them to another file, and start again",
+                quote(begin)
+            ),
+        },
         Mend(NotRecorded::Disk(error)) => format!(
             "cannot be put in order and synced: {error}; mend the disk, or put the logs elsewhere with --logs DIR"
         ),

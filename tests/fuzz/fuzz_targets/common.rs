@@ -82,9 +82,9 @@ impl Read for Memory {
 }
 
 impl Disk for Memory {
-    fn length(&mut self) -> Option<u64> {
+    fn length(&mut self) -> io::Result<Option<u64>> {
         let platter = self.0.borrow();
-        (!platter.failures.moved).then_some(platter.file.len() as u64)
+        Ok((!platter.failures.moved).then_some(platter.file.len() as u64))
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
