@@ -63,7 +63,7 @@ fn a_students_client_gets_everyone_in() {
     let page = Page::start(&class);
     for (group, members) in [("JAVALI", "3"), ("HEARTBEAT", "1")] {
         let output = Command::new("bash")
-            .args(["tests/client.sh", "127.0.0.1", &page.1.port().to_string(), group, members])
+            .args(["scripts/client.sh", "127.0.0.1", &page.1.port().to_string(), group, members])
             .arg(format!("{CLASS}/keys_priv/{group}.pem"))
             .arg(class.directory.file("keys_priv/key_secret_for_hmac.txt"))
             .output()
