@@ -202,6 +202,8 @@ pub struct Lab {
     pub disk: Disk,
     /// The clock.
     pub now: Duration,
+    /// What makes each reply different.
+    pub otp: Otp,
 }
 
 impl Lab {
@@ -219,18 +221,25 @@ impl Lab {
             let key = PublicKey::from_pem(&signer.public_pem, FEWEST_BITS).unwrap();
             keys[table.find(group).unwrap()] = Some(key);
         }
-        let disk = Disk::default();
-        let replayed = read_back(Box::new(disk.clone()), &table, syncs).unwrap();
         let secret = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+        Self::of_class(syncs, Class { table, keys, secret })
+    }
+
+    #[track_caller]
+    pub fn of_class(syncs: bool, class: Class) -> Self {
+        let disk = Disk::default();
+        let replayed = read_back(Box::new(disk.clone()), &class.table, syncs).unwrap();
+        // The longest, until the year 5138.
+        let otp = Otp { number: 20_000, timestamp: 99_999_999_999 };
         let server = Server {
-            class: Class { table, keys, secret },
+            class,
             progress: replayed.progress,
             records: replayed.records,
             has_limit: false,
-            otp: |_| Ok(Otp { number: 20_000, timestamp: 99_999_999_999 }), // the longest, until the year 5138
+            otp: |_| Ok(Otp { number: 0, timestamp: 0 }),
         };
         disk.set().calls.clear();
-        Self { server, explains: false, disk, now: NOW }
+        Self { server, explains: false, disk, now: NOW, otp }
     }
 
     /// JAVALI with 3 members, who have the only key.
@@ -292,8 +301,11 @@ impl Lab {
         let received =
             |bytes| Datagram { time: self.now, sender, bytes: AsRef::<[u8]>::as_ref(bytes).into() };
         let datagrams: Vec<_> = datagrams.iter().map(received).collect();
-        let Self { server, explains, .. } = self;
-        let all = server.handle(&datagrams, &mut ());
+        let Self { server, explains, otp, .. } = self;
+        let mut all = server.handle(&datagrams, &mut ());
+        for acknowledgment in all.iter_mut().filter_map(|handled| handled.outcome.as_mut().ok()) {
+            acknowledgment.otp = *otp;
+        }
         // Each with an explainer of its own, which has all of its time yet.
         let explainer = || explains.then(Explainer::default);
         let explain = |handled: &server::Handled| explainer()?.explain(&server.class, handled)?.reply;
