@@ -6,7 +6,7 @@ mod catalogue;
 mod common;
 
 use catalogue::{Case, Does, by_name, cases};
-use common::{Client, Server};
+use common::{Client, Server, is_signed};
 use std::time::Duration;
 
 /// Sends a message that must be answered, and judges the reply.
