@@ -79,6 +79,9 @@ impl From<Row> for Diagnosis {
 impl Display for Diagnosis {
     /// What to change comes first: the rest may be cut.
     fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
-        write!(formatter, "{} ({})", self.change, self.found)
+        match &*self.change {
+            "" => formatter.write_str(&self.found),
+            change => write!(formatter, "{change} ({})", self.found),
+        }
     }
 }

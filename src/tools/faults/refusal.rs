@@ -81,9 +81,7 @@ pub fn plain(refusal: &Refusal, datagram: &[u8]) -> Diagnosis {
         ),
         Refusal::OutOfOrder(members, state, seq_number) => claims::in_order(*members, *state, *seq_number),
         Refusal::NotRecorded(why) => record::not_recorded(why, "received.jsonl"),
-        Refusal::NotSent(error) => {
-            said("send it again", format!("the reply could not be sent: {error}"))
-        }
+        Refusal::NotSent(error) => said("", format!("the reply could not be sent: {error}")),
     }
 }
 
