@@ -254,7 +254,7 @@ act_up() { # RUN OPTIONS WHAT-WAS-TYPED
     local address=0.0.0.0 others
     begin
     [[ -e $here/$unit || -e $new/$unit ]] || fail 'there is no program here yet: binary FILE brings one'
-    id "$unit" >/dev/null 2>&1 || printf 'u %s - "%s" - -\n' "$unit" "$unit" | systemd-sysusers -
+    id "$unit" >/dev/null 2>&1 || printf 'u %s - "%s" - -\n' "$unit" "$unit" | systemd-sysusers - 2>/dev/null
     [[ ! -e $here/$unit ]] || install -m 755 "$here/$unit" "$new/$unit"
     rm -rf "$new/class"
     cp -r "$here/class" "$new/class"
@@ -262,20 +262,26 @@ act_up() { # RUN OPTIONS WHAT-WAS-TYPED
     [[ ! -e /proc/net/if_inet6 || $(</proc/sys/net/ipv6/bindv6only) != 0 ]] || address=::
     if [[ -e $new/settings ]]; then settings "$new"; else RUN=first OPTIONS='' ADDRESS=$address; fi
     [[ $ADDRESS != :: ]] || ADDRESS=$address # it may have lost its IPv6
-    if [[ -n $1 ]]; then
-        RUN=$1 OPTIONS=$2
-    elif [[ -s $records/$RUN/received.jsonl ]]; then
-        others=$(comm -23 <(grep -o '"group":"[^"]*"' "$records/$RUN/received.jsonl" | cut -d '"' -f 4 | tr '[:lower:]' '[:upper:]' | sort -u) \
-            <("$new/$unit" report --csv --keys "$new/class" --logs "$records/$RUN" 2>/dev/null \
-                | cut -d , -f 1 | tr '[:lower:]' '[:upper:]' | sort -u) | paste -sd ' ')
-        [[ -z $others ]] || fail "run $RUN has records of groups that this class does not have: $others
-A new class begins a new run, type:      $3 NAME
-To go on in that run with it, type:      $3 $RUN"
-    fi
+    if [[ -n $1 ]]; then RUN=$1 OPTIONS=$2; else same_class "$3"; fi
     save_settings
     old_records
     finish
 }
+
+# A run goes on with the class that it began with, unless that is what was typed.
+same_class() { # WHAT-WAS-TYPED
+    local others secret=class/keys_priv/key_secret_for_hmac.txt
+    [[ -s $records/$RUN/received.jsonl ]] || return 0
+    others=$(comm -23 <(grep -o '"group":"[^"]*"' "$records/$RUN/received.jsonl" | cut -d '"' -f 4 | unique) \
+        <("$new/$unit" report --csv --keys "$new/class" --logs "$records/$RUN" 2>/dev/null | cut -d , -f 1 | unique) \
+        | paste -sd ' ')
+    others=${others:+ groups that this class does not have: $others}
+    cmp -s "$new/$secret" "$home/current/$secret" || others=${others:- a class with another secret}
+    [[ -z $others ]] || fail "run $RUN has records of$others
+A new class begins a new run, type:      $1 NAME
+To go on in that run with it, type:      $1 $RUN"
+}
+unique() { tr '[:lower:]' '[:upper:]' | sort -u; }
 
 old_records() {
     local found
