@@ -29,7 +29,7 @@ runs() { find "$records" -mindepth 1 -maxdepth 1 -type d -name '[A-Za-z0-9_]*' -
 settings() { . "$1/settings"; } # RUN, OPTIONS, ADDRESS
 sums() { (cd "$1" && find . -type f | sort | while IFS= read -r file; do echo "$(cksum <"$file") $file"; done); }
 
-ours() { grep -qs "$home/current/start" "$unit_file"; } # the unit goes through current
+ours() { grep -qs "=${home#"$root"}/current/start\$" "$unit_file"; } # the unit goes through current
 need_class() {
     if ours; then return; fi
     [[ ! -e $unit_file ]] || fail 'an earlier vm.sh has served this machine: up, run or key carries that on'
@@ -171,19 +171,18 @@ serve() { # RELEASE
         holder=$(ss -Hulpn 'sport = :5555' 2>/dev/null) || true
         [[ -z $holder ]] || fail "UDP port 5555 is another program's: ${holder##*users:}. Stop it; nothing has changed"
     fi
+    if ! cmp -s "$here/$unit.service" "$unit_file"; then
+        unit_before=$scratch/unit
+        [[ ! -e $unit_file ]] || cp "$unit_file" "$unit_before"
+        mkdir -p "$units/multi-user.target.wants"
+        install -m 644 "$here/$unit.service" "$unit_file.new"
+        ln -sf "$unit_file" "$units/multi-user.target.wants/" # so that the unit is enabled as it comes
+    fi
     settings "$home/$1"
     say "release $1: run $RUN${OPTIONS:+, $OPTIONS}"
     trap '' HUP INT TERM PIPE # whatever becomes of the connection
     [[ $(readlink "$home/current") == "$1" ]] || point "$1"
-    if ! cmp -s "$here/$unit.service" "$unit_file"; then
-        [[ ! -e $unit_file ]] || cp "$unit_file" "$scratch/unit"
-        install -m 644 "$here/$unit.service" "$unit_file.new"
-        mkdir -p "$units/multi-user.target.wants"
-        ln -sf "$unit_file" "$units/multi-user.target.wants/" # so that the unit is enabled as it comes
-        sync
-        mv "$unit_file.new" "$unit_file"
-        unit_before=$scratch/unit
-    fi
+    [[ ! -e $unit_file.new ]] || mv "$unit_file.new" "$unit_file"
     systemctl daemon-reload
     systemctl -q enable "$unit" 2>/dev/null || true
     sync
@@ -250,7 +249,7 @@ amiss() {
 
 # --- the acts --------------------------------------------------------------------------------------
 
-act_up() { # RUN OPTIONS WHAT-WAS-TYPED
+act_up() { # [RUN OPTIONS WHAT-WAS-TYPED]
     local address=0.0.0.0 others
     begin
     [[ -e $here/$unit || -e $new/$unit ]] || fail 'there is no program here yet: binary FILE brings one'
@@ -262,7 +261,7 @@ act_up() { # RUN OPTIONS WHAT-WAS-TYPED
     [[ ! -e /proc/net/if_inet6 || $(</proc/sys/net/ipv6/bindv6only) != 0 ]] || address=::
     if [[ -e $new/settings ]]; then settings "$new"; else RUN=first OPTIONS='' ADDRESS=$address; fi
     [[ $ADDRESS != :: ]] || ADDRESS=$address # it may have lost its IPv6
-    if [[ -n $1 ]]; then RUN=$1 OPTIONS=$2; else same_class "$3"; fi
+    if [[ -n ${1:-} ]]; then RUN=$1 OPTIONS=${2:-}; else same_class "${3:-up}"; fi
     save_settings
     old_records
     finish

@@ -263,7 +263,7 @@ act_binary() {
     typed "$vm professor binary $dir/useless"
     comes 1 'no use' 'Nothing has changed'
     title 'One that starts where it is tried, and not where it is to serve'
-    printf '%s\n' '#!/bin/sh' 'case "$*" in --version) ;; *5555) echo no use >&2; exit 1 ;; *) echo "listening on"; sleep 9 ;; esac' >"$dir/useless"
+    printf '%s\n' '#!/bin/sh' 'case "$*" in --version) ;; *5555) echo no use >&2; exit 1 ;; *) echo "listening on a port"; sleep 9 ;; esac' >"$dir/useless"
     typed "$vm professor binary $dir/useless"
     comes 1 'no use' 'Put back, and up: release'
     typed "$vm professor status"
