@@ -15,6 +15,7 @@ unit_file=$units/$unit.service
 new=$home/new                # the release that is being made
 here=$(cd -P "$(dirname "$0")" && pwd)
 releases=5                   # so many are kept
+key=''                       # the one that an act has brought
 export LC_ALL=C
 umask 022
 
@@ -44,9 +45,10 @@ serving() {
     program=$(readlink "/proc/$(show MainPID)/exe") || program=''
     case $program in "$home"/[0-9]*) dirname "$program" ;; *) readlink -f "$home/current" ;; esac
 }
-# The class that a run was played by.
+# The class that a run is played by, or was.
 class_of() { # RUN
-    if [[ -d $records/$1/class ]]; then echo "$records/$1/class"; else echo "$home/current/class"; fi
+    settings "$(serving)"
+    if [[ $1 != "$RUN" && -d $records/$1/class ]]; then echo "$records/$1/class"; else echo "$(serving)/class"; fi
 }
 
 # --- an act, from the lock to the restart ------------------------------------------------------------
@@ -156,11 +158,10 @@ finish() {
         number=$old
     else
         try_release "$new"
-        [[ -z ${key:-} ]] || ! grep -F "/keys_pub/$key:" "$scratch/said" >&2 \
+        [[ -z $key ]] || ! grep -F "/keys_pub/$key:" "$scratch/said" >&2 \
             || fail "$key would not be used: see above. Nothing has changed"
         [[ -z $old ]] || echo "$old" >"$new/before"
         number=$(($(numbers | tail -n 1) + 1))
-        mv -T "$new" "$home/$number"
     fi
     serve "$number"
 }
@@ -178,9 +179,9 @@ serve() { # RELEASE
         install -m 644 "$here/$unit.service" "$unit_file.new"
         ln -sf "$unit_file" "$units/multi-user.target.wants/" # so that the unit is enabled as it comes
     fi
-    settings "$home/$1"
     say "release $1: run $RUN${OPTIONS:+, $OPTIONS}"
     trap '' HUP INT TERM PIPE # whatever becomes of the connection
+    [[ ! -e $new ]] || mv -T "$new" "$home/$1"
     [[ $(readlink "$home/current") == "$1" ]] || point "$1"
     [[ ! -e $unit_file.new ]] || mv "$unit_file.new" "$unit_file"
     systemctl daemon-reload
@@ -250,9 +251,9 @@ amiss() {
 # --- the acts --------------------------------------------------------------------------------------
 
 act_up() { # [RUN OPTIONS WHAT-WAS-TYPED]
-    local address=0.0.0.0 others
+    local address=0.0.0.0
     begin
-    [[ -e $here/$unit || -e $new/$unit ]] || fail 'there is no program here yet: binary FILE brings one'
+    [[ -e $here/$unit || -e $new/$unit ]] || fail 'there is no program here yet: PROGRAM=FILE brings one'
     id "$unit" >/dev/null 2>&1 || printf 'u %s - "%s" - -\n' "$unit" "$unit" | systemd-sysusers - 2>/dev/null
     [[ ! -e $here/$unit ]] || install -m 755 "$here/$unit" "$new/$unit"
     rm -rf "$new/class"
@@ -290,7 +291,7 @@ old_records() {
 
 act_run() { # RUN OPTIONS
     begin
-    [[ -n $old ]] || need_release
+    [[ -n $old ]] || need_class
     settings "$new"
     RUN=$1 OPTIONS=$2
     save_settings
@@ -327,6 +328,7 @@ act_back() { # [RELEASE]
     to=${1:-$(cat "$home/current/before" 2>/dev/null)} || true
     [[ -n $to && -d $home/$to ]] || fail "there is no release ${to:-before this one}; there are: $(numbers | paste -sd ' ')"
     try_release "$home/$to"
+    settings "$home/$to"
     serve "$to"
 }
 

@@ -27,7 +27,10 @@ TEXT
 }
 
 die() { printf 'vm.sh: %s\n' "$1" >&2; exit "${2:-1}"; }
-quote() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
+quote() { # TEXT, for a shell there
+    local quote="'" quoted="'\\''"
+    printf "'%s'" "${1//$quote/$quoted}"
+}
 
 # The kinds of file that hold a public key and no private one, in the text that the server reads.
 is_public_key() { # FILE

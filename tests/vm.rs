@@ -16,8 +16,8 @@ const STAND_INS: &[(&str, &str)] = &[
         "ssh",
         r#"while [[ $1 == -* ]]; do [[ $1 != -O ]] || exit 0; shift 2; done; echo hello from .bashrc; exec sh -c "$2""#,
     ),
-    ("id", r#"echo 0"#),
-    ("ls", r#"[[ $* != *systemd* ]] || echo /run/systemd/system"#),
+    ("id", "echo 0"),
+    ("ls", r"[[ $* != *systemd* ]] || echo /run/systemd/system"),
     ("chown", ""),
     ("ss", ""),
     ("sync", ""),
@@ -201,7 +201,7 @@ fn only_public_keys_and_the_secret_are_copied() {
             ),
         ),
         ("keys_pub/c.pem", common::utf_16(&text)),
-        ("keys_pub/d.pem", [private, public.into()].concat()),
+        ("keys_pub/d.pem", [private, public].concat()),
     ];
     for (name, key) in &keys {
         class.directory.write(name, key);
