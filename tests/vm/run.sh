@@ -371,7 +371,7 @@ act_what_is_served() {
     # As kill -9 leaves it between the rename and the restart.
     typed "$SSH vm 'cd $home && cp -a current/. 900 && sed -i s/^RUN=.*/RUN=level7/ 900/settings && ln -sfn 900 current'; $vm professor status"
     comes 1 'release 900 waits'
-    typed "$vm professor report | head -n 1"
+    typed "$vm professor report | sed -n 1p"
     comes 0 ' records'
     typed "$vm professor run level7"
     comes 0 'listening on'
@@ -618,7 +618,7 @@ act_moments() {
         fi
         typed "$vm professor run afterwards || $vm professor up $class afterwards"
         comes 0 'listening on'
-        typed "$vm professor status | head -n 2"
+        typed "$vm professor status | sed -n 1,2p"
         comes 0 'active, enabled'
     done
     rm -f "$dir"/boot.*.raw
