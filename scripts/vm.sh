@@ -32,10 +32,16 @@ quote() { # TEXT, for a shell there
     printf "'%s'" "${1//$quote/$quoted}"
 }
 
-# The kinds of file that hold a public key and no private one, in the text that the server reads.
-is_public_key() { # FILE
-    LC_ALL=C grep -Eaq -e '-----BEGIN (RSA )?PUBLIC KEY-----' -e '^(.{3})?ssh-[a-z0-9]+ AAAA' "$1" \
-        && ! LC_ALL=C grep -Eaq 'PRIVATE KEY|PuTTY-User-Key-File|privateExponent|"kty"' "$1"
+# Why a key file is not copied; nothing if it is a public key, in text that the server reads, and no private one.
+why_not() { # FILE
+    local public='-----BEGIN (RSA )?PUBLIC KEY-----|^(.{3})?ssh-[a-z0-9]+ AAAA' name='\.([pP][eE][mM]|[sS][sS][hH])$'
+    if LC_ALL=C grep -Eaq 'PRIVATE KEY|PuTTY-User-Key-File|privateExponent|"kty"' "$1"; then
+        echo 'a private key is in it: ask the group for a new pair, and for the public one alone'
+    elif ! LC_ALL=C grep -Eaq -e "$public" "$1"; then
+        echo 'there is no public key in it, in PEM or as OpenSSH writes it'
+    elif ! [[ $1 =~ $name ]]; then
+        echo 'its name is not GROUP.pem or GROUP.ssh: rename it'
+    fi
 }
 
 case ${1:-} in -h | --help) usage; exit 0 ;; esac
@@ -84,10 +90,9 @@ case $act in
         [[ $file != --back ]] || die "back is an act now: $0 $host back" 2
         [[ -r $file ]] || die "$file: no such file, or not readable"
         if [[ $act == key ]]; then
-            name='^[A-Za-z0-9_-]{1,32}\.([pP][eE][mM]|[sS][sS][hH])$'
-            [[ ${file##*/} =~ $name ]] || die "$file: a key's file is GROUP.pem or GROUP.ssh: rename it"
-            is_public_key "$file" || die "$file: it is not a public key alone, and nothing else is copied
-What of it to hand in:  $unit check --key $file </dev/null"
+            why=$(why_not "$file")
+            [[ -z $why ]] || die "$file: not copied: $why"
+            [[ ${file##*/} =~ ^[A-Za-z0-9_-]{1,32}\....$ ]] || die "$file: a key's file is GROUP.pem or GROUP.ssh: rename it"
         fi
         ;;
     back)
@@ -129,7 +134,7 @@ ssh+=(-o ControlMaster=auto -o "ControlPath=$work/s" -o ControlPersist=30
 clean_up() {
     [[ ! -e $work/s ]] || "${ssh[@]}" -O exit "$host" 2>/dev/null || true
     rm -rf "$work"
-    [[ $act != fetch ]] || rm -rf "$run.part"
+    [[ -z ${part:-} ]] || rm -rf "$part"
 }
 trap clean_up EXIT
 trap 'exit 129' HUP
@@ -189,11 +194,11 @@ case $act in
         [[ ! -e $class/groups.json ]] || cp "$class/groups.json" "$work/send/class/"
         for file in "$class"/keys_pub/*; do
             [[ -f $file ]] || continue
-            name='\.([pP][eE][mM]|[sS][sS][hH])$'
-            if [[ $file =~ $name ]] && is_public_key "$file"; then
+            why=$(why_not "$file")
+            if [[ -z $why ]]; then
                 cp "$file" "$work/send/class/keys_pub/"
             else
-                echo "warning: $file: not copied: it is not GROUP.pem or GROUP.ssh with a public key alone" >&2
+                echo "warning: $file: not copied: $why" >&2
             fi
         done
         program=${PROGRAM:-$here/target/release/$unit}
@@ -227,20 +232,19 @@ Fetch target/release/$unit from there, and here:  PROGRAM=FILE $0 $host up $clas
         ;;
     status) on_vm status ;;
     fetch)
-        rm -rf "$run.part"
-        mkdir -m 700 "$run.part"
+        part=$(mktemp -d "$run.XXXXXX")
         on_vm fetch "$run" | {
             while IFS= read -r line && [[ -n $line ]]; do printf '%s\n' "$line"; done >"$work/sums"
-            tar -xf - -C "$run.part"
+            tar -xf - -C "$part"
         } || die "$run was not fetched whole: type this again"
         while read -r sum bytes file; do
             # The server may have written more meanwhile.
-            [[ $(head -c "$bytes" "$run.part/$file" | cksum) == "$sum $bytes" ]] \
+            [[ $(head -c "$bytes" "$part/$file" | cksum) == "$sum $bytes" ]] \
                 || die "$run/$file: it did not come as it was there: type this again"
         done <"$work/sums"
-        mv "$run.part" "$run"
-        echo "$run: $(wc -l <"$run/received.jsonl") records, and the class that they are of. Grades of it, here:"
-        echo "$unit report --csv --keys $run/class --logs $run"
+        mv "$part" "$run"
+        echo "$run: here, with the class that it was played by. Its grades:
+$unit report --csv --keys $run/class --logs $run"
         ;;
     remove)
         sums "$run" >"$work/send/sums"

@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::{Class, Ended, PROGRAM, Scratch, Signer, ended, record};
+use common::{Class, Ended, PROGRAM, Scratch, Signer, record};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// What stands in, each a program of this name.
 const STAND_INS: &[(&str, &str)] = &[
@@ -62,6 +62,13 @@ const STAND_INS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Runs an act to its end, however slow the machine is.
+fn ended(command: &mut Command) -> Ended {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { status: output.status.code(), output: text(output.stdout), errors: text(output.stderr) }
+}
+
 /// A VM, and the directory that its acts are typed in.
 struct Vm {
     root: Scratch,
@@ -80,7 +87,10 @@ impl Vm {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/vm.sh"));
+        // LOCAL_BASH: another bash for what runs here, such as the 3.2 that macOS has.
+        let bash = std::env::var("LOCAL_BASH").unwrap_or("bash".into());
+        let mut command = Command::new(bash);
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/vm.sh"));
         let path = std::env::var("PATH").unwrap();
         command.arg("vm").args(arguments).current_dir(self.root.path());
         command.env("PATH", format!("{}:{path}", self.stand_ins.path().display()));
@@ -90,7 +100,7 @@ impl Vm {
     }
 
     fn act(&self, arguments: &[&str]) -> Ended {
-        ended(&mut self.command(arguments), b"")
+        ended(&mut self.command(arguments))
     }
 
     /// An act that succeeds: what it prints.
@@ -172,7 +182,7 @@ fn a_term_from_the_first_day_to_the_grades() {
     has(&vm.refused(1, &["report", "level9"]), "there are: 2027-1 first level3");
 
     has(&vm.refused(1, &["remove", "first"]), "there is no such directory here");
-    has(&vm.done(&["fetch", "first"]), "first: 1 records");
+    has(&vm.done(&["fetch", "first"]), "first: here, with the class");
     let fetched = vm.root.file("first");
     let report = common::report_of(&fetched, &["--csv", "--keys", fetched.join("class").to_str().unwrap()]);
     assert_eq!(report, grades);
@@ -217,10 +227,7 @@ fn only_public_keys_and_the_secret_are_copied() {
     assert_eq!(names(&class_there.join("keys_priv")), ["key_secret_for_hmac.txt"]);
     assert_eq!(names(&vm.records("first").join("class")), ["keys_pub"]);
     for name in ["keys_priv/JAVALI.pem", "keys_pub/b.pem", "keys_pub/c.pem", "keys_pub/d.pem"] {
-        has(
-            &vm.refused(1, &["key", class.directory.file(name).to_str().unwrap()]),
-            "it is not a public key alone",
-        );
+        has(&vm.refused(1, &["key", class.directory.file(name).to_str().unwrap()]), "not copied");
     }
 }
 
@@ -251,7 +258,7 @@ fn cut_at_any_rename_an_act_leaves_a_whole_release_and_the_next_goes_on() {
         let vm = Vm::new();
         vm.done(&["up", directory(&class)]);
         vm.root.write("renames", "");
-        let ended = ended(vm.command(&["run", "level3"]).env("CUT", cut.to_string()), b"");
+        let ended = ended(vm.command(&["run", "level3"]).env("CUT", cut.to_string()));
         let settings = fs::read_to_string(vm.current().join("settings")).unwrap();
         let is_new = settings.contains("RUN='level3'");
         assert!(is_new || settings.contains("RUN='first'"), "{settings}");

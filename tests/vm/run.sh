@@ -228,7 +228,7 @@ act_keys() {
     mkdir -p "$dir/wrong"
     cp "$class/keys_priv/BETA.pem" "$dir/wrong/BETA.pem"
     typed "$vm professor key $dir/wrong/BETA.pem"
-    comes 1 'it is not a public key alone'
+    comes 1 'a private key is in it'
     title 'Private keys in keys_pub: as PEM, PuTTY, DER, UTF-16'
     cp -r "$class" "$dir/slip"
     cp "$class/keys_priv/ALFA.pem" "$dir/slip/keys_pub/ALFA.pem"
@@ -313,7 +313,7 @@ act_full_disk() {
     typed "$vm professor status"
     comes 0 'active, enabled'
     typed "cd $dir && rm -rf first && $OLDPWD/$vm professor fetch first && rm -r first"
-    comes 0 'first: '
+    comes 0 'first: here'
     typed "$SSH vm rm /full"
     comes 0
 }
@@ -742,7 +742,7 @@ act_next_term() {
     rm -rf "$dir/fetched"
     mkdir "$dir/fetched"
     timed "cd $dir/fetched && $here/$vm professor fetch first"
-    comes 0 'and the class that they are of'
+    comes 0 'with the class that it was played by'
     typed "$program report --csv --keys $dir/fetched/first/class --logs $dir/fetched/first | tr -d '\r' | cmp - <(tr -d '\r' <$dir/grades.csv)"
     comes 0
     typed "cd $dir/fetched && $here/$vm professor fetch first"
