@@ -4,6 +4,8 @@
 usage: power_off.py LOG                              how many writes and flushes are in it
        power_off.py LOG IMAGE FIRST LAST written     plays FIRST to LAST onto IMAGE
        power_off.py LOG IMAGE FIRST LAST flushed     the same up to the last flush: what no cache can lose
+
+Prints where to go on.
 """
 import struct
 import sys
@@ -34,6 +36,7 @@ with open(sys.argv[1], "rb") as log:
     if kind == "flushed":
         while played and not played[-1][2] & FLUSH:
             played.pop()
+    print(first + len(played))
     with open(image, "r+b") as disk:
         for sector, sectors, flags, place in played:
             if not flags & DISCARD:

@@ -498,13 +498,16 @@ writes() { tests/vm/power_off.py "$dir/log" "$@"; }
 holds() { # IMAGE
     local tree=$dir/tree file layout=opt/udpsocket-jwt-server/current/
     local unit=$tree/etc/systemd/system/udpsocket-jwt-server.service
-    e2fsck -p "$1" >/dev/null 2>&1 || (($? == 1)) || { echo broken: the file system; return; }
+    # The journal is played, as a boot would; and that is undone afterwards.
+    rm -f "$dir/undo"
+    e2fsck -p -z "$dir/undo" "$1" >/dev/null 2>&1 || (($? == 1)) || { echo broken: the file system; return; }
     rm -rf "$tree"
     mkdir -p "$tree/etc" "$tree/usr/local" "$tree/var/lib"
     debugfs -R "rdump /opt $tree" "$1" 2>/dev/null
     debugfs -R "rdump /etc/systemd /etc/default /etc/udpsocket-jwt-server $tree/etc" "$1" 2>/dev/null
     debugfs -R "rdump /usr/local/bin $tree/usr/local" "$1" 2>/dev/null
     debugfs -R "rdump /var/lib/udpsocket-jwt-server $tree/var/lib" "$1" 2>/dev/null
+    [[ ! -s $dir/undo ]] || e2undo "$dir/undo" "$1" >/dev/null 2>&1 || { echo broken: not undone; return; }
     for file in "$dir"/kept/*; do
         [[ -e $file ]] || continue
         cmp -s -n "$(wc -c <"$file")" "$file" "$tree/var/lib/udpsocket-jwt-server/${file##*/}/received.jsonl" \
@@ -525,9 +528,9 @@ holds() { # IMAGE
 # An act, and what a power-off at MOMENTS spread over its writes leaves: with every write that was made, and
 # with those alone that the machine had flushed. Keeps the disks next to the change, to be booted.
 moments() { # COMMAND WHAT-COMES
-    local first last old latest what kind number at
+    local first last old latest what kind number at played
     local -A count=()
-    rm -rf "$dir/kept"
+    rm -rf "$dir/kept" "$dir/kept.moments"
     mkdir "$dir/kept"
     for run in $(on_vm 'cd /var/lib/udpsocket-jwt-server 2>/dev/null && ls -d */received.jsonl || true'); do
         on_vm cat "/var/lib/udpsocket-jwt-server/$run" >"$dir/kept/${run%/*}"
@@ -549,11 +552,11 @@ moments() { # COMMAND WHAT-COMES
     [[ $old != broken* && $latest != broken* && $latest != nothing && $old != "$latest" ]] \
         || { echo "FAILED: before $old, after $latest" >&2; exit 1; }
     for kind in written flushed; do
-        count=([old]=0 [new]=0)
+        count=([old]=0 [new]=0) played=$first
+        cp --sparse=always "$dir/base.raw" "$dir/cut.raw"
         for ((number = 1; number <= ${MOMENTS:-40}; number++)); do
             at=$((first + (last - first) * number / ${MOMENTS:-40}))
-            cp --sparse=always "$dir/base.raw" "$dir/cut.raw"
-            writes "$dir/cut.raw" "$first" "$at" "$kind"
+            played=$(writes "$dir/cut.raw" "$played" "$at" "$kind")
             what=$(holds "$dir/cut.raw")
             case $what in
                 "$old") what=old ;;
@@ -563,8 +566,15 @@ moments() { # COMMAND WHAT-COMES
             if ((count[new] > 0)) && [[ $what == old ]]; then echo 'FAILED: old after new' >&2; exit 1; fi
             count[$what]=$((count[$what] + 1))
             # The last that is old, and the first that is new.
-            ((count[new] > 1)) || [[ $kind == written ]] || mv "$dir/cut.raw" "$dir/boot.$what.$acts_cut.raw"
+            [[ $kind == written ]] || echo "$what $first $played" >>"$dir/kept.moments"
         done
+        if [[ $kind == flushed ]]; then
+            for what in old new; do
+                read -r _ first played < <(if [[ $what == old ]]; then tac "$dir/kept.moments"; else cat "$dir/kept.moments"; fi | grep "^$what")
+                cp --sparse=always "$dir/base.raw" "$dir/boot.$what.$acts_cut.raw"
+                writes "$dir/boot.$what.$acts_cut.raw" "$first" "$played" written >/dev/null
+            done
+        fi
         echo "power-offs within it, $kind: ${MOMENTS:-40}, of them ${count[old]} leave what was before, ${count[new]} the new, none another ($((last - first)) writes)"
     done
     acts_cut=$((acts_cut + 1))
