@@ -648,12 +648,12 @@ act_cuts() {
         served=cut0
         count=([old]=0 [new]=0)
         for ((number = 1; number <= ${CUTS:-20}; number++)); do
-            # In a process group of its own, as a terminal would have it.
-            setsid -w bash -c "trap - INT; exec $vm professor run $kind$number" >"$dir/cut.out" 2>&1 &
+            # In a process group of its own that a SIGINT ends, as a terminal would have it.
+            setsid -w env --default-signal=INT "$vm" professor run "$kind$number" >"$dir/cut.out" 2>&1 &
             process=$!
             sleep "$((spent * number / ${CUTS:-20} / 1000)).$(printf %03d $((spent * number / ${CUTS:-20} % 1000)))"
             if [[ $kind == ctrl_c ]]; then
-                kill -INT -- "-$(pgrep -P "$process" || echo "$process")" 2>/dev/null || true
+                kill -INT -- "-$process" 2>/dev/null || true # it may have ended
             else
                 monitor 'set_link net off'
             fi
