@@ -251,7 +251,7 @@ amiss() {
 # --- the acts --------------------------------------------------------------------------------------
 
 act_up() { # [RUN OPTIONS WHAT-WAS-TYPED]
-    local address=0.0.0.0
+    local address=0.0.0.0 why
     begin
     [[ -e $here/$unit || -e $new/$unit ]] || fail 'there is no program here yet: PROGRAM=FILE brings one'
     id "$unit" >/dev/null 2>&1 || printf 'u %s - "%s" - -\n' "$unit" "$unit" | systemd-sysusers - 2>/dev/null
@@ -262,24 +262,31 @@ act_up() { # [RUN OPTIONS WHAT-WAS-TYPED]
     [[ ! -e /proc/net/if_inet6 || $(</proc/sys/net/ipv6/bindv6only) != 0 ]] || address=::
     if [[ -e $new/settings ]]; then settings "$new"; else RUN=first OPTIONS='' ADDRESS=$address; fi
     [[ $ADDRESS != :: ]] || ADDRESS=$address # it may have lost its IPv6
-    if [[ -n ${1:-} ]]; then RUN=$1 OPTIONS=${2:-}; else same_class "${3:-up}"; fi
+    if [[ -n ${1:-} ]]; then
+        RUN=$1 OPTIONS=${2:-}
+    else
+        why=$(not_of_this_class "$RUN")
+        [[ -z $why ]] || fail "$why
+A new class begins a new run, type:      ${3:-up} NAME
+To go on in that run with it, type:      ${3:-up} $RUN"
+    fi
     save_settings
     old_records
     finish
 }
 
-# A run goes on with the class that it began with, unless that is what was typed.
-same_class() { # WHAT-WAS-TYPED
+# Whose records a run has that are not of the new class; nothing if it has none.
+not_of_this_class() { # RUN
     local others secret=class/keys_priv/key_secret_for_hmac.txt
-    [[ -s $records/$RUN/received.jsonl ]] || return 0
-    others=$(comm -23 <(grep -o '"group":"[^"]*"' "$records/$RUN/received.jsonl" | cut -d '"' -f 4 | unique) \
-        <("$new/$unit" report --csv --keys "$new/class" --logs "$records/$RUN" 2>/dev/null | cut -d , -f 1 | unique) \
+    [[ -s $records/$1/received.jsonl ]] || return 0
+    others=$(comm -23 <(grep -o '"group":"[^"]*"' "$records/$1/received.jsonl" | cut -d '"' -f 4 | unique) \
+        <("$new/$unit" report --csv --keys "$new/class" --logs "$records/$1" 2>/dev/null | cut -d , -f 1 | unique) \
         | paste -sd ' ')
-    others=${others:+ groups that this class does not have: $others}
-    cmp -s "$new/$secret" "$home/current/$secret" || others=${others:- a class with another secret}
-    [[ -z $others ]] || fail "run $RUN has records of$others
-A new class begins a new run, type:      $1 NAME
-To go on in that run with it, type:      $1 $RUN"
+    if [[ -n $others ]]; then
+        echo "run $1 has records of groups that this class does not have: $others"
+    elif ! cmp -s "$new/$secret" "$home/current/$secret"; then
+        echo "run $1 has records of a class with another secret"
+    fi
 }
 unique() { tr '[:lower:]' '[:upper:]' | sort -u; }
 
@@ -290,8 +297,11 @@ old_records() {
 }
 
 act_run() { # RUN OPTIONS
+    local why
     begin
     [[ -n $old ]] || need_class
+    why=$(not_of_this_class "$1")
+    [[ -z $why ]] || fail "$why. To serve it, bring its class: up CLASS $1"
     settings "$new"
     RUN=$1 OPTIONS=$2
     save_settings

@@ -176,6 +176,7 @@ fn a_term_from_the_first_day_to_the_grades() {
     has(&said, "run first has records of groups that this class does not have: JAVALI");
     has(&said, &format!("vm.sh vm up {} NAME", directory(&next)));
     has(&vm.done(&["up", directory(&next), "2027-1"]), "DELTA");
+    has(&vm.refused(1, &["run", "first"]), "bring its class: up CLASS first");
     let grades = vm.done(&["report", "--csv", "first"]);
     assert!(grades.starts_with("group,"), "{grades}");
     has(&grades, "JAVALI,1,1001,");

@@ -745,6 +745,8 @@ act_next_term() {
     comes 0 'everyone is in'
     typed "$vm professor report"
     comes 0 'DELTA       [##]  done'
+    typed "$vm professor run first"
+    comes 1 'run first has records of groups that this class does not have: ALFA' 'bring its class: up CLASS first'
     typed "$vm professor report --csv first # with the class of then"
     comes 0 'ALFA,3,1003,'
     title 'Before the VM is deleted'
