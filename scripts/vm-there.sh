@@ -277,11 +277,12 @@ To go on in that run with it, type:      ${3:-up} $RUN"
 
 # Whose records a run has that are not of the new class; nothing if it has none.
 not_of_this_class() { # RUN
-    local others secret=class/keys_priv/key_secret_for_hmac.txt
+    local groups others secret=class/keys_priv/key_secret_for_hmac.txt
     [[ -s $records/$1/received.jsonl ]] || return 0
+    groups=$("$new/$unit" report --csv --keys "$new/class" --logs "$records/$1" 2>/dev/null) || true
+    [[ -n $groups ]] || return 0 # the trial will say why
     others=$(comm -23 <(grep -o '"group":"[^"]*"' "$records/$1/received.jsonl" | cut -d '"' -f 4 | unique) \
-        <("$new/$unit" report --csv --keys "$new/class" --logs "$records/$1" 2>/dev/null | cut -d , -f 1 | unique) \
-        | paste -sd ' ')
+        <(cut -d , -f 1 <<<"$groups" | unique) | paste -sd ' ')
     if [[ -n $others ]]; then
         echo "run $1 has records of groups that this class does not have: $others"
     elif ! cmp -s "$new/$secret" "$home/current/$secret"; then

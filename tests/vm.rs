@@ -242,8 +242,11 @@ fn what_would_not_start_changes_nothing() {
     has(&vm.refused(1, &["run", "level3", "--loose"]), "there is no option \"--loose\" here");
     has(&vm.refused(2, &["run", "level3", "--no-sync"]), "--no-sync is for benchmarks");
     has(&vm.refused(2, &["run", "../level3"]), "a run's name is");
+    fs::write(vm.records("first").join("received.jsonl"), record("JAVALI", 1, 1001)).unwrap();
     class.directory.write("groups.json", "{");
-    has(&vm.refused(1, &["up", directory(&class)]), "Nothing has changed");
+    let said = vm.refused(1, &["up", directory(&class)]);
+    has(&said, "groups.json: ");
+    has(&said, "Nothing has changed");
     let useless = class.directory.write("useless", "#!/bin/sh\n[ \"$1\" = --version ]\n");
     common::set_mode(&useless, 0o755);
     has(&vm.refused(1, &["binary", useless.to_str().unwrap()]), "Nothing has changed");
