@@ -634,6 +634,245 @@ act_moments() {
     rm -f "$dir"/boot.*.raw
 }
 
+# An act that is cut off at moments spread over it.
+cuts() { # NAME, what the runs are called; HOW, a command
+    local number begun spent process served=${1}0
+    local -A count=([old]=0 [new]=0)
+    typed "$vm professor up $class first"
+    comes 0
+    begun=$(date +%s%N)
+    typed "$vm professor run $served"
+    comes 0 'listening on'
+    spent=$((($(date +%s%N) - begun) / 1000000))
+    for ((number = 1; number <= ${CUTS:-20}; number++)); do
+        # In a process group of its own that a SIGINT ends, as a terminal would have it.
+        setsid -w env --default-signal=INT "$vm" professor run "$1$number" >"$dir/cut.out" 2>&1 &
+        process=$!
+        sleep "$((spent * number / ${CUTS:-20} / 1000)).$(printf %03d $((spent * number / ${CUTS:-20} % 1000)))"
+        "$2" "$process" || true # it may have ended
+        status=0
+        wait "$process" || status=$?
+        monitor 'set_link net on'
+        on_vm flock /opt/udpsocket-jwt-server/lock true # it may still be at work
+        out=$("$vm" vm status 2>&1) || { printf '%s\n' "$out" >&2; cat "$dir/cut.out" >&2; echo FAILED >&2; exit 1; }
+        case $out in
+            *"/$1$number ::"*) served=$1$number count[new]=$((count[new] + 1)) ;;
+            *"/$served ::"*) ((status != 0)) && count[old]=$((count[old] + 1)) ;;
+            *) printf '%s\n' "$out" >&2; echo FAILED >&2; exit 1 ;;
+        esac
+    done
+    echo "${CUTS:-20} times, of them ${count[old]} leave what was before, ${count[new]} the new, none another; status 0 after each"
+}
+ctrl_c() { kill -INT -- "-$1" 2>/dev/null; }
+cable_out() { monitor 'set_link net off'; }
+
+act_ctrl_c() {
+    title 'Ctrl-C in an act'
+    cuts ctrl_c ctrl_c
+}
+
+act_lost_connection() {
+    title 'A connection that is lost in an act'
+    cuts lost cable_out
+}
+
+act_two_at_once() {
+    title 'Two acts at once'
+    local number process
+    typed "$vm professor up $class first"
+    comes 0
+    for ((number = 1; number <= 5; number++)); do
+        $vm professor run "one$number" >"$dir/one.out" 2>&1 &
+        process=$!
+        typed "$vm professor up $class two$number"
+        comes 0 'listening on'
+        status=0
+        wait "$process" || status=$?
+        cat "$dir/one.out"
+        ((status == 0)) || { echo FAILED >&2; exit 1; }
+        typed "$vm professor status | grep -E 'active|serves'"
+        comes 0 'active, enabled'
+    done
+}
+
+# Plays a group for ever, one number after the other, each in a socket of its own, and writes down what
+# was acknowledged.
+play() { # GROUP
+    local member try reply
+    local -a tokens=()
+    for member in 0 1 2 3; do
+        tokens+=("$(scripts/sign.sh "$class/keys_priv/$1.pem" '{"group":"'"$1"'","seq_number":'$member',"matricula":'$((1000 + member))'}')")
+    done
+    while true; do
+        for member in 0 1 2 3; do
+            reply=''
+            exec 3<>"/dev/udp/$server/$udp_port"
+            for ((try = 0; ${#reply} == 0; try++)); do
+                printf '%s' "${tokens[member]}" >&3 2>/dev/null || true
+                reply=$(timeout 1 dd bs=65536 count=1 <&3 2>/dev/null) || true
+            done
+            echo "$member" >>"$dir/acknowledged.$1"
+        done
+    done
+}
+
+# Every group's records are what it has been acknowledged, and at most one more: the one under way.
+nothing_lost() {
+    local group acknowledged recorded of_all=0
+    on_vm cat "/var/lib/udpsocket-jwt-server/$run/received.jsonl" >"$dir/received.jsonl"
+    for group in "${players[@]}"; do
+        acknowledged=$(<"$dir/acknowledged.$group")
+        recorded=$(sed -n 's/.*"group":"'"$group"'","seq_number":\([0-9]*\),.*/\1/p' "$dir/received.jsonl")
+        [[ $recorded == "$acknowledged" || ${recorded%$'\n'*} == "$acknowledged" ]] \
+            || { echo "FAILED: $group was acknowledged what is not recorded" >&2; exit 1; }
+        of_all=$((of_all + $(wc -l <"$dir/acknowledged.$group")))
+    done
+    echo "$of_all acknowledged so far, each of them recorded"
+}
+
+monitor() { printf '%s\n' "$1" | socat - "UNIX-CONNECT:$dir/monitor" >/dev/null; }
+writes() { tests/vm/power_off.py "$dir/log" "$@"; }
+
+# What a disk would serve after a boot: the sum of all of it, "nothing" or, with a word why, "broken".
+holds() { # IMAGE
+    local tree=$dir/tree file layout=opt/udpsocket-jwt-server/current/
+    local unit=$tree/etc/systemd/system/udpsocket-jwt-server.service
+    # The journal is played, as a boot would; and that is undone afterwards.
+    rm -f "$dir/undo"
+    e2fsck -p -z "$dir/undo" "$1" >/dev/null 2>&1 || (($? == 1)) || { echo broken: the file system; return; }
+    rm -rf "$tree"
+    mkdir -p "$tree/etc" "$tree/usr/local" "$tree/var/lib"
+    debugfs -R "rdump /opt $tree" "$1" 2>/dev/null
+    debugfs -R "rdump /etc/systemd /etc/default /etc/udpsocket-jwt-server $tree/etc" "$1" 2>/dev/null
+    debugfs -R "rdump /usr/local/bin $tree/usr/local" "$1" 2>/dev/null
+    debugfs -R "rdump /var/lib/udpsocket-jwt-server $tree/var/lib" "$1" 2>/dev/null
+    [[ ! -s $dir/undo ]] || e2undo "$dir/undo" "$1" >/dev/null 2>&1 || { echo broken: not undone; return; }
+    for file in "$dir"/kept/*; do
+        [[ -e $file ]] || continue
+        cmp -s -n "$(wc -c <"$file")" "$file" "$tree/var/lib/udpsocket-jwt-server/${file##*/}/received.jsonl" \
+            || { echo "broken: the records of ${file##*/}"; return; }
+    done
+    [[ -e $unit ]] || { echo nothing; return; }
+    [[ -L ${unit%/*}/multi-user.target.wants/${unit##*/} ]] || { echo 'broken: not enabled'; return; }
+    if cmp -s scripts/udpsocket-jwt-server.service "$unit"; then
+        [[ -d $tree/$layout ]] || { echo 'broken: no current'; return; }
+    else
+        layout='etc/default etc/udpsocket-jwt-server etc/systemd/system usr/local/bin'
+    fi
+    # shellcheck disable=SC2086
+    (cd "$tree" && { find $layout -type f ! -name before -printf '%p %m\n'; find $layout -type f ! -name before -exec sha256sum {} +; } \
+        | LC_ALL=C sort | sha256sum | cut -c 1-12)
+}
+
+# An act, and what a power-off at MOMENTS spread over its writes leaves: with every write that was made, and
+# with those alone that the machine had flushed. Keeps the disks next to the change, to be booted.
+moments() { # COMMAND WHAT-COMES
+    local first last old latest what kind number at played
+    local -A count=()
+    rm -rf "$dir/kept" "$dir/kept.moments"
+    mkdir "$dir/kept"
+    for run in $(on_vm 'cd /var/lib/udpsocket-jwt-server 2>/dev/null && ls -d */received.jsonl || true'); do
+        on_vm cat "/var/lib/udpsocket-jwt-server/$run" >"$dir/kept/${run%/*}"
+    done
+    on_vm sync
+    monitor stop
+    first=$(writes)
+    cp --sparse=always "$dir/disk.raw" "$dir/base.raw"
+    monitor cont
+    timed "$1"
+    comes 0 "$2"
+    monitor stop
+    last=$(writes)
+    cp --sparse=always "$dir/disk.raw" "$dir/cut.raw"
+    monitor cont
+    latest=$(holds "$dir/cut.raw")
+    cp --sparse=always "$dir/base.raw" "$dir/cut.raw"
+    old=$(holds "$dir/cut.raw")
+    [[ $old != broken* && $latest != broken* && $latest != nothing && $old != "$latest" ]] \
+        || { echo "FAILED: before $old, after $latest" >&2; exit 1; }
+    for kind in written flushed; do
+        count=([old]=0 [new]=0) played=$first
+        cp --sparse=always "$dir/base.raw" "$dir/cut.raw"
+        for ((number = 1; number <= ${MOMENTS:-40}; number++)); do
+            at=$((first + (last - first) * number / ${MOMENTS:-40}))
+            played=$(writes "$dir/cut.raw" "$played" "$at" "$kind")
+            what=$(holds "$dir/cut.raw")
+            case $what in
+                "$old") what=old ;;
+                "$latest") what=new ;;
+                *) echo "FAILED: a power-off at write $at of $first to $last, $kind, leaves: $what" >&2; exit 1 ;;
+            esac
+            if ((count[new] > 0)) && [[ $what == old ]]; then echo 'FAILED: old after new' >&2; exit 1; fi
+            count[$what]=$((count[$what] + 1))
+            # The last that is old, and the first that is new.
+            [[ $kind == written ]] || echo "$what $first $played" >>"$dir/kept.moments"
+        done
+        if [[ $kind == flushed ]]; then
+            for what in old new; do
+                read -r _ first played < <(if [[ $what == old ]]; then tac "$dir/kept.moments"; else cat "$dir/kept.moments"; fi | grep "^$what")
+                cp --sparse=always "$dir/base.raw" "$dir/boot.$what.$acts_cut.raw"
+                writes "$dir/boot.$what.$acts_cut.raw" "$first" "$played" written >/dev/null
+            done
+        fi
+        echo "power-offs within it, $kind: ${MOMENTS:-40}, of them ${count[old]} leave what was before, ${count[new]} the new, none another ($((last - first)) writes)"
+    done
+    acts_cut=$((acts_cut + 1))
+}
+
+act_moments() {
+    title 'Power-offs within each act: the disk holds the old release or the new one, whole'
+    local acts_cut=0 image booted=0
+    power_off
+    rm -f "$dir"/boot.*.raw
+    cp --sparse=always "$dir/bare.raw" "$dir/disk.raw"
+    boot ''
+    cp -r "$class" "$dir/before"
+    echo '{"ALFA": 3, "BETA": 4, "HEARTBEAT": 1}' >"$dir/before/groups.json"
+    git archive "${EARLIER:-eee3ea1}" scripts | tar -xf - -C "$dir"
+    mkdir -p "$dir/target/release"
+    cp "$program" "$dir/target/release/"
+    moments "$vm professor up $dir/before" 'listening on'
+    typed "$(client ALFA 3)"
+    comes 0 'everyone is in'
+    moments "$vm professor up $class" 'listening on'
+    moments "$vm professor run level3 --lose 30" 'listening on'
+    scripts/keygen.sh BETA "$dir/rekeyed" >/dev/null
+    moments "$vm professor key $dir/rekeyed/keys_pub/BETA.pem" 'listening on'
+    moments "$vm professor binary $dir/newer" 'listening on'
+    moments "$vm professor back 2" 'listening on'
+    power_off
+    cp --sparse=always "$dir/bare.raw" "$dir/disk.raw"
+    boot ''
+    typed "$dir/scripts/vm.sh professor up $class level1"
+    comes 0 'listening on'
+    typed "$(client ALFA 3)"
+    comes 0 'everyone is in'
+    moments "$vm professor run level2 # the first act after an earlier vm.sh's" 'listening on'
+    title 'Some of these disks, booted'
+    for image in "$dir"/boot.*.raw; do
+        ((booted++ < ${BOOTED:-10})) || break
+        power_off
+        mv "$image" "$dir/disk.raw"
+        boot ''
+        if on_vm test -e /etc/systemd/system/udpsocket-jwt-server.service; then
+            # start waits for the one under way, and that must be the first of this boot.
+            [[ $(on_vm 'systemctl start udpsocket-jwt-server && systemctl show -P NRestarts udpsocket-jwt-server') == 0 ]] \
+                || { echo 'FAILED: the server did not come up at once' >&2; exit 1; }
+            # shellcheck disable=SC2016
+            out=$(on_vm 'systemctl is-enabled udpsocket-jwt-server; cat /proc/$(systemctl show -P MainPID udpsocket-jwt-server)/cmdline | tr "\0" " "')
+            echo "${image##*/}: ${out//$'\n'/, }"
+            TIMEOUT=3 eval "$(client HEARTBEAT 1)" | tail -n 1
+        else
+            echo "${image##*/}: nothing yet"
+        fi
+        typed "$vm professor run afterwards || $vm professor up $class afterwards"
+        comes 0 'listening on'
+        typed "$vm professor status | sed -n 1,2p"
+        comes 0 'active, enabled'
+    done
+    rm -f "$dir"/boot.*.raw
+}
+
 act_cuts() {
     title 'Ctrl-C and a lost connection at moments spread over an act; two acts at once'
     local kind number begun spent process served
@@ -779,8 +1018,8 @@ make_class "$class" '{"ALFA": 3, "BETA": [1001, 1002, 1003, 1004], "HEARTBEAT": 
 cp --sparse=always "$dir/bare.raw" "$dir/disk.raw"
 boot ''
 on_vm 'cat /etc/debian_version; systemctl --version | head -n 1; uname -r; cat /proc/1/comm'
-acts=(first_day levels keys binary owners full_disk failed_start what_is_served unit dead_card ipv4_alone cuts next_term
-    earlier other_kind moments power_offs)
+acts=(first_day levels keys binary owners full_disk failed_start what_is_served unit dead_card ipv4_alone ctrl_c lost_connection two_at_once
+    next_term earlier other_kind moments power_offs)
 [[ $# -eq 0 ]] || acts=("$@")
 for act in "${acts[@]}"; do "act_$act"; done
 printf '\nEverything came as it must.\n'
