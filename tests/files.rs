@@ -250,6 +250,17 @@ fn a_record_in_a_file_that_has_lost_its_name_before_the_sync_is_taken_back() {
     assert_eq!(records, [1, 2].map(|number| ("JAVALI".into(), number, 100 + number)), "once");
 }
 
+#[test]
+fn on_a_full_disk_a_message_is_still_refused_for_its_own_mistake() {
+    let signer = javali();
+    let mut lab = Lab::of_javali(&signer);
+    lab.disk.set().is_full = true;
+    let no_number = signer.sign(common::RS256, r#"{"group":"JAVALI","matricula":7}"#);
+    let handled = lab.handle_together(&[signer.message("JAVALI", 1, 7), no_number]);
+    let outcomes: Vec<_> = handled.iter().map(|handled| handled.outcome).collect();
+    assert_eq!(outcomes, [Err("not_recorded"), Err("bad_claim")]);
+}
+
 // The allowance.
 
 /// The moments, in ms, at which a group may have a record, of those at which one is asked for.
