@@ -9,7 +9,7 @@ use common::{
     Class, Client, PROGRAM, Running, Server, Signer, ended, failed, has, lines, record, recorded, run,
     set_mode, shell, wait_until,
 };
-use in_memory::{Lab, NOW, Outcome};
+use in_memory::{Disk, Lab, NOW, Outcome};
 use ring::hmac;
 use std::fs;
 use std::io::Read;
@@ -17,7 +17,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use udpsocket_jwt_server::allowance::Allowance;
+use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::jws::sign;
+use udpsocket_jwt_server::refusal::NotRecorded;
+use udpsocket_jwt_server::restart::{Fault, read_back};
 use udpsocket_jwt_server::tools::terminal::startup::check_clock;
 
 const RECEIVED: &str = "received.jsonl";
@@ -259,6 +262,14 @@ fn on_a_full_disk_a_message_is_still_refused_for_its_own_mistake() {
     let handled = lab.handle_together(&[signer.message("JAVALI", 1, 7), no_number]);
     let outcomes: Vec<_> = handled.iter().map(|handled| handled.outcome).collect();
     assert_eq!(outcomes, [Err("not_recorded"), Err("bad_claim")]);
+}
+
+#[test]
+fn a_start_ends_on_a_file_that_has_lost_its_name_by_its_sync() {
+    let disk = Disk::of(common::record("JAVALI", 1, 7).as_bytes());
+    disk.set().moves_at_sync = true;
+    let fault = read_back(Box::new(disk), &Table::compiled_in(), true).err();
+    assert!(matches!(fault, Some(Fault::Mend(NotRecorded::Moved))), "{fault:?}");
 }
 
 // The allowance.
