@@ -135,9 +135,10 @@ pub fn mistake(
     match refusal {
         Refusal::TooLarge(_) if is_a_buffer(datagram) => datagram::diagnose(datagram),
         Refusal::NotAJws(_) | Refusal::BadBase64(..) => datagram::diagnose(datagram),
-        Refusal::BadHeader(NotAnObject::Text(text, _)) | Refusal::BadPayload(NotAnObject::Text(text, _)) => {
-            json::diagnose(text)
+        Refusal::BadHeader(NotAnObject::Text(json, _)) => {
+            datagram::before_token(text).or_else(|| json::diagnose(json))
         }
+        Refusal::BadPayload(NotAnObject::Text(json, _)) => json::diagnose(json),
         Refusal::BadHeader(_) => json::diagnose(&parts?.header),
         Refusal::BadPayload(_) => json::diagnose(&parts?.payload),
         Refusal::WrongAlg(_) => reply::sent_back(datagram).or_else(|| claims::alg(&header()?)),
