@@ -64,6 +64,12 @@
 #![forbid(unsafe_code)]
 
 pub mod claims;
+#[doc = include_str!("client.md")]
+#[allow(clippy::doc_markdown)] // a page for students, not of this crate's items
+pub mod client {}
+#[doc = include_str!("course.md")]
+#[allow(clippy::doc_markdown)]
+pub mod course {}
 pub mod fsm;
 pub mod groups;
 pub mod jws;

@@ -1,0 +1,450 @@
+//! The pages say what is so: their commands and examples run as they stand there, their outputs are the
+//! program's, and what two pages must both say is the same in both.
+
+mod common;
+
+use common::{Class, PROGRAM, RS256, Scratch, Server, Signer, claims};
+use ring::hmac;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use udpsocket_jwt_server::{claims as reply_claims, jws, tools};
+
+const README: &str = include_str!("../README.md");
+const SHEET: &str = include_str!("../src/client.md");
+const COURSE: &str = include_str!("../src/course.md");
+const CONTRACT: &str = include_str!("../src/protocol.md");
+/// Each page, and the directory that its links begin at.
+const PAGES: [(&str, &str); 5] = [
+    ("", README),
+    ("src", SHEET),
+    ("src", COURSE),
+    ("src", CONTRACT),
+    ("src", include_str!("../src/rules.md")),
+];
+
+/// The published key of the worked example, and its secret.
+const PUBLISHED_KEY: &str = "tests/vectors/rfc7515_a2.pem";
+const PUBLISHED_SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// The fenced blocks of a page in a language, in order.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    page.split("\n```")
+        .filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n'))
+        .map(str::trim_end)
+        .collect()
+}
+
+/// The block of a page that has this text in it.
+#[track_caller]
+fn block<'a>(page: &'a str, language: &str, text: &str) -> &'a str {
+    let found = blocks(page, language).into_iter().find(|block| block.contains(text));
+    found.unwrap_or_else(|| panic!("no {language} block with {text}"))
+}
+
+/// A page without its fenced blocks.
+fn without_blocks(page: &str) -> String {
+    page.split("\n```").step_by(2).collect()
+}
+
+/// What stands between backticks in the text of a page.
+fn code(page: &str) -> Vec<String> {
+    let text = without_blocks(page);
+    let spans = text.split('`').skip(1).step_by(2);
+    spans.map(|span| span.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// The rows of the table with this head, each a list of its cells.
+#[track_caller]
+fn table<'a>(page: &'a str, head: &str) -> Vec<Vec<&'a str>> {
+    let rows = page.lines().skip_while(|line| *line != head).skip(2);
+    let rows: Vec<Vec<_>> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    assert!(!rows.is_empty(), "no table {head}");
+    rows
+}
+
+/// A class in which HEARTBEAT has the published key.
+fn published_class() -> Class {
+    let class = Class::new();
+    let public = common::run("openssl", &["pkey", "-in", PUBLISHED_KEY, "-pubout"]);
+    class.directory.write("keys_pub/HEARTBEAT.pem", public);
+    class
+}
+
+/// What a command prints, in a directory, with the program in its path.
+#[track_caller]
+fn bash(directory: &Scratch, script: &str) -> common::Ended {
+    let path = std::env::var("PATH").unwrap();
+    let program = Path::new(PROGRAM).parent().unwrap().display();
+    let mut command = Command::new("bash");
+    command.args(["-euo", "pipefail", "-c", script]).current_dir(directory.path());
+    common::ended(command.env("PATH", format!("{program}:{path}")), b"")
+}
+
+#[track_caller]
+fn bash_well(directory: &Scratch, script: &str) -> String {
+    let ended = bash(directory, script);
+    assert_eq!(ended.status, Some(0), "{script}\n{}{}", ended.output, ended.errors);
+    ended.output
+}
+
+/// A server, started by a command of a page: on a free port of this machine.
+#[track_caller]
+fn served_by(directory: &Scratch, command: &str) -> Server {
+    let mut words = command.split_whitespace();
+    assert_eq!(words.next(), Some("udpsocket-jwt-server"), "{command}");
+    let words = words.map(|word| match word {
+        "0.0.0.0" => "127.0.0.1",
+        "5555" => "0",
+        word => word,
+    });
+    let mut server = Command::new(PROGRAM);
+    if !command.contains(" -v ") {
+        server.arg("--verbose");
+    }
+    server.args(words).current_dir(directory.path());
+    Server::spawn(server).unwrap_or_else(|errors| panic!("{command}: {errors}"))
+}
+
+/// The text with each number 0, each fingerprint the same, and each run of spaces one.
+fn alike(text: &str) -> String {
+    let mut alike = String::new();
+    for word in text.split_whitespace() {
+        let word = if word.starts_with("SHA256:") { "SHA256:" } else { word };
+        let mut is_number = false;
+        for character in word.chars() {
+            if !character.is_ascii_digit() {
+                alike.push(character);
+            } else if !is_number {
+                alike.push('0');
+            }
+            is_number = character.is_ascii_digit();
+        }
+        alike.push(' ');
+    }
+    alike
+}
+
+/// Holds each line of a shown output to what was printed; `...` stands for the rest of a line.
+#[track_caller]
+fn shows(shown: &[&str], printed: &str) {
+    for line in shown {
+        let expected = alike(line.trim_end().trim_end_matches("..."));
+        let is_there = printed.lines().any(|printed| match line.ends_with("...") {
+            true => alike(printed).starts_with(expected.trim_end()),
+            false => alike(printed) == expected,
+        });
+        assert!(is_there, "{line}\nis not in\n{printed}");
+    }
+}
+
+/// The commands of a console block, each with the lines that it prints.
+fn session(console: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut session = Vec::new();
+    for line in console.lines().filter(|line| !line.trim().is_empty()) {
+        match line.strip_prefix("$ ") {
+            Some(command) => session.push((command, Vec::new())),
+            None => session.last_mut().unwrap().1.push(line),
+        }
+    }
+    session
+}
+
+#[test]
+fn the_worked_example_is_exact() {
+    let [payload, answer] = blocks(CONTRACT, "json")[..] else { panic!("a payload and an answer") };
+    let texts = blocks(CONTRACT, "text");
+    let exchange: Vec<_> = texts.into_iter().filter(|text| text.starts_with("eyJ")).collect();
+    let [token, reply] = exchange[..] else { panic!("the token and the reply") };
+    let signed = common::run("bash", &["scripts/sign.sh", PUBLISHED_KEY, payload]);
+    assert_eq!(String::from_utf8(signed).unwrap().trim_end(), token);
+
+    let id_request = reply_claims::id_request(payload.as_bytes());
+    let otp = reply_claims::Otp { number: 1_234, timestamp: 1_700_000_000 };
+    assert_eq!(reply_claims::reply(&id_request, 0, otp), answer);
+    assert!(CONTRACT.contains(PUBLISHED_SECRET));
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, PUBLISHED_SECRET.as_bytes());
+    assert_eq!(jws::sign(reply_claims::REPLY_HEADER, answer, &secret), reply);
+
+    let class = published_class();
+    assert_eq!(Server::start(&class, &[]).client().next_number(token), 0);
+}
+
+/// The first client, which sends to this server, in a directory with `my.pem` and the secret.
+fn first_client(directory: &Scratch, server: &Server) -> String {
+    let program = std::fs::read_to_string("scripts/client.py").unwrap();
+    assert!(program.contains("5555"));
+    directory.write("client.py", program.replace("5555", &server.address.port().to_string()));
+    bash_well(directory, "python3 client.py")
+}
+
+/// What stands before a server's first line, for a server that a page starts.
+#[track_caller]
+fn server_line(block: &str) -> &str {
+    block.lines().find(|line| line.starts_with("udpsocket-jwt-server")).expect("a server is started")
+}
+
+#[test]
+fn the_sheets_commands_make_a_class_that_serves_the_first_client_and_explain_a_mistake() {
+    if !common::has("python3") {
+        return;
+    }
+    let directory = Scratch::new();
+    bash_well(&directory, block(SHEET, "sh", "openssl genrsa"));
+    let start = block(SHEET, "sh", "--explain");
+    bash_well(&directory, start.lines().next().unwrap());
+    let server = served_by(&directory, server_line(start));
+
+    let signer = Signer::of_file(&directory.file("my.pem"));
+    let wrong = signer.sign(RS256, claims("HEARTBEAT", 1, 7).replace(":1,", ":\"1\","));
+    let client = server.client();
+    for _ in 0..2 {
+        client.send(&wrong);
+        let explained = client.receive(std::time::Duration::from_secs(5)).expect("it explains");
+        assert!(common::payload_of(&explained).contains(r#""error":"bad_claim","detail":"#), "{explained}");
+    }
+    let answer = first_client(&directory, &server);
+    assert!(answer.contains("'next_number': 0, 'otp_number': "), "{answer}");
+
+    let console = session(block(SHEET, "console", "report"));
+    let [(command, shown)] = &console[..] else { panic!("{console:?}") };
+    shows(shown, &bash_well(&directory, command));
+
+    directory.write("token", &wrong);
+    let check = block(SHEET, "sh", "check mine").replace("FILE", "token");
+    assert!(bash(&directory, &check).output.contains("take the quotes off seq_number"), "{check}");
+    let of_a_key = "udpsocket-jwt-server check --key FILE < /dev/null";
+    assert!(code(SHEET).iter().any(|span| span == of_a_key));
+    let said = bash_well(&directory, &of_a_key.replace("FILE", "my.pem"));
+    assert!(said.contains("\nhand in     its public key, never this file"), "{said}");
+    let pkcs8 = "openssl pkcs8 -topk8 -nocrypt -in my.pem";
+    assert!(code(SHEET).iter().any(|span| span == pkcs8));
+    assert!(bash_well(&directory, pkcs8).starts_with("-----BEGIN PRIVATE KEY-----"));
+}
+
+/// What `check` says of a token.
+fn check(class: &Class, token: &str) -> String {
+    let mut command = Command::new(PROGRAM);
+    common::ended(command.arg("check").arg(class.directory.path()), token.as_bytes()).output
+}
+
+#[test]
+fn check_says_to_the_sheets_mistakes_what_the_sheet_prints() {
+    let class = published_class();
+    let signer = Signer::of_file(Path::new(PUBLISHED_KEY));
+    let payload = claims("HEARTBEAT", 1, 7);
+    let signing_input = common::signing_input(RS256, &payload);
+    let with_newline = signer.signature(format!("{signing_input}\n").as_bytes());
+    let mistakes = [
+        format!("{signing_input}.{}", tools::to_base64url(&with_newline)),
+        Signer::new("attacker", 2048).sign(RS256, &payload),
+        signer.sign(RS256, payload.replace(":1,", ":\"1\",")),
+    ];
+    let rows = table(SHEET, "| mistake | `check` says |");
+    assert_eq!(rows.len(), mistakes.len());
+    for (row, token) in rows.iter().zip(mistakes) {
+        let promised = row[1].trim_matches('`');
+        assert!(promised.len() > 30, "{row:?}");
+        let said = check(&class, &token);
+        assert!(said.contains(promised), "{row:?}\n{said}");
+    }
+}
+
+/// The names in the first column of a table.
+#[track_caller]
+fn names<'a>(page: &'a str, head: &str) -> BTreeSet<&'a str> {
+    table(page, head).iter().flat_map(|row| row[0].split(", ")).map(|name| name.trim_matches('`')).collect()
+}
+
+#[test]
+fn the_sheet_has_the_contracts_claims() {
+    let mut contract = names(CONTRACT, "| claim | JSON type | meaning |");
+    contract.extend(["jti"]); // of rule 1: no server looks at it
+    let mut sheet = names(SHEET, "| claim | value |");
+    sheet.extend(["nbf", "aud"]); // which it tells to leave out
+    assert!(SHEET.contains("Leave out `nbf` and `aud`."));
+    assert_eq!(sheet, contract);
+
+    let replies = CONTRACT.split("## 4. Reply").nth(1).unwrap();
+    let contract = names(replies, "| claim | JSON type | meaning |");
+    let received = SHEET.split("## 4. ").nth(1).unwrap();
+    assert_eq!(names(received, "| claim | value |"), contract);
+}
+
+/// The numbered list that follows a line, its white space evened out.
+#[track_caller]
+fn rules(page: &str, head: &str) -> Vec<String> {
+    let list = page.split(head).nth(1).unwrap_or_else(|| panic!("no {head}")).trim_start();
+    let list = list.split("\n\n").next().unwrap();
+    let mut rules = Vec::<String>::new();
+    for line in list.lines() {
+        match line.starts_with(|first: char| first.is_ascii_digit()) {
+            true => rules.push(line.into()),
+            false => *rules.last_mut().unwrap() += &format!(" {}", line.trim_start()),
+        }
+    }
+    rules
+}
+
+#[test]
+fn the_sheet_quotes_the_contracts_rules() {
+    let contract = rules(CONTRACT, "## 8. The client's part\n");
+    assert_eq!(contract.len(), 7);
+    assert_eq!(rules(SHEET, "## 6. The seven rules\n"), contract);
+}
+
+/// Each option in a text.
+fn options(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
+    words
+        .filter(|word| word.len() > 1 && word.starts_with('-') && !word.trim_matches('-').is_empty())
+        .collect()
+}
+
+#[test]
+fn the_contract_has_the_options_of_the_help() {
+    let files = CONTRACT.split("## 6. Files and command line").nth(1).unwrap();
+    let usage = blocks(files, "text")[0];
+    let rows: Vec<_> = table(files, "| option | meaning |").iter().map(|row| row[0]).collect();
+    let mut contract = options(usage);
+    let rows = rows.join(" ");
+    contract.extend(options(&rows));
+    let help = String::from_utf8(common::run(PROGRAM, &["--help"])).unwrap();
+    assert!(contract.len() > 15, "{contract:?}");
+    assert_eq!(contract, options(&help));
+}
+
+#[test]
+fn no_page_names_an_option_that_the_help_does_not_have() {
+    let help = String::from_utf8(common::run(PROGRAM, &["--help"])).unwrap();
+    for (_, page) in PAGES {
+        for span in code(page).iter().filter(|span| span.starts_with("--") && !span.starts_with("---")) {
+            assert!(options(span).is_subset(&options(&help)), "{span}");
+        }
+    }
+}
+
+/// A directory in which the teacher's commands can be typed.
+fn a_teachers_directory() -> Scratch {
+    let directory = Scratch::new();
+    bash_well(&directory, block(COURSE, "sh", "CLASS/groups.json"));
+    for group in ["ALFA", "BETA", "GAMA"] {
+        let key = Signer::new("JAVALI", 2048).public_pem;
+        directory.write(&format!("CLASS/keys_pub/{group}.pem"), key);
+    }
+    directory
+}
+
+#[test]
+fn the_teachers_ways_to_a_pair_of_keys_make_keys_that_are_served() {
+    let ways = block(COURSE, "sh", "ssh-keygen");
+    for way in ways.lines() {
+        if way.starts_with("ssh-keygen") && !common::has("ssh-keygen") {
+            continue;
+        }
+        let directory = Scratch::new();
+        bash_well(&directory, way);
+        let file = if way.contains("GROUP.ssh") { "GROUP.ssh" } else { "GROUP.pem" };
+        let said = bash_well(&directory, &format!("udpsocket-jwt-server check --key {file} </dev/null"));
+        assert!(said.contains("\nhand in     this file"), "{way}\n{said}");
+    }
+}
+
+#[test]
+fn the_teachers_commands_on_her_own_machine_do_what_they_say() {
+    let directory = a_teachers_directory();
+    let records = COURSE_RECORDS.iter().map(|(time, group, number, matricula)| {
+        let time = std::time::Duration::from_millis(1_795_824_000_000 + time);
+        common::record_at(time, group, *number, *matricula)
+    });
+    directory.write("CLASS/received.jsonl", records.collect::<String>());
+    let rows = table(COURSE, "| when | on your machine | on a VM |");
+    let commands = rows.iter().flat_map(|row| row[1].split('`').skip(1).step_by(2));
+    let commands: Vec<_> = commands.filter(|command| command.contains(' ')).collect();
+    assert!(commands.len() >= 6, "{commands:?}");
+    for command in commands {
+        match command.split(' ').nth(1) {
+            Some("report" | "level3") => _ = bash_well(&directory, command),
+            Some("udpsocket-jwt-server") => {
+                bash_well(&directory, command.strip_prefix("watch ").unwrap()); // it has no end
+            }
+            _ => drop(served_by(&directory, command)),
+        }
+    }
+    assert!(directory.read("grades.csv").starts_with("group,seq_number,"));
+    let csv = bash_well(&directory, "udpsocket-jwt-server report --csv CLASS");
+    assert_eq!(csv.replace('\r', "").trim_end(), blocks(COURSE, "csv")[0]);
+}
+
+/// What the sample of `grades.csv` is made from: the time in ms since the day began, and what was said.
+const COURSE_RECORDS: [(u64, &str, u64, u64); 5] = [
+    (36_131_204, "ALFA", 1, 20_240_017),
+    (36_132_311, "ALFA", 2, 20_240_023),
+    (36_134_025, "ALFA", 3, 20_240_013),
+    (36_220_118, "BETA", 1, 20_240_008),
+    (36_314_025, "ALFA", 3, 20_240_031),
+];
+
+#[test]
+fn a_token_can_be_taken_out_of_the_records_and_looked_at() {
+    let directory = a_teachers_directory();
+    let server = served_by(&directory, "udpsocket-jwt-server 127.0.0.1 0 CLASS");
+    let token = Signer::new("JAVALI", 2048).message("ALFA", 1, 7);
+    server.client().send(&token);
+    common::wait_until("a record", || directory.read("CLASS/received.jsonl").ends_with('\n'));
+    let said = bash(&directory, block(COURSE, "sh", "grep"));
+    assert_eq!(directory.read("token").trim_end(), token);
+    assert!(said.output.contains("\nok  the signature verifies"), "{}{}", said.output, said.errors);
+    for command in code(COURSE).iter().filter(|span| span.starts_with("udpsocket-jwt-server check")) {
+        let file = if command.contains("--key") { "CLASS/keys_pub/ALFA.pem" } else { "token" };
+        assert_eq!(bash(&directory, &command.replace("FILE", file)).status, Some(0), "{command}");
+    }
+    bash_well(&directory, "udpsocket-jwt-server report --group ALFA CLASS");
+    assert!(COURSE.contains("`udpsocket-jwt-server report --group NAME CLASS`"));
+}
+
+#[test]
+fn the_diagram_is_what_the_program_prints() {
+    let directory = Scratch::new();
+    directory.write("groups.json", r#"{"BETA": 3}"#);
+    let log = std::fs::read("tests/vectors/lossy/requests.jsonl").unwrap();
+    directory.write("requests.jsonl", log);
+    let diagram = common::report_of(directory.path(), &["--group", "BETA", "--mermaid"]);
+    assert_eq!(blocks(COURSE, "mermaid"), [diagram.trim_end()], "{diagram}");
+}
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let mut found = 0;
+    for (directory, page) in PAGES {
+        let links = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let file = Path::new(directory).join(link.split('#').next().unwrap());
+            assert!(file.exists(), "{directory}: {link}");
+            found += 1;
+        }
+        let spans = code(page);
+        let blocks = blocks(page, "sh").join("\n");
+        for text in spans.iter().map(String::as_str).chain(blocks.lines()) {
+            let is_ours = ["scripts/", "tests/", "src/"].iter().any(|ours| text.starts_with(ours));
+            let path = text.split(' ').next().unwrap();
+            assert!(!is_ours || path.contains('*') || Path::new(path).exists(), "{directory}: {path}");
+            found += usize::from(is_ours);
+        }
+    }
+    assert!(found > 30, "{found}");
+}
+
+#[test]
+fn the_pages_are_as_long_as_their_readers_have_time() {
+    for (_, page) in PAGES {
+        let text = without_blocks(page.split("## 8. The client").next().unwrap());
+        for line in text.lines().filter(|line| !line.starts_with('|')) {
+            assert!(line.chars().count() <= 116, "{line}");
+        }
+    }
+}
