@@ -13,12 +13,14 @@ use udpsocket_jwt_server::{claims as reply_claims, jws, tools};
 
 const README: &str = include_str!("../README.md");
 const SHEET: &str = include_str!("../src/client.md");
+const SHEET_PT: &str = include_str!("../src/client.pt.md");
 const COURSE: &str = include_str!("../src/course.md");
 const CONTRACT: &str = include_str!("../src/protocol.md");
 /// Each page, and the directory that its links begin at.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 6] = [
     ("", README),
     ("src", SHEET),
+    ("src", SHEET_PT),
     ("src", COURSE),
     ("src", CONTRACT),
     ("src", include_str!("../src/rules.md")),
@@ -437,6 +439,57 @@ fn every_file_that_a_page_names_is_there() {
         }
     }
     assert!(found > 30, "{found}");
+}
+
+/// The numbers in a text, in order, without what separates thousands.
+fn numbers(text: &str) -> Vec<String> {
+    let is_of_it = |character: char| character.is_ascii_digit() || character == '.' || character == ',';
+    let words = text.split(|character| !is_of_it(character));
+    let digits = words.map(|word| word.chars().filter(char::is_ascii_digit).collect::<String>());
+    let mut numbers: Vec<_> = digits.filter(|digits| !digits.is_empty()).collect();
+    numbers.sort();
+    numbers
+}
+
+/// What a page is without its prose: its blocks, and of each paragraph the lists, the tables, the code and
+/// the numbers.
+fn skeleton(page: &str) -> Vec<String> {
+    let mut skeleton = Vec::new();
+    for (number, part) in page.split("\n```").enumerate() {
+        if number % 2 == 1 {
+            skeleton.push(part.into());
+            continue;
+        }
+        for paragraph in part.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
+            let mut of_it = String::new();
+            let mut code = BTreeSet::new();
+            for (number, text) in paragraph.split('`').enumerate() {
+                if number % 2 == 1 {
+                    code.insert(text.split_whitespace().collect::<Vec<_>>().join(" "));
+                }
+            }
+            for line in paragraph.lines() {
+                let kind = line.trim_start().split(' ').next().unwrap_or_default();
+                let is_list = kind == "-" || kind.trim_end_matches('.').parse::<u8>().is_ok();
+                if is_list || kind.starts_with('#') || kind == "|" {
+                    of_it += &format!("{kind} {} cells\n", line.split(" | ").count());
+                }
+            }
+            let bold = paragraph.matches("**").count();
+            let numbers = numbers(&paragraph.split('`').step_by(2).collect::<String>());
+            skeleton.push(format!("{of_it}{bold} bold, {code:?}, {numbers:?}"));
+        }
+    }
+    skeleton
+}
+
+#[test]
+fn the_portuguese_sheet_differs_from_the_english_one_in_its_prose_alone() {
+    let (english, portuguese) = (skeleton(SHEET), skeleton(SHEET_PT));
+    for (english, portuguese) in english.iter().zip(&portuguese) {
+        assert_eq!(english, portuguese);
+    }
+    assert_eq!(english.len(), portuguese.len());
 }
 
 #[test]
