@@ -168,7 +168,7 @@ Go on by hand: in a bash of its own, in $PWD
 
 sends one message and sees no reply, only the server's line about it here. A client that waits:
 
-  tests/client.sh 127.0.0.1 $port SOQUETINHO 3 demo/keys_priv/SOQUETINHO.pem \\
+  scripts/client.sh 127.0.0.1 $port SOQUETINHO 3 demo/keys_priv/SOQUETINHO.pem \\
     $secret
 
 ${dim}The server's log follows. Ctrl-C stops it.$plain

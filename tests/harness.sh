@@ -107,44 +107,6 @@ kill_server() { # as hard as a power cut to the process: nothing can be put in o
     server=''
 }
 
-# Sends one datagram and sets reply, which stays empty if none comes in so many ticks of 20 ms.
-# "read -t 0" only asks whether something is there; dd takes the datagram in one piece.
-send() { # ADDRESS BYTES TICKS
-    local tick
-    reply=''
-    exec 3<>"/dev/udp/$1/$port" || return 1
-    printf '%s' "$2" >&3
-    for ((tick = 0; tick < $3 && ${#reply} == 0; tick++)); do
-        if read -r -t 0 -u 3; then reply=$(dd bs=65536 count=1 <&3 2>/dev/null) || true; fi
-        [[ -n $reply ]] || sleep 0.02
-    done
-    exec 3>&-
-}
-
-answered() { # BYTES [ADDRESS]: sets reply, and claims, which verify
-    send "${2:-127.0.0.1}" "$1" 150
-    [[ -n $reply ]] || { printf 'no reply to %s\n' "$1"; return 1; }
-    claims=$("$root/scripts/verify.sh" "$secret" "$reply")
-}
-
-unanswered() { # BYTES
-    send 127.0.0.1 "$1" 15
-    [[ -z $reply ]] || { printf 'a reply to %s\n%s\n' "$1" "$reply"; return 1; }
-}
-
-next_is() { # NEXT_NUMBER
-    [[ $claims == *"\"next_number\":$1,"* ]] || { printf 'next_number is not %s: %s\n' "$1" "$claims"; return 1; }
-}
-
-# A payload of its own each time, as the protocol wants it.
-payload() { # GROUP SEQ_NUMBER
-    printf '{"group":"%s","seq_number":%s,"matricula":%s,"jti":"%s"}' "$1" "$2" "$((700 + $2))" "$(openssl rand -hex 8)"
-}
-
-token() { # GROUP SEQ_NUMBER [KEY]: signed by the group's own key, or that of another
-    "$root/scripts/sign.sh" "$class/keys_priv/${3:-$1}.pem" "$(payload "$1" "$2")"
-}
-
 base64url() { openssl base64 -A | tr '/+' '_-' | tr -d '='; }
 sha256() { openssl dgst -sha256 -r | cut -d ' ' -f 1; }
 
@@ -190,6 +152,23 @@ keeps_a_public_key_of_others() {
         && rm "$class/keys_pub/Theirs.pem"
 }
 
+# An openssl that fails at one command.
+fails_where_openssl_does() {
+    local command class=$dir/failing
+    mkdir -p "$class/bin"
+    for command in genpkey rsa rand; do
+        # shellcheck disable=SC2016 # the stand-in expands them
+        printf '#!/bin/sh\n[ "$1" != %s ] || exit 1\nexec %s "$@"\n' "$command" "$(command -v openssl)" >"$class/bin/openssl"
+        chmod +x "$class/bin/openssl"
+        ! PATH=$class/bin:$PATH "$root/scripts/keygen.sh" JAVALI "$class" || return 1
+        case $command in
+            genpkey) same 'what it has made' "$(find "$class"/keys_* -type f)" '' || return 1 ;;
+            rsa) same 'the public keys' "$(find "$class/keys_pub" -type f)" '' || return 1 ;;
+            rand) [[ ! -e $class/keys_priv/key_secret_for_hmac.txt ]] || { echo 'it made a secret'; return 1; } ;;
+        esac
+    done
+}
+
 check 'keygen.sh makes keys that only their owner can read, whatever the umask' makes_keys
 check 'keygen.sh puts the public half of an RSA key with 2048 bits into keys_pub' is_a_pair
 if [[ -n $ssh ]]; then
@@ -199,6 +178,7 @@ else
 fi
 check 'keygen.sh run again changes nothing' keeps_keys
 check 'keygen.sh leaves a public key alone whose private key it does not have' keeps_a_public_key_of_others
+check 'keygen.sh ends where openssl fails, and leaves no half of anything' fails_where_openssl_does
 
 # --- sign.sh and verify.sh --------------------------------------------------------------------------
 
@@ -238,20 +218,23 @@ refused() { # TOKEN: prints no claims, says why, and ends with 1
 }
 
 refuses_the_rest() {
-    local none rest=${rfc_jws#*.} key
-    none=$(printf '%s' '{"alg":"none"}' | base64url)
+    local key header rest
     key=$(printf '%s' "$rfc_key" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
-    rest=$none.${rest%.*}
-    rest+=.$(printf '%s' "$rest" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64url)
     printf '%s' "$rfc_key" | openssl base64 -d -A >"$dir/key"
-    refused "$rest" && refused "${rfc_jws%?}l" && refused "${rfc_jws%?}" && refused "$rfc_jws=" \
+    for header in '{"alg":"none"}' '{"alg":"HS384"}' '{"alg":"HS256","crit":["exp"],"exp":1}'; do
+        rest=${rfc_jws#*.}
+        rest=$(printf '%s' "$header" | base64url).${rest%.*}
+        rest+=.$(printf '%s' "$rest" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64url)
+        refused "$rest" || return 1
+    done
+    refused "${rfc_jws%?}l" && refused "${rfc_jws%?}" && refused "$rfc_jws=" \
         && refused "${rfc_jws%.*}." && refused "${rfc_jws%.*}" && refused '' \
         && printf '\n\n' >>"$dir/key" && refused "$rfc_jws"
 }
 
 check 'sign.sh signs the very bytes it is given' signs_exactly
 check 'verify.sh verifies the example of RFC 7515 A.1, with one LF or CRLF after the key or none' verifies_the_rfc
-check 'verify.sh refuses another alg, a damaged HMAC, a shorter one, and a key with two newlines' refuses_the_rest
+check 'verify.sh refuses another alg, crit, a damaged HMAC, a shorter one, and a key with two newlines' refuses_the_rest
 
 # --- the server -------------------------------------------------------------------------------------
 
@@ -260,35 +243,20 @@ check 'the server starts on a free port and says which' start_here
 [[ -n ${port:-} ]] || die 'without a server, the rest cannot be checked'
 
 client() { # GROUP MEMBERS [MATRICULA ...]
-    TIMEOUT=${timeout:-1} STARTS=${starts:-0} "$root/tests/client.sh" 127.0.0.1 "$port" "$1" "$2" \
+    TIMEOUT=${timeout:-1} STARTS=${starts:-0} "$root/scripts/client.sh" 127.0.0.1 "$port" "$1" "$2" \
         "$class/keys_priv/$1.pem" "$secret" "${@:3}"
 }
 
-check 'a group of 3 comes in, the members one after the other' client JAVALI 3 101 102 103
-check 'a group of 4 comes in' client NONAME 4 201 202 203 204
-check "a group of 1 comes in${ssh:+, with an OpenSSH key}" client HEARTBEAT 1 301
-
-records_everyone() {
-    local records matricula
-    records=$(cat "$class/received.jsonl")
-    for matricula in 101 102 103 201 202 203 204 301; do
-        [[ $records == *"\"matricula\":$matricula,"* ]] || { echo "no matricula $matricula in received.jsonl"; return 1; }
-    done
-}
-check 'everyone acknowledged is in received.jsonl' records_everyone
+check 'client.sh gets a group of 3 in, the members one after the other' client JAVALI 3 101 102 103
+check "client.sh gets a group of 1 in${ssh:+, with an OpenSSH key}" client HEARTBEAT 1 301
 
 by_redirection() { # only a group that has started over takes 1 again
-    "$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" "$(payload NONAME 0)" >"/dev/udp/127.0.0.1/$port" \
-        && sleep 0.1 && answered "$(token NONAME 1)" && next_is 2
+    client NONAME 4 \
+        && "$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" '{"group":"NONAME","seq_number":0,"matricula":0}' \
+            >"/dev/udp/127.0.0.1/$port" \
+        && sleep 0.1 && client NONAME 4
 }
 check 'sign.sh straight into /dev/udp is one datagram' by_redirection
-
-keeps_its_promises() {
-    kill_server && start 127.0.0.1 "$port" "$class" \
-        && answered "$(token JAVALI 3)" && next_is 0 && unanswered "$(token JAVALI 2)" \
-        && answered "$(token NONAME 1)" && next_is 2
-}
-check 'killed and started again, the server knows where each group is' keeps_its_promises
 
 # The client begins while nobody listens, and again where the group is not: it has to start over.
 client_waits() {
@@ -312,24 +280,66 @@ gives_up() {
 }
 check 'client.sh gives up in the end when nobody answers' gives_up
 
-# --- a class of its own: IPv6, a secret written on Windows ------------------------------------------
+# --- demo.sh and fuzz.sh, in a copy, with stand-ins for cargo ----------------------------------------
+
+copy=$dir/copy
+mkdir -p "$copy/bin" "$copy/scripts" "$copy/target/release"
+cp "$root"/scripts/*.sh "$copy/scripts"
+stand_in() { printf '#!/bin/sh\n%s\n' "$2" >"$1" && chmod +x "$1"; } # FILE SCRIPT
+
+# The examiner discards, damages and mixes up the replies: the right one comes to the sixth copy or a later
+# one. (With less sleep, so that it takes seconds.)
+demo_is_not_fooled() {
+    local wait copies
+    stand_in "$copy/bin/cargo" 'exit 0'
+    stand_in "$copy/bin/sleep" "exec $(command -v sleep) 0.002"
+    stand_in "$copy/target/release/udpsocket-jwt-server" "exec '$(realpath "$binary")' --trial \"\$@\""
+    mkdir "$copy/demo"
+    cp -R "$root"/tests/vectors/class/keys_* "$copy/demo" # it keeps them
+    : >"$copy/demo.out"
+    PATH=$copy/bin:$PATH "$copy/scripts/demo.sh" --once >"$copy/demo.out" 2>&1 &
+    waiting=$!
+    for ((wait = 0; wait < 1000; wait++)); do
+        if [[ $(<"$copy/demo.out") == *'seq_number 2 of 3'* ]] || ! kill -0 "$waiting" 2>/dev/null; then break; fi
+        sleep 0.02
+    done
+    kill "$waiting" 2>/dev/null || true
+    wait "$waiting" || true
+    waiting=''
+    [[ $(<"$copy/demo.out") == *'seq_number 2 of 3'* ]] || { cat "$copy/demo.out"; return 1; }
+    copies=$(grep -c '"seq_number":1[,}]' "$copy/demo/requests.jsonl") || true
+    ((copies >= 6)) || { echo "it went on after $copies copies"; cat "$copy/demo.out"; return 1; }
+}
+check 'demo.sh takes no reply but the one whose HMAC and id_request are right' demo_is_not_fooled
+
+fuzz_tells_of_a_crash() {
+    local status=0
+    stand_in "$copy/bin/cargo" 'case "$*" in *"fuzz run"*) echo "thread panicked at here"; exit 77 ;; esac'
+    PATH=$copy/bin:$PATH "$copy/scripts/fuzz.sh" 1 groups_json >"$copy/fuzz.out" 2>&1 || status=$?
+    same 'the exit status' "$status" 1 || { cat "$copy/fuzz.out"; return 1; }
+    [[ $(<"$copy/fuzz.out") == *'groups_json failed'* ]] || { cat "$copy/fuzz.out"; return 1; }
+    stand_in "$copy/bin/cargo" 'exit 0'
+    PATH=$copy/bin:$PATH "$copy/scripts/fuzz.sh" 1 groups_json
+}
+if [[ -n $ssh ]]; then
+    check 'fuzz.sh ends with 1 after a crash, and with 0 without' fuzz_tells_of_a_crash
+else
+    skip 'fuzz.sh ends with 1 after a crash, and with 0 without' 'no ssh-keygen on this machine'
+fi
+
+# --- over IPv6 ----------------------------------------------------------------------------------------
 
 # The same keys and secret; only the newline after the secret is another.
-with_crlf() {
+on_ipv6() {
     mkdir "$dir/crlf" && cp -R "$class"/keys_* "$dir/crlf" \
         && printf '%s\r\n' "$(cat "$secret")" >"$dir/crlf/keys_priv/key_secret_for_hmac.txt" \
-        && start 127.0.0.1 0 "$dir/crlf" && answered "$(token HEARTBEAT 1)" && next_is 0 && kill_server
-}
-check 'a secret with CRLF after it makes the same HMAC as with LF' with_crlf
-
-on_ipv6() {
-    start ::1 0 "$dir/crlf" && answered "$(token HEARTBEAT 1)" ::1 && next_is 0 \
-        && TIMEOUT=1 "$root/tests/client.sh" ::1 "$port" JAVALI 3 "$class/keys_priv/JAVALI.pem" "$secret" && kill_server
+        && start ::1 0 "$dir/crlf" \
+        && TIMEOUT=1 "$root/scripts/client.sh" ::1 "$port" JAVALI 3 "$class/keys_priv/JAVALI.pem" "$secret" && kill_server
 }
 if (exec 3<>/dev/udp/::1/9) 2>/dev/null; then
-    check 'all of it works over IPv6 as well' on_ipv6
+    check 'over IPv6 as well, where CRLF ends the secret of the server and LF that of the client' on_ipv6
 else
-    skip 'all of it works over IPv6 as well' 'no IPv6 on this machine'
+    skip 'over IPv6 as well, where CRLF ends the secret of the server and LF that of the client' 'no IPv6 on this machine'
 fi
 
 echo "1..$count"

@@ -128,7 +128,7 @@ fn a_client_that_sends_again_gets_everyone_in_however_bad_the_network_is() {
 fn the_client_in_bash_survives_lose_30() {
     let class = Class::new();
     let server = Server::start(&class, &["--quiet", "--no-sync", "--lose", "30"]);
-    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client.sh"))
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/client.sh"))
         .args([&server.address.ip().to_string(), &server.address.port().to_string(), "HEARTBEAT", "1"])
         .arg(private_key("HEARTBEAT", 2048))
         .arg(class.directory.file("keys_priv/key_secret_for_hmac.txt"))

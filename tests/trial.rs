@@ -715,7 +715,7 @@ fn the_client_in_bash_passes() {
     let trial = Trial::new();
     let root = env!("CARGO_MANIFEST_DIR");
     let address = trial.server.address;
-    let output = Command::new(format!("{root}/tests/client.sh"))
+    let output = Command::new(format!("{root}/scripts/client.sh"))
         .args([&address.ip().to_string(), &address.port().to_string(), "JAVALI", "3"])
         .arg(private_key("JAVALI", 2048))
         .arg(trial.class.directory.file("keys_priv/key_secret_for_hmac.txt"))

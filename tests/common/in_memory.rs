@@ -198,6 +198,8 @@ pub struct Lab {
     pub disk: Disk,
     /// The clock.
     pub now: Duration,
+    /// What makes each reply different.
+    pub otp: Otp,
 }
 
 impl Lab {
@@ -215,17 +217,20 @@ impl Lab {
             let key = PublicKey::from_pem(&signer.public_pem, FEWEST_BITS).unwrap();
             keys[table.find(group).unwrap()] = Some(key);
         }
-        let disk = Disk::default();
-        let replayed = read_back(Box::new(disk.clone()), &table, syncs).unwrap();
         let secret = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-        let server = Server {
-            class: Class { table, keys, secret },
-            progress: replayed.progress,
-            records: replayed.records,
-            has_limit: false,
-        };
+        Self::of_class(syncs, Class { table, keys, secret })
+    }
+
+    #[track_caller]
+    pub fn of_class(syncs: bool, class: Class) -> Self {
+        let disk = Disk::default();
+        let replayed = read_back(Box::new(disk.clone()), &class.table, syncs).unwrap();
+        let server =
+            Server { class, progress: replayed.progress, records: replayed.records, has_limit: false };
         disk.set().calls.clear();
-        Self { server, explainer: None, disk, now: NOW }
+        // The longest, until the year 5138.
+        let otp = Otp { number: 20_000, timestamp: 99_999_999_999 };
+        Self { server, explainer: None, disk, now: NOW, otp }
     }
 
     /// JAVALI with 3 members, who have the only key.
@@ -273,9 +278,8 @@ impl Lab {
     /// What becomes of datagrams that have waited together.
     #[track_caller]
     pub fn handle_together(&mut self, datagrams: &[impl AsRef<[u8]>]) -> Vec<Handled> {
-        let otp = Otp { number: 20_000, timestamp: 99_999_999_999 }; // the longest, until the year 5138
         let sender = ([192, 0, 2, 7], 50_000).into();
-        let event = |datagram| Event::new(self.now, sender, AsRef::<[u8]>::as_ref(datagram), otp);
+        let event = |datagram| Event::new(self.now, sender, AsRef::<[u8]>::as_ref(datagram), self.otp);
         let mut events: Vec<_> = datagrams.iter().map(event).collect();
         self.server.handle(&mut events);
         for event in &mut events {

@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
     cat <<'EOF'
-usage: tests/client.sh ADDRESS PORT GROUP MEMBERS KEY.pem SECRET_FILE [MATRICULA ...]
+usage: scripts/client.sh ADDRESS PORT GROUP MEMBERS KEY.pem SECRET_FILE [MATRICULA ...]
 
 Sends the group's members 1 to MEMBERS to the server, signed with KEY.pem, each until the reply comes
 that verifies with the secret in SECRET_FILE. MATRICULA: one for each member (default: 1001, 1002, ...).
@@ -17,7 +17,7 @@ From the environment:
   STARTS    how often to start over before giving up (default 3)
   LIFETIME  seconds for which a token is good (default 300)
 
-  tests/client.sh 127.0.0.1 5555 HEARTBEAT 1 keys_priv/HEARTBEAT.pem keys_priv/key_secret_for_hmac.txt
+  scripts/client.sh 127.0.0.1 5555 HEARTBEAT 1 keys_priv/HEARTBEAT.pem keys_priv/key_secret_for_hmac.txt
 EOF
 }
 
@@ -48,7 +48,7 @@ for file in "$key" "$secret"; do
     [[ -r $file ]] || die "$file: no such file, or not readable; scripts/keygen.sh makes the keys"
 done
 
-"${BASH_SOURCE[0]%/*}/../scripts/sign.sh" "$key" '{}' >/dev/null || exit 1 # the key is fit to sign with
+"${BASH_SOURCE[0]%/*}/sign.sh" "$key" '{}' >/dev/null || exit 1 # the key is fit to sign with
 
 # The timer counts ticks of 20 ms, and goes on counting whatever arrives meanwhile.
 [[ $timeout =~ ^([0-9]{0,6})(\.([0-9]+))?$ ]] || die "TIMEOUT is '$timeout', not a number of seconds" 2
@@ -56,7 +56,7 @@ milliseconds=${BASH_REMATCH[3]:-}000
 milliseconds=$((10#0${BASH_REMATCH[1]} * 1000 + 10#${milliseconds:0:3}))
 ticks=$((milliseconds / 20 + 1))
 
-scripts=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../scripts" && pwd)
+scripts=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 
 # One socket for the whole run. UDP: opening it sends nothing, and does not tell whether anyone listens.
 exec 3<>"/dev/udp/$address/$port" \

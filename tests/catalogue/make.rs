@@ -1,52 +1,40 @@
-//! Bad datagrams, each with the reason that it must be given; and odd ones that are good.
+//! Makes `tests/vectors/datagrams.jsonl`: the cases, each a datagram and what a server does with it.
 //!
 //! A bad datagram is wrong in one way and right in every other: where the header is at fault, the
 //! group's own key has signed it; where the signature is, everything else would be accepted. What
 //! would be accepted is news (`JAVALI`, 2 after 1), so that a mistake would move the state.
 //!
-//! A test program brings it in with `#[path = "common/bad.rs"] mod bad;` beside `mod common;`.
-#![allow(dead_code)] // each test program uses a part
+//! Everything is the same each time: the keys are those in `tests/vectors/class`, PKCS#1 v1.5 draws
+//! nothing, and the salts of PSS are fixed.
 
+use crate::catalogue::{self, Case, Does, Exact};
 use crate::common::{
-    Class, RS256, SECRET, Signer, claims, der, ending_with, hexadecimal, openssl_dgst, openssl_raise,
-    private_key, private_key_of_exponent, run, signing_input, utf_16, with,
+    RS256, SECRET, Signer, claims, der, ending_with, hexadecimal, openssl_pkeyutl, openssl_raise,
+    signing_input, utf_16, with,
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
-use ring::{digest, hmac};
-use std::path::PathBuf;
-use udpsocket_jwt_server::keys::PublicKey;
-use udpsocket_jwt_server::tools::to_base64url;
+use ring::{digest, hmac, signature};
+use std::path::{Path, PathBuf};
+use udpsocket_jwt_server::claims::{Otp, REPLY_HEADER, id_request, reply};
+use udpsocket_jwt_server::keys::{PublicKey, without_newline};
+use udpsocket_jwt_server::tools::{base64url, to_base64url};
+use udpsocket_jwt_server::{fsm, jws};
 
 /// What it is, the datagram, and why it is dropped.
-pub type Bad = (String, Vec<u8>, &'static str);
+type Bad = (String, Vec<u8>, &'static str);
 
 /// Bytes of a 2,048-bit modulus, and of a signature made with it.
 const LENGTH: usize = 256;
+/// The moment of the cases that depend on the time.
+const NOW: f64 = 1_700_000_000.5;
+/// The groups with a key, and their members.
+const GROUPS: [(&str, u64); 5] =
+    [("JAVALI", 3), ("NONAME", 4), ("HEARTBEAT", 1), ("PINHAO", 3), ("SOQUETINHO", 3)];
 
-/// The class that [`datagrams`] are bad for: that of [`Class::new`], and `PINHAO`, whose key's
-/// exponent is 3. `BISSAU` and `SOQUETINHO` have no key.
-pub fn class() -> Class {
-    let class = Class::new();
-    class.directory.write("keys_pub/PINHAO.pem", Rsa::pinhao().public_pem);
-    class
-}
-
-/// A message of each group that has a key, with its `next_number`: they lead to the states that
-/// [`datagrams`] suppose (JAVALI 1, NONAME 0, HEARTBEAT 1 of 1, PINHAO 1), and each may be repeated.
-pub fn good() -> Vec<(String, u64)> {
-    let message = |group, seq_number| Signer::new(group, 2048).message(group, seq_number, 7);
-    vec![
-        (message("JAVALI", 1), 2),
-        (message("NONAME", 0), 1),
-        (message("HEARTBEAT", 1), 0),
-        (Rsa::pinhao().sign(&claims("PINHAO", 1, 7)), 2),
-    ]
-}
-
-/// The bad ones. Those with an `exp` or `nbf` near the present are of the moment of this call.
-pub fn datagrams() -> Vec<Bad> {
-    let javali = Signer::new("JAVALI", 2048);
-    [
+/// The cases, in the order of the file: what leads to a state stands before what supposes it.
+pub fn cases() -> Vec<Case> {
+    let javali = signer("JAVALI");
+    let bad = [
         structure(&javali),
         base64(&javali),
         headers(&javali),
@@ -56,17 +44,222 @@ pub fn datagrams() -> Vec<Bad> {
         signed_text(&javali),
         signature_bytes(&javali),
         encoded_messages(),
-        forged_without_the_key(),
         wrong_claims(&javali),
         times_and_audiences(&javali),
-        out_of_order(),
+        too_large_numbers(&javali),
+    ]
+    .concat();
+    let in_state_1 = |(name, datagram, reason): Bad| {
+        case(&name, section(reason), ("JAVALI", 3, 1), &datagram, Does::Refuse(reason.into()))
+    };
+    [
+        transitions(),
+        others(&javali),
+        odd_but_good(&javali),
+        exchanges(),
+        bad.into_iter().map(in_state_1).collect(),
+        at_the_moment(&javali),
     ]
     .concat()
 }
 
-/// Odd ones that are as good as JAVALI's in [`good`]: each is answered with 2.
-pub fn odd_but_good() -> Vec<(String, String)> {
-    let javali = Signer::new("JAVALI", 2048);
+/// The section of the contract that says what is refused for this reason.
+fn section(reason: &str) -> &'static str {
+    match reason {
+        "too_large" => "1",
+        "out_of_order" => "3",
+        _ => "2",
+    }
+}
+
+/// The private key of a group, or of a stranger.
+fn private_key(name: &str) -> PathBuf {
+    Path::new("tests/vectors/class/keys_priv").join(format!("{name}.pem"))
+}
+
+fn signer(name: &str) -> Signer {
+    Signer::of_file(&private_key(name))
+}
+
+/// A member's message, by whatever key: ring does not sign with an exponent of 3.
+fn message(group: &str, seq_number: u64) -> String {
+    let payload = claims(group, seq_number, 7);
+    match group {
+        "PINHAO" => Rsa::new(group).sign(&payload),
+        _ => signer(group).sign(RS256, payload),
+    }
+}
+
+/// A case in a state of its group, and the cases that lead there.
+fn case(
+    name: &str,
+    section: &str,
+    (group, members, state): (&str, u64, u64),
+    datagram: &[u8],
+    does: Does,
+) -> Case {
+    Case {
+        name: plain(name),
+        section: section.into(),
+        group: group.into(),
+        members,
+        state,
+        before: way_to(group, state),
+        now: None,
+        datagram: datagram.into(),
+        does,
+    }
+}
+
+/// A name without what JSON would escape.
+fn plain(name: &str) -> String {
+    let name = name.replace('"', "'").replace("\\u", "U+").replace("\\n", "<LF>");
+    assert!(!name.contains('\\'), "{name}");
+    let character = |letter: char| match letter {
+        ' '..='~' => letter.to_string(),
+        _ => format!("U+{:04x}", u32::from(letter)),
+    };
+    name.chars().map(character).collect()
+}
+
+/// A case that is answered: its payload says which `id_request` the reply has.
+fn answered(name: &str, section: &str, at: (&str, u64, u64), datagram: &[u8], next_number: u64) -> Case {
+    let token = std::str::from_utf8(without_newline(datagram)).unwrap();
+    let payload = base64url(parts(token)[1].as_bytes()).unwrap();
+    let does = Does::Answer { next_number, id_request: id_request(&payload), exact: None };
+    case(name, section, at, datagram, does)
+}
+
+/// The name of the case that is a group's message in a state.
+fn name_of(group: &str, number: u64, state: u64) -> String {
+    format!("{group}: {number} in state {state}")
+}
+
+/// The cases that lead a group to a state, from whatever state it is in.
+pub fn way_to(group: &str, state: u64) -> Vec<String> {
+    (0..=state).map(|number| name_of(group, number, number.saturating_sub(1))).collect()
+}
+
+/// Every transition of the state machine: each group, in each state, each number and one more. What is
+/// not answered stands first, since a player need not lead the group there again.
+fn transitions() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (group, members) in GROUPS {
+        let messages: Vec<_> = (0..=members + 1).map(|number| message(group, number)).collect();
+        for state in 0..=members {
+            let at = (group, members, state);
+            let transition = |(number, message): (u64, &String)| {
+                let (name, message) = (name_of(group, number, state), message.as_bytes());
+                match fsm::next(members, state, number) {
+                    Some(next_number) => answered(&name, "3", at, message, next_number),
+                    None => case(&name, "3", at, message, Does::Refuse("out_of_order".into())),
+                }
+            };
+            let (goes, stays): (Vec<_>, Vec<_>) =
+                (0..).zip(&messages).map(transition).partition(Case::is_answered);
+            cases.extend([stays, goes].concat());
+        }
+    }
+    let others_in_between = ["NONAME: 0 in state 0", "HEARTBEAT: 0 in state 0"].map(String::from);
+    let mut between = answered(
+        "JAVALI: 2 in state 1, after others",
+        "3",
+        ("JAVALI", 3, 1),
+        message("JAVALI", 2).as_bytes(),
+        3,
+    );
+    between.before.extend(others_in_between);
+    let mut again = answered(
+        "JAVALI: 1 in state 0, after starting over",
+        "3",
+        ("JAVALI", 3, 0),
+        message("JAVALI", 1).as_bytes(),
+        2,
+    );
+    again.before = [way_to("JAVALI", 2), vec![name_of("JAVALI", 0, 2)]].concat();
+    cases.extend([between, again]);
+    cases
+}
+
+/// What supposes another group's state than most.
+fn others(javali: &Signer) -> Vec<Case> {
+    let refused = |name: &str, at, datagram: String, reason: &str| {
+        case(name, section(reason), at, datagram.as_bytes(), Does::Refuse(reason.into()))
+    };
+    let for_another = |group| javali.sign(RS256, claims(group, 1, 666));
+    let mut cases = vec![
+        refused(
+            "signed with its own key, for another group",
+            ("NONAME", 4, 0),
+            for_another("NONAME"),
+            "bad_signature",
+        ),
+        refused(
+            "signed with its own key, for another in lower case",
+            ("NONAME", 4, 0),
+            for_another("noname"),
+            "bad_signature",
+        ),
+        // The same modulus, and another exponent.
+        refused(
+            "signed with a key of the same modulus",
+            ("PINHAO", 3, 0),
+            signer("HEARTBEAT").sign(RS256, claims("PINHAO", 1, 666)),
+            "bad_signature",
+        ),
+    ];
+    for (name, jti, signature) in FORGED {
+        cases.push(refused(
+            &format!("exponent 3, forged: {name}"),
+            ("PINHAO", 3, 0),
+            forged(jti, signature),
+            "bad_signature",
+        ));
+    }
+    for (group, members, state) in [("NONAME", 4, 0), ("HEARTBEAT", 1, 1)] {
+        let signer = signer(group);
+        for number in WRAPPED {
+            let name = format!("{group}: {number} in state {state}");
+            cases.push(refused(
+                &name,
+                (group, members, state),
+                signer.message(group, number, 666),
+                "out_of_order",
+            ));
+        }
+    }
+    cases
+}
+
+/// A request and its reply, to the last byte.
+fn exchanges() -> Vec<Case> {
+    let secret = catalogue::secret();
+    let example = |name: &str, at, token: &str, next_number, otp_number, otp_timestamp| {
+        let mut case = answered(name, "4", at, token.as_bytes(), next_number);
+        let Does::Answer { id_request, exact, .. } = &mut case.does else { unreachable!() };
+        let otp = Otp { number: otp_number, timestamp: otp_timestamp };
+        let reply = jws::sign(REPLY_HEADER, &reply(id_request, next_number, otp), &secret);
+        *exact = Some(Exact { otp_number, otp_timestamp, reply });
+        case
+    };
+    let worked = include_str!("../vectors/worked_example.json");
+    let worked: serde_json::Value = serde_json::from_str(worked).unwrap();
+    let token = worked["token"].as_str().unwrap();
+    let cases = vec![
+        example("the worked example", ("HEARTBEAT", 1, 0), token, 0, 1_234, 1_700_000_000),
+        example("the smallest otp_number", ("JAVALI", 3, 0), &message("JAVALI", 1), 2, 0, 1_700_000_000),
+        example("the largest otp_number", ("JAVALI", 3, 1), &message("JAVALI", 2), 3, 20_000, 1_700_000_000),
+        example("the last member's reply", ("JAVALI", 3, 2), &message("JAVALI", 3), 0, 19_999, 4_102_444_800),
+        example("the reply to a 0", ("JAVALI", 3, 3), &message("JAVALI", 0), 1, 7, 1_700_000_000),
+        example("the reply to a repeat", ("NONAME", 4, 2), &message("NONAME", 2), 3, 7, 1_700_000_000),
+    ];
+    let Does::Answer { exact: Some(exact), .. } = &cases[0].does else { unreachable!() };
+    assert_eq!(exact.reply, worked["reply"].as_str().unwrap(), "the README's exchange");
+    cases
+}
+
+/// Odd ones that are good: most are as good as JAVALI's 1 in state 1, and answered with 2.
+fn odd_but_good(javali: &Signer) -> Vec<Case> {
     let payload = claims("JAVALI", 1, 7);
     let odd_header = |(name, header): &(&str, String)| {
         (format!("header with {name}"), javali.sign(header, payload.as_str()))
@@ -106,21 +299,35 @@ pub fn odd_but_good() -> Vec<(String, String)> {
         ("a huge claim of no concern", with(&payload, &format!(r#""x":"{}""#, "x".repeat(2_500)))),
         ("a huge number of no concern", with(&payload, &format!(r#""x":{}"#, "9".repeat(300)))),
         ("127 levels", nested(&payload, 127)),
+        ("another group first", with(&payload, r#""group":"NONAME""#)),
         ("no seq_max", payload.replace(r#""seq_max":3,"#, "")),
         ("seq_max of another table", payload.replace(r#""seq_max":3"#, r#""seq_max":0"#)),
         ("the largest seq_max", payload.replace(r#""seq_max":3"#, r#""seq_max":18446744073709551615"#)),
         ("matricula 0", claims("JAVALI", 1, 0)),
+        ("a matricula past 31 bits", claims("JAVALI", 1, 1 << 31)),
+        ("a matricula past 53 bits", claims("JAVALI", 1, (1 << 53) + 1)),
+        ("a matricula past 63 bits", claims("JAVALI", 1, 1 << 63)),
         ("the largest matricula", claims("JAVALI", 1, u64::MAX)),
+        ("an escape for a letter", with(&payload, r#""nome":"Jos\u00e9 \/ S\u00C3o""#)),
         ("Unicode", with(&payload, r#""nome":"João \ud83c\udf93 🎓\u0000\u202e""#)),
     ];
-    let ignored = keys_in_the_header(&Signer::new("attacker", 2048));
-    let by_hand = Rsa::new("JAVALI").sign(&payload);
+    let ignored = keys_in_the_header(&signer("STRANGER"));
+    let token = message("JAVALI", 1);
+    assert_eq!(Rsa::new("JAVALI").sign(&payload), token, "this is how a signature is made");
+    let framed = [
+        ("with LF after it".into(), format!("{token}\n")),
+        ("with CR LF after it".into(), format!("{token}\r\n")),
+        ("of 4,096 bytes".into(), padded(javali, r#"{"alg":"RS256" }"#, &payload, 4_096)),
+        ("of 4,096 bytes with LF".into(), padded(javali, RS256, &payload, 4_095) + "\n"),
+        ("of the fewest bytes".into(), javali.sign(r#"{"alg":"RS256"}"#, FEWEST)),
+    ];
     headers
         .iter()
         .map(odd_header)
         .chain(ignored.iter().map(odd_header))
         .chain(payloads.iter().map(odd_payload))
-        .chain([("a signature made by hand".into(), by_hand)])
+        .chain(framed)
+        .map(|(name, token)| answered(&format!("good: {name}"), "2", ("JAVALI", 3, 1), token.as_bytes(), 2))
         .collect()
 }
 
@@ -132,6 +339,19 @@ fn news() -> String {
 /// A JSON object with a member more that nests it this many levels deep.
 fn nested(object: &str, levels: usize) -> String {
     with(object, &format!(r#""x":{}{}"#, "[".repeat(levels - 1), "]".repeat(levels - 1)))
+}
+
+/// The shortest payload of JAVALI's 1.
+const FEWEST: &str = r#"{"group":"JAVALI","seq_number":1,"matricula":0}"#;
+
+/// A token of so many bytes: its payload's white space makes up the length.
+fn padded(javali: &Signer, header: &str, payload: &str, length: usize) -> String {
+    let signature = to_base64url(&[0; LENGTH]).len();
+    let room = length - 2 - to_base64url(header.as_bytes()).len() - signature;
+    let spaces = " ".repeat(room * 3 / 4 - payload.len());
+    let token = javali.sign(header, payload.to_string() + &spaces);
+    assert_eq!(token.len(), length);
+    token
 }
 
 fn parts(token: &str) -> [&str; 3] {
@@ -180,6 +400,7 @@ fn structure(javali: &Signer) -> Vec<Bad> {
             format!(r#"{{"payload":"{payload}","signatures":[{{{serialized}}}]}}"#),
         ),
         ("the claims, unsigned", news()),
+        ("an HTTP request", "GET / HTTP/1\r\n\r\n".into()),
         ("an escape sequence", "\x1b[2J\x1b]0;gone\x07".into()),
     ];
     let bytes = [("one NUL", vec![0]), ("one byte FF", vec![0xff]), ("gzip", vec![0x1f, 0x8b, 8, 0, 0, 0])];
@@ -192,14 +413,7 @@ fn structure(javali: &Signer) -> Vec<Bad> {
         ("with a NUL", format!("{token}\0")),
         ("after a BOM", format!("\u{feff}{token}")),
     ];
-    // Of 4,097 bytes, and nothing else is wrong: the payload's white space makes up the length.
-    let padded = |header: &str, length: usize| {
-        let room = length - 2 - to_base64url(header.as_bytes()).len() - signature.len();
-        let spaces = " ".repeat(room * 3 / 4 - news().len());
-        let token = javali.sign(header, news() + &spaces);
-        assert_eq!(token.len(), length);
-        token
-    };
+    let padded = |header: &str, length: usize| padded(javali, header, &news(), length);
     let too_large = [
         ("4,097 bytes of a token", padded(r#"{"alg":"RS256" }"#, 4_097)),
         ("4,096 and a newline", padded(r#"{"alg":"RS256" }"#, 4_096) + "\n"),
@@ -212,7 +426,8 @@ fn structure(javali: &Signer) -> Vec<Bad> {
         all("not_a_jws", "structure", bytes),
         all("bad_base64", "a token", decorated),
         all("bad_base64", "a token", [("in UTF-16", utf_16(&token))]),
-        all("bad_header", "structure", [("two dots", "..")]),
+        all("bad_header", "structure", [("two dots", ".."), ("zeros in base64url", "AAAA.AAAA.AAAA")]),
+        all("bad_base64", "structure", [("letters", "a.b.c"), ("signs", "!!!!.????.****")]),
         all("too_large", "too large", too_large),
     ]
     .concat()
@@ -270,7 +485,31 @@ fn base64(javali: &Signer) -> Vec<Bad> {
             (format!("{part} with {way}"), spoilt.join(&b'.'))
         })
     });
-    all("bad_base64", "base64url", spoilt)
+    // The spoilt text itself is what was signed: whoever is lenient finds a signature that verifies.
+    let signed_so = |header: String, payload: String| {
+        let input = format!("{header}.{payload}");
+        let signature = to_base64url(&javali.signature(input.as_bytes()));
+        format!("{input}.{signature}")
+    };
+    let [header, payload, _] = parts.map(String::from);
+    let unlike = news().replace("666", r#"666,"x":"?>?>?>""#) + " ";
+    let standard = BASE64_STANDARD.encode(&unlike);
+    assert!(standard.contains(['+', '/']) && !standard.contains('='), "{standard}");
+    let with_both = (0..)
+        .map(|jti| javali.sign(RS256, with(&news(), &format!(r#""jti":{jti}"#))))
+        .find(|token| token[token.len() - 342..].contains('-') && token[token.len() - 342..].contains('_'));
+    let with_both = with_both.expect("nearly every signature has both");
+    let (input, signature) = with_both.rsplit_once('.').unwrap();
+    let in_base64 = signature.replace('-', "+").replace('_', "/");
+    let with_bit = String::from_utf8(unused_bits(1)(&payload)).unwrap();
+    let lenient = [
+        ("header with padding, and signed so", signed_so(format!("{header}=="), payload.clone())),
+        ("payload with padding, and signed so", signed_so(header.clone(), format!("{payload}=="))),
+        ("payload in base64, and signed so", signed_so(header.clone(), standard)),
+        ("payload with an unused bit set, and signed so", signed_so(header, with_bit)),
+        ("signature in base64", format!("{input}.{in_base64}")),
+    ];
+    [all("bad_base64", "base64url", spoilt), all("bad_base64", "base64url", lenient)].concat()
 }
 
 /// What is no JSON object, though `object` nearly is.
@@ -442,7 +681,7 @@ fn groups(javali: &Signer) -> Vec<Bad> {
         ("twice, null last", ending_with(&news(), r#""group":null"#)),
         ("of 2,500 letters", news().replace("JAVALI", &"J".repeat(2_500))),
     ];
-    let no_key = ["BISSAU", "SOQUETINHO", "bissau", "sOqUeTiNhO", r"\u0042ISSAU"];
+    let no_key = ["BISSAU", "bissau", "bIsSaU", r"\u0042ISSAU"];
     [
         all("unknown_group", "group", plain.iter().chain(&exotic).map(|value| (value, group(value)))),
         all("unknown_group", "group", members.map(|(name, payload)| (name, javali.sign(RS256, payload)))),
@@ -473,9 +712,9 @@ fn keys_in_the_header(signer: &Signer) -> Vec<(&'static str, String)> {
 }
 
 fn signed_by_others(javali: &Signer) -> Vec<Bad> {
-    let attacker = Signer::new("attacker", 2048);
-    let noname = Signer::new("NONAME", 2048);
-    let larger = Signer::new("attacker", 3072);
+    let attacker = signer("STRANGER");
+    let noname = signer("NONAME");
+    let larger = signer("SOQUETINHO");
     let brought = keys_in_the_header(&attacker);
     let brought = brought.iter().map(|(name, header)| (name, attacker.sign(header, news())));
     // Whatever the claims are, they are not looked at: the signature comes first.
@@ -491,8 +730,6 @@ fn signed_by_others(javali: &Signer) -> Vec<Bad> {
         ("a stranger's larger key", larger.sign(RS256, news())),
         ("another group's key", noname.sign(RS256, news())),
         ("the key of the first of two groups", javali.sign(RS256, of_two_groups)),
-        ("its own key, for another group", javali.sign(RS256, claims("NONAME", 1, 666))),
-        ("its own key, for another in lower case", javali.sign(RS256, claims("noname", 1, 666))),
     ];
     [
         all("bad_signature", "signed with", others),
@@ -660,10 +897,10 @@ fn encoded_messages() -> Vec<Bad> {
         assert_eq!(block.len(), LENGTH, "{name}");
         (name, token(&input, &openssl_raise(&rsa.private, &block)))
     });
-    let pss = [("0", "0"), ("32", "32"), ("-2", "as long as can be")]
-        .map(|(salt, name)| (name, token(&input, &rsa.pss(input.as_bytes(), salt))));
+    let pss = [("of no bytes", 0), ("of 32 bytes", 32), ("as long as can be", LENGTH - 34)]
+        .map(|(name, salt)| (name, token(&input, &rsa.pss(input.as_bytes(), salt))));
     let ps256 = signing_input(r#"{"alg":"PS256"}"#, news());
-    let declared = [("PS256", token(&ps256, &rsa.pss(ps256.as_bytes(), "32")))];
+    let declared = [("PS256", token(&ps256, &rsa.pss(ps256.as_bytes(), 32)))];
     [
         all("bad_signature", "encoded message", signed),
         all("bad_signature", "PSS with a salt", pss),
@@ -674,38 +911,36 @@ fn encoded_messages() -> Vec<Bad> {
 
 /// With exponent 3 a signature is a cube root, and whoever looks at a part of the encoded message
 /// alone takes one that nobody needs a key for (Bleichenbacher, 2006; CVE-2006-4339, CVE-2014-1568).
-fn forged_without_the_key() -> Vec<Bad> {
-    let payload = |jti: u32| with(&claims("PINHAO", 2, 666), &format!(r#""jti":{jti}"#));
-    let hash = |input: &str| digest::digest(&digest::SHA256, input.as_bytes()).as_ref().to_vec();
+/// The `jti` of its payload, and its last characters: zeros stand before them.
+const FORGED: [(&str, u32, &str); 2] = [
+    (
+        "garbage at the end",
+        0,
+        "Msv9SnrceQVYPXZ1IPUWQHWRdtN4JvLvY649x6k-CnOMQzLrf8HQB_vpkMtM6jFm_foAYmlBm8e9IP8ixgQIVsmTwoAwOM-gEoZH\
+         Ag-1B6lhF07H4Q",
+    ),
+    (
+        "garbage within",
+        2,
+        "Msv9SnrceQVgszNWh7ib3jMA7EKxQVAr5FI1gZ8mCDyv-YadRkmJ7_tUfCssn8YyiXnMp9oMAhZoQwEnHOdUP3IomRANXeBuPbBK\
+         eA8mPf2YLsuWpw",
+    ),
+];
 
-    // Eight bytes of padding and the hash in front: the rest is whatever a cube ends with.
-    let input = signing_input(RS256, payload(0));
-    let front = encoded(0xff, 8, &digest_info(&hash(&input)));
-    let limit = [front.clone(), vec![0xff; LENGTH - front.len()]].concat();
-    let root = natural::cube_root(&limit);
-    assert!(natural::right_aligned(&natural::cube(&root), LENGTH).starts_with(&front));
-    let garbage_at_the_end = format!("{input}.{}", to_base64url(&natural::right_aligned(&root, LENGTH)));
-
-    // The hash where it belongs, at the end, and 00 01 FF FF ... in front: the middle is whatever.
-    let (input, back) = (0..)
-        .map(|jti| signing_input(RS256, payload(jti)))
-        .map(|input| (input.clone(), [vec![0], digest_info(&hash(&input))].concat()))
-        .find(|(_, back)| back.last().unwrap() % 2 == 1)
-        .expect("an odd number has a cube root modulo any power of two");
-    let low = natural::cube_root_modulo(&back);
-    let mut root = natural::cube_root(&[vec![0, 1], vec![0xff; LENGTH - 2]].concat());
-    let high = root.len() - low.len();
-    root[high - 1] -= 1; // not above the limit, whatever the low part is
-    root[high..].copy_from_slice(&low);
-    let cube = natural::right_aligned(&natural::cube(&root), LENGTH);
-    assert!(cube.starts_with(&[&[0, 1][..], &[0xff; 24]].concat()) && cube.ends_with(&back));
-    let garbage_within = format!("{input}.{}", to_base64url(&natural::right_aligned(&root, LENGTH)));
-
-    all(
-        "bad_signature",
-        "exponent 3, forged",
-        [("with garbage at the end", garbage_at_the_end), ("with garbage within", garbage_within)],
-    )
+/// A forged token; what looks at the front of its encoded message alone, or at both its ends, takes it.
+fn forged(jti: u32, signature: &str) -> String {
+    let payload = with(&claims("PINHAO", 1, 666), &format!(r#""jti":{jti}"#));
+    let input = signing_input(RS256, payload);
+    let signature = format!("{signature:A>342}");
+    let raised = openssl_pkeyutl(
+        Path::new("tests/vectors/class/keys_pub/PINHAO.pem"),
+        &["-verifyrecover", "-pubin", "-pkeyopt", "rsa_padding_mode:none"],
+        &base64url(signature.as_bytes()).unwrap(),
+    );
+    let info = digest_info(digest::digest(&digest::SHA256, input.as_bytes()).as_ref());
+    assert!(raised.starts_with(&[&[0, 1], &[0xff; 8][..]].concat()));
+    assert!(raised[10..].starts_with(&[&[0], &info[..]].concat()) || raised.ends_with(&info));
+    format!("{input}.{signature}")
 }
 
 fn wrong_claims(javali: &Signer) -> Vec<Bad> {
@@ -747,49 +982,72 @@ fn wrong_claims(javali: &Signer) -> Vec<Bad> {
 }
 
 fn times_and_audiences(javali: &Signer) -> Vec<Bad> {
-    let now = udpsocket_jwt_server::time::now().as_secs_f64();
-    let having = |members: String| {
-        let token = javali.sign(RS256, with(&news(), &members));
-        (members, token)
+    let having = |members: &str| (members.to_string(), javali.sign(RS256, with(&news(), members)));
+    let values = |claim: &str, values: &[&str]| -> Vec<_> {
+        values.iter().map(|value| having(&format!(r#""{claim}":{value}"#))).collect()
     };
-    let also = |members: &str| having(members.into());
-    let [just_now, before] = [format!("{}", now.floor()), format!("{:.3}", now - 0.25)];
-    let an_hour_ago = (now - 3_600.0).to_string();
-    let expired = ["0", "-1", "0.0", "1e9", "-1e300", "-0", &just_now, &before, &an_hour_ago]
-        .map(|exp| having(format!(r#""exp":{exp}"#)));
-    let [soon, in_an_hour] = [format!("{:.3}", now + 600.5), format!("{}", now.floor() + 3_600.0)];
-    let not_yet_valid =
-        values("1e11 | 1e300 | 18446744073709551615 | 18446744073709551616 | 9999999999999999999999999999");
-    let not_yet_valid = [&*soon, &in_an_hour].into_iter().chain(not_yet_valid);
-    let not_yet_valid = not_yet_valid.map(|nbf| having(format!(r#""nbf":{nbf}"#)));
-    let audience = ["\"udpsocket-jwt-server\"", "\"\"", "null", "0", "false", "[]", "[\"me\",\"you\"]", "{}"]
-        .map(|aud| having(format!(r#""aud":{aud}"#)));
+    let past = ["0", "-1", "0.0", "1e9", "-1e300", "-0", "946684800", "1000000000.5"];
+    let far =
+        ["1e11", "1e300", "18446744073709551615", "18446744073709551616", "9999999999999999999999999999"];
+    let audiences =
+        [r#""udpsocket-jwt-server""#, r#""""#, "null", "0", "false", "[]", r#"["me","you"]"#, "{}"];
     [
-        all("expired", "expired", expired),
-        all("expired", "expired", [r#""exp":1,"nbf":9e9"#, r#""aud":"me","exp":1"#].map(also)),
-        all("not_yet_valid", "too early", not_yet_valid),
-        all("not_yet_valid", "too early", [r#""aud":"me","nbf":9e9"#].map(also)),
-        all("wrong_audience", "audience", audience),
-        all("wrong_audience", "audience", [r#""exp":9e9,"nbf":0,"aud":"me""#].map(also)),
+        all("expired", "expired", values("exp", &past)),
+        all("expired", "expired", [r#""exp":1,"nbf":9e9"#, r#""aud":"me","exp":1"#].map(having)),
+        all("not_yet_valid", "too early", values("nbf", &far)),
+        all("not_yet_valid", "too early", [r#""aud":"me","nbf":9e9"#].map(having)),
+        all("wrong_audience", "audience", values("aud", &audiences)),
+        all("wrong_audience", "audience", [r#""exp":9e9,"nbf":0,"aud":"me""#].map(having)),
     ]
     .concat()
 }
 
-/// Numbers that the states of [`good`] don't lead to. 257 and 258 are 1 and 2 in a byte, and so on.
-fn out_of_order() -> Vec<Bad> {
-    let wrap = [255, 256, 257, 258, 65_536, 65_537, 65_538, (1 << 32) + 1, (1 << 32) + 2, 1 << 63, u64::MAX];
-    let table: [(&str, Vec<u64>); 3] = [
-        ("JAVALI", [&[3, 4, 5][..], &wrap].concat()),
-        ("NONAME", [&[2, 3, 4, 5][..], &wrap].concat()),
-        ("HEARTBEAT", [&[2, 3][..], &wrap].concat()),
-    ];
-    let cases = table.into_iter().flat_map(|(group, numbers)| {
-        let signer = Signer::new(group, 2048);
-        numbers
-            .into_iter()
-            .map(move |number| (format!("{group} {number}"), signer.message(group, number, 666)))
-    });
-    all("out_of_order", "out of order", cases)
+/// What depends on the time: `nbf <= now < exp`, with now's fraction and no leeway.
+fn at_the_moment(javali: &Signer) -> Vec<Case> {
+    let timed = |members: &str, reason: Option<&str>| {
+        let (name, at) = (format!("now {NOW}: {members}"), ("JAVALI", 3, 1));
+        let token = |object: &str| javali.sign(RS256, with(object, members));
+        let case = match reason {
+            Some(reason) => {
+                let does = Does::Refuse(reason.into());
+                case(&name, "2", at, token(&news()).as_bytes(), does)
+            }
+            None => answered(&name, "2", at, token(&claims("JAVALI", 1, 7)).as_bytes(), 2),
+        };
+        Case { now: Some(NOW), ..case }
+    };
+    let mut cases = Vec::new();
+    for exp in ["1700000000.5", "1700000000.499", "1700000000", "1699999999", "1699999970", "1699996400"] {
+        cases.push(timed(&format!(r#""exp":{exp}"#), Some("expired")));
+    }
+    for nbf in ["1700000000.501", "1700000001", "1700000030", "1700003600", "1.700000001e9"] {
+        cases.push(timed(&format!(r#""nbf":{nbf}"#), Some("not_yet_valid")));
+    }
+    for members in [
+        r#""exp":1700000000.501"#,
+        r#""exp":1700000001"#,
+        r#""exp":1700003600"#,
+        r#""nbf":1700000000.5"#,
+        r#""nbf":1700000000"#,
+        r#""nbf":1700000000.25,"exp":1700000000.75"#,
+        r#""iat":1800000000"#,
+    ] {
+        cases.push(timed(members, None));
+    }
+    cases
+}
+
+/// Numbers that are 1 and 2, or 0, to whoever counts in a narrower integer.
+const WRAPPED: [u64; 11] =
+    [255, 256, 257, 258, 65_536, 65_537, 65_538, (1 << 32) + 1, (1 << 32) + 2, 1 << 63, u64::MAX];
+
+fn too_large_numbers(javali: &Signer) -> Vec<Bad> {
+    let numbers = [5].into_iter().chain(WRAPPED);
+    all(
+        "out_of_order",
+        "JAVALI",
+        numbers.map(|number| (format!("{number} in state 1"), javali.message("JAVALI", number, 666))),
+    )
 }
 
 /// Object identifiers of hash functions, in DER without tag and length.
@@ -818,28 +1076,32 @@ struct Rsa {
 }
 
 impl Rsa {
-    /// The key that `Signer::new(name, 2048)` signs with.
+    /// The key that `signer(name)` signs with.
     fn new(name: &str) -> Self {
-        Self::of(private_key(name, 2048))
-    }
-
-    /// A key with exponent 3.
-    fn pinhao() -> Self {
-        Self::of(private_key_of_exponent(3, 2048))
-    }
-
-    fn of(private: PathBuf) -> Self {
-        let public_pem = run("openssl", &["pkey", "-in", private.to_str().unwrap(), "-pubout"]);
+        let public_pem = std::fs::read(format!("tests/vectors/class/keys_pub/{name}.pem")).unwrap();
         let n = PublicKey::from_pem(&public_pem, 2_048).unwrap().components().n.clone();
         assert_eq!(n.len(), LENGTH);
-        Self { private, public_pem, n }
+        Self { private: private_key(name), public_pem, n }
     }
 
-    /// RSASSA-PSS with SHA-256.
-    fn pss(&self, text: &[u8], salt: &str) -> Vec<u8> {
-        let salt = format!("rsa_pss_saltlen:{salt}");
-        let options = ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", &salt];
-        openssl_dgst(&self.private, &options, text)
+    /// RSASSA-PSS with SHA-256, MGF1 and a salt of so many bytes 5A (RFC 8017 section 9.1.1).
+    fn pss(&self, text: &[u8], salt: usize) -> Vec<u8> {
+        let sha256 = |bytes: &[u8]| digest::digest(&digest::SHA256, bytes).as_ref().to_vec();
+        let salt = vec![0x5a; salt];
+        let hash = sha256(&[&[0; 8], &sha256(text)[..], &salt].concat());
+        let mut block = vec![0; LENGTH - hash.len() - 2 - salt.len()];
+        block.push(1);
+        block.extend(&salt);
+        let mask = (0_u32..).flat_map(|counter| sha256(&[&hash[..], &counter.to_be_bytes()].concat()));
+        block.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+        block[0] &= 0x7f;
+        let signature = openssl_raise(&self.private, &[&block[..], &hash, &[0xbc]].concat());
+        if salt.len() == hash.len() {
+            let key = PublicKey::from_pem(&self.public_pem, 2_048).unwrap();
+            let is_pss = key.components().verify(&signature::RSA_PSS_2048_8192_SHA256, text, &signature);
+            assert!(is_pss.is_ok(), "this is how PSS is made");
+        }
+        signature
     }
 
     /// A good token, its signature made step by step.
@@ -851,7 +1113,7 @@ impl Rsa {
     }
 }
 
-/// Natural numbers, big-endian, a digit each byte: slow, short, and enough for a cube root.
+/// Natural numbers, big-endian, a digit each byte.
 mod natural {
     /// The sum of two of the same length, a digit longer.
     pub fn sum(a: &[u8], b: &[u8]) -> Vec<u8> {
@@ -873,59 +1135,5 @@ mod natural {
         let complement = b.iter().map(|digit| !digit).collect::<Vec<_>>();
         let one = [vec![0; a.len() - 1], vec![1]].concat();
         sum(&sum(a, &complement)[1..], &one)[1..].to_vec()
-    }
-
-    fn product(a: &[u8], b: &[u8]) -> Vec<u8> {
-        let mut digits = vec![0; a.len() + b.len()];
-        for (i, x) in a.iter().enumerate().rev() {
-            let mut carry = 0;
-            for (j, y) in b.iter().enumerate().rev() {
-                carry += u32::from(digits[i + j + 1]) + u32::from(*x) * u32::from(*y);
-                digits[i + j + 1] = carry as u8;
-                carry >>= 8;
-            }
-            digits[i] = carry as u8;
-        }
-        digits
-    }
-
-    pub fn cube(a: &[u8]) -> Vec<u8> {
-        product(&product(a, a), a)
-    }
-
-    /// The same number in this many digits.
-    pub fn right_aligned(a: &[u8], length: usize) -> Vec<u8> {
-        let zeros = a.iter().take_while(|digit| **digit == 0).count();
-        let digits = &a[zeros..];
-        [&vec![0; length - digits.len()], digits].concat()
-    }
-
-    /// The largest number whose cube is not above `limit`.
-    pub fn cube_root(limit: &[u8]) -> Vec<u8> {
-        let length = limit.len().div_ceil(3);
-        let limit = right_aligned(limit, 3 * length);
-        let mut root = vec![0; length];
-        for bit in (0..8 * length).rev() {
-            let (at, mask) = (length - 1 - bit / 8, 1 << (bit % 8));
-            root[at] |= mask;
-            if cube(&root) > limit {
-                root[at] ^= mask;
-            }
-        }
-        root
-    }
-
-    /// The number of as many digits whose cube ends with `end`, which is odd: one bit after the
-    /// other, since a root's bit decides its cube's.
-    pub fn cube_root_modulo(end: &[u8]) -> Vec<u8> {
-        let length = end.len();
-        let mut root = vec![0; length];
-        for bit in 0..8 * length {
-            let (at, mask) = (length - 1 - bit / 8, 1 << (bit % 8));
-            if (cube(&root)[2 * length + at] ^ end[at]) & mask != 0 {
-                root[at] |= mask;
-            }
-        }
-        root
     }
 }
