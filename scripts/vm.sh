@@ -1,275 +1,73 @@
 #!/usr/bin/env bash
 set -euo pipefail
-# A class on a VM: each act of the term, from here, over ssh.
+# A class on a VM: each act of the term, from here, over ssh. What happens there is in vm-there.sh.
 
 usage() {
     cat <<'TEXT'
 usage: scripts/vm.sh HOST up CLASS [RUN [OPTIONS]]   program, unit and class there, and the server up
        scripts/vm.sh HOST run RUN [OPTIONS]          serve this run: a new one begins at 0
        scripts/vm.sh HOST key FILE                   one group's public key more, or another one
-       scripts/vm.sh HOST binary FILE | --back       another program; or again the one before it
+       scripts/vm.sh HOST binary FILE                another program
+       scripts/vm.sh HOST back [RELEASE]             what was served before the last act, or that RELEASE
        scripts/vm.sh HOST report [--csv | --group GROUP [--mermaid]] [RUN]
                                                      who is done; a group's last datagrams
-       scripts/vm.sh HOST status                     is it up, what does it serve, what came last
+       scripts/vm.sh HOST status                     what is served, and would a boot serve the same?
+       scripts/vm.sh HOST fetch RUN                  a run's records and its class, into the directory RUN here
+       scripts/vm.sh HOST remove RUN                 what was fetched goes there, if it is still the same
 
 HOST is what ssh takes: root@ADDRESS, a user with sudo, a name of ~/.ssh/config. CLASS is a directory
 with keys_pub/, keys_priv/key_secret_for_hmac.txt and perhaps groups.json. A RUN is a name, such as
 level3 or 2027-1, with its own records on the VM; OPTIONS are the server's: --lose 30, --trial, --explain.
-No private key and no record is copied, and nothing on the VM is lost: what is replaced is kept
-beside it as NAME.before. What doesn't come up again ends with the journal's words, status 1, and is put back.
+An act is done whole or not at all, whenever it is cut off. It makes a release (program, class, settings),
+tries it, and serves it; the last five are kept there. Only public keys and the secret are copied.
 
-SSH in the environment: the ssh to use, with its options (default: ssh).
+In the environment: SSH, the ssh to use, with its options (default: ssh); PROGRAM, the program that up
+brings (default: target/release/udpsocket-jwt-server, to a VM of this machine's kind).
 TEXT
 }
 
 die() { printf 'vm.sh: %s\n' "$1" >&2; exit "${2:-1}"; }
-
-# --- what runs on the VM, as root: these functions are sent there ------------------------------------
-
-# The names of everything there.
-there_names() {
-    unit=udpsocket-jwt-server
-    program=/usr/local/bin/$unit
-    class=/etc/$unit
-    settings=/etc/default/$unit
-    records=/var/lib/$unit
-    unit_file=/etc/systemd/system/$unit.service
-    replaced=()
-    due=/run/$unit.restart # there from the first replacement until the server is up with it
+quote() { # TEXT, for a shell there
+    local quote="'" quoted="'\\''"
+    printf "'%s'" "${1//$quote/$quoted}"
 }
 
-there_fail() { printf 'vm.sh: %s\n' "$1" >&2; exit 1; }
-
-# Puts NEW in the place of OLD, by renaming, so that OLD may be in use. Says whether that changes anything.
-there_replace() { # NEW OLD WHAT
-    if [[ -e $2 ]] && diff -qr "$1" "$2" >/dev/null; then
-        echo "$3: as before"
-        rm -rf "$1"
-        return
+# Why a key file is not copied; nothing if it is a public key, in text that the server reads, and no private one.
+why_not() { # FILE
+    local public='-----BEGIN (RSA )?PUBLIC KEY-----|^(.{3})?ssh-[a-z0-9]+ AAAA' name='\.([pP][eE][mM]|[sS][sS][hH])$'
+    if LC_ALL=C grep -Eaq 'PRIVATE KEY|PuTTY-User-Key-File|privateExponent|"kty"' "$1"; then
+        echo 'a private key is in it: ask the group for a new pair, and for the public one alone'
+    elif ! LC_ALL=C grep -Eaq -e "$public" "$1"; then
+        echo 'there is no public key in it, in PEM or as OpenSSH writes it'
+    elif ! [[ $1 =~ $name ]]; then
+        echo 'its name is not GROUP.pem or GROUP.ssh: rename it'
     fi
-    touch "$due"
-    if [[ -e $2 ]]; then
-        rm -rf "$2.before"
-        mv "$2" "$2.before"
-        echo "$3: replaced; the one before is $2.before"
-    else
-        echo "$3: new, $2"
-    fi
-    mv "$1" "$2"
-    replaced+=("$2")
 }
-
-# Unpacks what comes on standard input into a directory on the disk of /etc, removed at the end.
-there_unpack() {
-    stage=$(mktemp -d "$class.XXXXXX")
-    trap 'rm -rf "$stage"' EXIT
-    tar -xf - -C "$stage" --no-same-owner
-}
-
-# The settings, replaced.
-there_set() { # RUN OPTIONS ADDRESS
-    # The unit reads them as systemd does, this script as the shell does: quotes are good for both.
-    printf '%s\n' '# What the unit serves: the directory of the records, the options, the address.' \
-        "RUN=\"$1\"" "OPTIONS=\"$2\"" "ADDRESS=\"$3\"" >"$settings.new"
-    there_replace "$settings.new" "$settings" "settings (run $1${2:+, $2})"
-}
-
-# Everything that the journal has of the unit since there_mark.
-there_mark() { journalctl -q -n 1 --cursor-file="$stage/cursor" >/dev/null; }
-there_said() { journalctl --sync; journalctl -q -o cat -u "$unit" --cursor-file="$stage/cursor"; }
-
-there_start() {
-    systemctl daemon-reload
-    systemctl reset-failed "$unit" 2>/dev/null || true
-    systemctl restart "$unit" 2>/dev/null
-}
-
-# Starts the server with what was replaced. If it does not come up, what was there before is put back.
-there_restart() {
-    local path back=''
-    if [[ ! -e $due ]] && systemctl -q is-active "$unit"; then
-        echo 'nothing has changed: the server is left running'
-        return
-    fi
-    [[ -e $settings && -x $program && -e $unit_file && -d $class ]] \
-        || there_fail "there is no class on this machine yet: up CLASS"
-    there_mark
-    sync # else a power-off within half a minute leaves empty files where these were
-    if there_start; then
-        rm -f "$due"
-        systemctl -q enable "$unit" 2>/dev/null
-        sync
-        said=$(there_said | sed -n '/^GROUP  /,/^listening on /{ /^Started /!p; }')
-        printf '%s\n' "$said"
-        return
-    fi
-    there_said >&2
-    for path in ${replaced[@]+"${replaced[@]}"}; do
-        [[ -e $path.before ]] || continue
-        rm -rf "$path"
-        mv "$path.before" "$path"
-        back+=" $path"
-    done
-    [[ -n $back ]] || there_fail 'the server does not come up: the journal says why, above'
-    if there_start; then
-        rm -f "$due"
-        there_fail "the server did not come up: the journal says why, above. Put back, and up:$back"
-    fi
-    there_fail "the server does not come up: the journal says why, above; nor does it with what was before:$back"
-}
-
-there_up() { # RUN OPTIONS
-    local file address=0.0.0.0
-    there_unpack
-    if [[ ! -e $stage/$unit && ! -x $program ]]; then there_fail "there is no program"; fi
-    id "$unit" >/dev/null 2>&1 \
-        || { useradd --system --no-create-home --shell /usr/sbin/nologin "$unit"; echo "account: new, $unit"; }
-    if [[ -e $stage/$unit ]]; then
-        install -m 755 "$stage/$unit" "$program.new"
-        there_replace "$program.new" "$program" program
-    fi
-    install -m 644 "$stage/$unit.service" "$unit_file.new"
-    there_replace "$unit_file.new" "$unit_file" unit
-    if [[ -d $class ]]; then
-        for file in "$class"/keys_pub/*; do
-            [[ ! -e $file || -e $stage/class/${file#"$class"/} ]] \
-                || echo "note: ${file#"$class"/} was here, and is not in the new class"
-        done
-        cmp -s "$class"/keys_priv/*.txt "$stage"/class/keys_priv/*.txt || [[ -n $1 ]] \
-            || echo 'note: another secret than before, and the same run: for a new class, name a new RUN'
-    fi
-    there_replace "$stage/class" "$class" class
-    # The address of a bare machine: IPv6 with IPv4 where it has both.
-    [[ ! -e /proc/net/if_inet6 || $(</proc/sys/net/ipv6/bindv6only) != 0 ]] || address=::
-    RUN=first OPTIONS='' ADDRESS=$address
-    # shellcheck disable=SC1090
-    [[ ! -e $settings ]] || . "$settings"
-    [[ $ADDRESS != :: ]] || ADDRESS=$address # it may have lost its IPv6
-    if [[ -n $1 ]]; then there_set "$1" "$2" "$ADDRESS"; else there_set "$RUN" "$OPTIONS" "$ADDRESS"; fi
-    there_old_records
-    there_restart
-}
-
-# What a run finds where it is to be recorded.
-there_old_records() {
-    local found
-    # shellcheck disable=SC1090
-    . "$settings"
-    found=$(wc -l 2>/dev/null <"$records/$RUN/received.jsonl") || found=0
-    ((found == 0)) || echo "run $RUN: goes on from its $found records"
-    [[ ! -e $records/received.jsonl ]] \
-        || echo "note: $records/received.jsonl is of no run: move it into $records/RUN/ to serve or report it"
-}
-
-there_run() { # RUN OPTIONS
-    there_unpack
-    [[ -e $settings ]] || there_fail "there is no class on this machine yet: up CLASS"
-    # shellcheck disable=SC1090
-    . "$settings"
-    there_set "$1" "$2" "$ADDRESS"
-    there_old_records
-    there_restart
-}
-
-there_key() { # NAME
-    local file
-    there_unpack
-    [[ -d $class ]] || there_fail "there is no class on this machine yet: up CLASS"
-    cp -a "$class" "$stage/class"
-    shopt -s nocaseglob nullglob
-    for file in "$stage/class/keys_pub/${1%.*}".*; do rm "$file"; done
-    shopt -u nocaseglob nullglob
-    mv "$stage/$1" "$stage/class/keys_pub/"
-    there_replace "$stage/class" "$class" "class, with $1"
-    there_restart
-    [[ ${said:-} != *"/keys_pub/$1:"* ]] || there_fail "$1 is there, but it is not used: see above"
-}
-
-there_binary() {
-    there_unpack
-    chmod 755 "$stage" "$stage/$unit"
-    "$stage/$unit" --version || there_fail "this program does not run on $(uname -sm)"
-    install -m 755 "$stage/$unit" "$program.new"
-    there_replace "$program.new" "$program" program
-    if [[ -e $settings ]]; then there_restart; else echo 'next: up CLASS'; fi
-}
-
-there_back() {
-    there_unpack
-    [[ -e $program.before ]] || there_fail "$program.before: there is no program from before"
-    mv "$program.before" "$program.new"
-    there_replace "$program.new" "$program" program
-    "$program" --version
-    there_restart
-}
-
-there_report() { # RUN COLOUR OPTIONS
-    [[ -e $settings ]] || there_fail "there is no class on this machine yet: up CLASS"
-    # shellcheck disable=SC1090
-    . "$settings"
-    [[ -d $records/${1:-$RUN} ]] \
-        || there_fail "there is no run $1; there are: $(cd "$records" && echo *)"
-    # shellcheck disable=SC2086
-    CLICOLOR_FORCE=$2 "$program" report $3 --keys "$class" --logs "$records/${1:-$RUN}"
-}
-
-there_status() {
-    local state
-    state=$(systemctl is-active "$unit") || true
-    echo "$unit: $state; $("$program" --version 2>&1)"
-    [[ -e $settings ]] || there_fail "there is no class on this machine yet: up CLASS"
-    grep -v '^#' "$settings"
-    (cd "$records" && wc -l ./*/received.jsonl 2>/dev/null | sed 's|/received.jsonl||; s|\./|records of run |') || true
-    df -h "$records" 2>/dev/null | tail -n 1 || true
-    echo 'last in the journal:'
-    journalctl -q -o cat -u "$unit" -n 10
-    [[ $state == active ]] || there_fail 'the server is not up: the journal says why, above'
-}
-
-# --- here ------------------------------------------------------------------------------------------
-
-quote() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
-
-# Runs one of the functions above on the VM, with standard input, as root.
-on_vm() { # FUNCTION ARGUMENTS
-    local script command argument
-    script="set -euo pipefail; umask 022; export LC_ALL=C
-$(declare -f "${there[@]}")
-there_names; \"\$@\""
-    command="$sudo bash -c $(quote "$script") vm.sh"
-    for argument; do command+=" $(quote "$argument")"; done
-    { [[ -z $password ]] || printf '%s\n' "$password"; cat; } | "${ssh[@]}" "$host" "$command"
-}
-
-# Packs files of a directory under one name for all, without owners and the like. macOS's tar too.
-pack() { COPYFILE_DISABLE=1 tar -chf - "$@"; }
-
-has_private_key() { LC_ALL=C grep -aq 'PRIVATE KEY' "$1"; }
 
 case ${1:-} in -h | --help) usage; exit 0 ;; esac
 [[ $# -ge 2 ]] || { usage >&2; exit 2; }
-((BASH_VERSINFO[0] >= 4)) || die "needs bash 4 or later: brew install bash"
 host=$1 act=$2
 shift 2
 [[ $host != -* ]] || die "HOST comes first (-h shows the usage)" 2
 export LC_ALL=C
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
-program=$here/target/release/udpsocket-jwt-server
-read -ra ssh <<<"${SSH:-ssh}"
-mapfile -t there < <(declare -F | sed 's/^declare -f //' | grep '^there_')
+unit=udpsocket-jwt-server
 
-# What the acts take is looked at before anything is sent.
-run='' options='' shown=''
+# --- what the acts take is looked at before anything is sent -----------------------------------------
+
+run='' options='' class='' file='' shown=''
 take_run() { # [RUN [OPTIONS]]
     [[ $# -gt 0 ]] || return 0
-    [[ $1 =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$ ]] \
+    local name='^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$' words='^[A-Za-z0-9 =.-]*$'
+    [[ $1 =~ $name ]] \
         || die "RUN is '$1', but a run's name is 1 to 64 of A-Z a-z 0-9 _ . - and does not begin with . or -" 2
     run=$1
     shift
     options=$*
-    [[ $options =~ ^[A-Za-z0-9\ =.-]*$ ]] || die "OPTIONS are '$options', but the server's are like --lose 30" 2
+    [[ $options =~ $words ]] || die "OPTIONS are '$options', but the server's are like --lose 30" 2
     case " $options" in
         *' --keys'* | *' --logs'*) die "--keys and --logs are the unit's: a RUN has its own directory" 2 ;;
+        *' --no-sync'*) die "--no-sync is for benchmarks: a crash of the VM would lose what was acknowledged" 2 ;;
     esac
 }
 case $act in
@@ -289,20 +87,25 @@ case $act in
     key | binary)
         [[ $# -eq 1 ]] || die "$act takes one FILE" 2
         file=$1
-        [[ $act$file == binary--back || -r $file ]] || die "$file: no such file, or not readable"
+        [[ $file != --back ]] || die "back is an act now: $0 $host back" 2
+        [[ -r $file ]] || die "$file: no such file, or not readable"
         if [[ $act == key ]]; then
-            name=${file##*/}
-            [[ $name =~ ^[A-Za-z0-9_-]{1,32}\.(pem|ssh)$ ]] || die "$file: a key's file is GROUP.pem or GROUP.ssh: rename it"
-            ! has_private_key "$file" || die "$file: a private key is in it: the server needs the public one alone"
+            why=$(why_not "$file")
+            [[ -z $why ]] || die "$file: not copied: $why"
+            [[ ${file##*/} =~ ^[A-Za-z0-9_-]{1,32}\....$ ]] || die "$file: a key's file is GROUP.pem or GROUP.ssh: rename it"
         fi
+        ;;
+    back)
+        [[ $# -le 1 && ${1:-1} =~ ^[0-9]+$ ]] || die "back takes a RELEASE at most, a number; status lists them" 2
+        run=${1:-}
         ;;
     report)
         while [[ ${1:-} == --* ]]; do
             case $1 in
-                --csv | --mermaid) shown+=" $1" ;;
+                --csv | --mermaid) shown="$shown $1" ;;
                 --group)
                     [[ ${2:-} =~ ^[A-Za-z0-9_-]{1,32}$ ]] || die "--group takes the name of a GROUP" 2
-                    shown+=" $1 $2"
+                    shown="$shown $1 $2"
                     shift
                     ;;
                 *) die "report takes --csv or --group GROUP (-h shows the usage), not $1" 2 ;;
@@ -313,75 +116,138 @@ case $act in
         take_run "$@"
         ;;
     status) [[ $# -eq 0 ]] || die "status takes nothing" 2 ;;
+    fetch | remove)
+        [[ $# -eq 1 ]] || die "$act takes one RUN" 2
+        take_run "$@"
+        [[ $act != fetch || ! -e $run ]] || die "$run: it is here already; move it away: mv $run $run.before"
+        [[ $act != remove || -d $run ]] || die "$run: there is no such directory here: $0 $host fetch $run, and then this"
+        ;;
     *) die "there is no act '$act' (-h shows the usage)" 2 ;;
 esac
 
-# Who are we there, on which kind of machine, and does sudo want a password?
-password='' sudo=''
-facts=$("${ssh[@]}" "$host" 'id -u; uname -sm; ls -d /run/systemd/system 2>&1; 
-    sudo -kn true 2>/dev/null && echo free || sudo -kn true 2>&1 | tail -n 1' </dev/null) || true
-mapfile -t facts <<<"$facts"
-[[ ${#facts[@]} -ge 3 ]] || die "ssh $host: no answer; mend that first: ${ssh[*]} $host uname -sm"
-[[ ${facts[2]} == /run/systemd/system ]] || die "$host: it does not run systemd, which the unit is for"
-if [[ ${facts[0]} != 0 ]]; then
+# --- one connection for the act ----------------------------------------------------------------------
+
+work=$(mktemp -d /tmp/vm.XXXXXX) # short: macOS takes a socket's path of 104 bytes
+read -ra ssh <<<"${SSH:-ssh}"
+ssh+=(-o ControlMaster=auto -o "ControlPath=$work/s" -o ControlPersist=30
+    -o ConnectTimeout=15 -o ServerAliveInterval=5 -o ServerAliveCountMax=3)
+clean_up() {
+    [[ ! -e $work/s ]] || "${ssh[@]}" -O exit "$host" 2>/dev/null || true
+    rm -rf "$work"
+    [[ -z ${part:-} ]] || rm -rf "$part"
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Who are we there, on which kind of machine, is a program there, and does sudo want a password?
+# shellcheck disable=SC2016
+facts=$("${ssh[@]}" "$host" 'sh -c '"$(quote 'export LC_ALL=C; printf "\nvm.sh|%s|%s|%s|%s|%s\n" "$(id -u)" "$(uname -sm)" \
+    "$(ls -d /run/systemd/system 2>/dev/null)" \
+    "$(ls -d /opt/udpsocket-jwt-server/current /usr/local/bin/udpsocket-jwt-server 2>/dev/null | head -n 1)" \
+    "$(sudo -kn true 2>&1 && echo free)"')" </dev/null) || true
+IFS='|' read -r uid kind systemd there sudo_says <<<"$(sed -n 's/^vm\.sh|//p' <<<"$facts")"
+[[ -n $uid ]] || die "$host: no answer; mend that first: ${SSH:-ssh} $host uname -sm"
+[[ -n $systemd ]] || die "$host: it does not run systemd, which the unit is for"
+sudo='' password=''
+if [[ $uid != 0 ]]; then
     sudo='sudo -n'
-    if [[ ${facts[3]:-} != free ]]; then
-        [[ ${facts[3]:-} == *password* ]] || die "$host: neither root nor a user with sudo: ${facts[3]:-}"
+    if [[ $sudo_says != free ]]; then
+        [[ $sudo_says == *password* ]] || die "$host: neither root nor a user with sudo: $sudo_says"
         printf '%s' "sudo's password on $host: " >&2
-        { IFS= read -rs password </dev/tty; } 2>/dev/null || status=1
+        { IFS= read -rs password </dev/tty; } 2>/dev/null \
+            || { echo >&2; die "sudo there wants a password: use a terminal, or root@"; }
         echo >&2
-        ((${status:-0} == 0)) || die "sudo there wants a password: use a terminal, or root@"
         sudo="sudo -kS -p ''"
     fi
 fi
 
+# Sends what is in $work/send, vm-there.sh last: so it is there only if all is. It is kept in the VM's memory.
+# What a login shell there prints by itself is passed over.
+on_vm() { # ACT ARGUMENTS
+    local command argument line
+    # shellcheck disable=SC2016
+    command='umask 077; printf "\nvm.sh begins\n"; IFS= read -r password; d=$(mktemp -d /dev/shm/vm.XXXXXX) || exit
+        trap "rm -rf $d" EXIT; tar -xf - -C "$d" --no-same-owner || exit
+        printf "%s\n" "$password" | '"$sudo"' bash "$d/vm-there.sh" "$@"'
+    command="sh -c $(quote "$command") vm.sh"
+    for argument; do command="$command $(quote "$argument")"; done
+    {
+        printf '%s\n' "$password"
+        COPYFILE_DISABLE=1 tar -chf - --format=ustar -C "$work/send" . -C "$here/scripts" \
+            $unit.service vm-start.sh vm-there.sh
+    } | "${ssh[@]}" "$host" "$command" | {
+        while IFS= read -r line && [[ $line != 'vm.sh begins' ]]; do :; done
+        cat
+    }
+}
+# As vm-there.sh does.
+sums() { (cd "$1" && find . -type f | sort | while IFS= read -r file; do echo "$(cksum <"$file") $file"; done); }
+
+mkdir "$work/send"
 case $act in
     up)
-        work=$(mktemp -d)
-        trap 'rm -rf "$work"' EXIT
         umask 077
-        mkdir -p "$work/class/keys_pub" "$work/class/keys_priv"
-        cp "$here/scripts/udpsocket-jwt-server.service" "$work/"
-        cp "$class/keys_priv/key_secret_for_hmac.txt" "$work/class/keys_priv/"
-        [[ ! -e $class/groups.json ]] || cp "$class/groups.json" "$work/class/"
+        mkdir -p "$work/send/class/keys_pub" "$work/send/class/keys_priv"
+        cp "$class/keys_priv/key_secret_for_hmac.txt" "$work/send/class/keys_priv/"
+        [[ ! -e $class/groups.json ]] || cp "$class/groups.json" "$work/send/class/"
         for file in "$class"/keys_pub/*; do
             [[ -f $file ]] || continue
-            if has_private_key "$file"; then
-                echo "warning: $file: a private key is in it: not copied; ask the group for a new pair" >&2
+            why=$(why_not "$file")
+            if [[ -z $why ]]; then
+                cp "$file" "$work/send/class/keys_pub/"
             else
-                cp "$file" "$work/class/keys_pub/"
+                echo "warning: $file: not copied: $why" >&2
             fi
         done
+        program=${PROGRAM:-$here/target/release/$unit}
         # A program made here runs on a machine of the same kind.
-        if [[ $(uname -sm) == "${facts[1]}" && -x $program ]]; then
-            cp "$program" "$work/"
-        elif ! "${ssh[@]}" "$host" 'test -x /usr/local/bin/udpsocket-jwt-server' </dev/null; then
-            [[ $(uname -sm) != "${facts[1]}" ]] || die "$program: no such file: cargo build --release makes it"
-            die "$host is ${facts[1]}, and this machine $(uname -sm): a program made here does not run there.
+        if [[ -n ${PROGRAM:-} || $(uname -sm) == "$kind" && -x $program ]]; then
+            cp "$program" "$work/send/$unit"
+        elif [[ -z $there ]]; then
+            [[ $(uname -sm) != "$kind" ]] || die "$program: no such file: cargo build --release makes it"
+            die "$host is $kind, and this machine $(uname -sm): a program made here does not run there.
 On $host or a machine like it, with Rust, gcc and this source:  cargo build --release
-Fetch target/release/udpsocket-jwt-server from there, and here:  $0 $host binary FILE
-Then this again."
+Fetch target/release/$unit from there, and here:  PROGRAM=FILE $0 $host up $class"
         else
-            echo "program: the one on $host stays: none for ${facts[1]} is made here"
+            echo "program: the one on $host stays: none for $kind is made here"
         fi
-        pack -C "$work" . | on_vm there_up "$run" "$options"
+        on_vm up "$run" "$options" "$0 $host up $class"
         ;;
-    run) pack -C "$here/scripts" udpsocket-jwt-server.service | on_vm there_run "$run" "$options" ;;
-    key | binary)
-        if [[ $file == --back ]]; then
-            pack -C "$here/scripts" udpsocket-jwt-server.service | on_vm there_back
-        else
-            work=$(mktemp -d)
-            trap 'rm -rf "$work"' EXIT
-            [[ $act == key ]] || name=udpsocket-jwt-server
-            cp "$file" "$work/$name"
-            pack -C "$work" "$name" | on_vm "there_$act" "$name"
-        fi
+    run) on_vm run "$run" "$options" ;;
+    key)
+        cp "$file" "$work/send/"
+        on_vm key "${file##*/}"
         ;;
+    binary)
+        cp "$file" "$work/send/$unit"
+        on_vm binary
+        ;;
+    back) on_vm back "$run" ;;
     report)
         colour=${CLICOLOR_FORCE:-}
         [[ ! -t 1 || -n ${NO_COLOR:-} ]] || colour=1
-        on_vm there_report "$run" "$colour" "$shown" </dev/null
+        on_vm report "$run" "$colour" "$shown"
         ;;
-    status) on_vm there_status </dev/null ;;
+    status) on_vm status ;;
+    fetch)
+        part=$(mktemp -d "$run.XXXXXX")
+        on_vm fetch "$run" | {
+            while IFS= read -r line && [[ -n $line ]]; do printf '%s\n' "$line"; done >"$work/sums"
+            tar -xf - -C "$part"
+        } || die "$run was not fetched whole: type this again"
+        while read -r sum bytes file; do
+            # The server may have written more meanwhile.
+            [[ $(head -c "$bytes" "$part/$file" | cksum) == "$sum $bytes" ]] \
+                || die "$run/$file: it did not come as it was there: type this again"
+        done <"$work/sums"
+        mv "$part" "$run"
+        echo "$run: here, with the class that it was played by. Its grades:
+$unit report --csv --keys $run/class --logs $run"
+        ;;
+    remove)
+        sums "$run" >"$work/send/sums"
+        on_vm remove "$run"
+        ;;
 esac
