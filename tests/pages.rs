@@ -16,14 +16,18 @@ const SHEET: &str = include_str!("../src/client.md");
 const SHEET_PT: &str = include_str!("../src/client.pt.md");
 const COURSE: &str = include_str!("../src/course.md");
 const CONTRACT: &str = include_str!("../src/protocol.md");
+const OPERATING: &str = include_str!("../scripts/README.md");
+const TESTED: &str = include_str!("README.md");
 /// Each page, and the directory that its links begin at.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 8] = [
     ("", README),
     ("src", SHEET),
     ("src", SHEET_PT),
     ("src", COURSE),
     ("src", CONTRACT),
     ("src", include_str!("../src/rules.md")),
+    ("scripts", OPERATING),
+    ("tests", TESTED),
 ];
 
 /// The published key of the worked example, and its secret.
@@ -154,6 +158,35 @@ fn session(console: &str) -> Vec<(&str, Vec<&str>)> {
         }
     }
     session
+}
+
+/// A directory `class` with two groups, which have the keys of JAVALI and of NONAME.
+fn class_of_two() -> Scratch {
+    let directory = Scratch::new();
+    directory.write("class/groups.json", r#"{"ALFA": 3, "BETA": 4}"#);
+    directory.write("class/keys_pub/ALFA.pem", Signer::new("JAVALI", 2048).public_pem);
+    directory.write("class/keys_pub/BETA.pem", Signer::new("NONAME", 2048).public_pem);
+    directory.write("class/keys_priv/key_secret_for_hmac.txt", format!("{}\n", common::SECRET));
+    directory
+}
+
+#[test]
+fn the_readmes_session_is_what_the_program_prints() {
+    let session = session(block(README, "console", "check class"));
+    let [(serve, served), (report, reported), (check, checked)] = &session[..] else { panic!("{session:?}") };
+    let directory = class_of_two();
+    let mut server = served_by(&directory, serve);
+    let (signer, client) = (Signer::new("JAVALI", 2048), server.client());
+    assert_eq!(client.next_number(&signer.message("ALFA", 1, 7)), 2);
+    let wrong = signer.sign(RS256, claims("ALFA", 2, 7).replace(":2,", ":\"2\","));
+    client.send(&wrong);
+    common::wait_until("two lines", || server.errors().contains("bad_claim"));
+    server.kill();
+    let said = format!("{}listening on {}", server.errors(), server.address);
+    shows(served, &said);
+    shows(reported, &bash_well(&directory, report));
+    directory.write("token", wrong);
+    shows(checked, &bash(&directory, check).output);
 }
 
 #[test]
@@ -419,6 +452,78 @@ fn the_diagram_is_what_the_program_prints() {
     assert_eq!(blocks(COURSE, "mermaid"), [diagram.trim_end()], "{diagram}");
 }
 
+/// The acts of `scripts/vm.sh` that a page names, each with what follows.
+fn acts() -> Vec<String> {
+    let mut acts = Vec::new();
+    for (_, page) in PAGES {
+        let blocks = blocks(page, "sh").join("\n");
+        let in_blocks = blocks.lines().map(|line| line.split(" #").next().unwrap().trim().to_string());
+        for command in code(page).into_iter().chain(in_blocks) {
+            if let Some((_, act)) = command.split_once("scripts/vm.sh HOST ") {
+                acts.push(act.to_string());
+            }
+        }
+    }
+    acts
+}
+
+#[test]
+fn each_act_on_a_page_is_in_the_usage_of_vm_sh() {
+    let usage = String::from_utf8(common::run("bash", &["scripts/vm.sh", "-h"])).unwrap();
+    let acts = acts();
+    assert!(acts.len() > 10, "{acts:?}");
+    for act in &acts {
+        let act = act.split(' ').next().unwrap();
+        assert!(usage.contains(&format!("scripts/vm.sh HOST {act}")), "{act}");
+    }
+    let named = usage.lines().filter_map(|line| line.split("scripts/vm.sh HOST ").nth(1)?.split(' ').next());
+    let operated: BTreeSet<_> = code(OPERATING)
+        .iter()
+        .filter_map(|span| span.strip_prefix("scripts/vm.sh HOST ")?.split(' ').next().map(String::from))
+        .collect();
+    assert_eq!(named.map(String::from).collect::<BTreeSet<_>>(), operated);
+}
+
+#[test]
+fn each_script_on_a_page_is_there_and_says_its_usage() {
+    let usage = |script: &str| String::from_utf8(common::run("bash", &[script, "-h"])).unwrap();
+    for row in table(OPERATING, "| script | what it does |") {
+        let script = row[0].trim_matches('`');
+        if Path::new(script).extension().is_some_and(|extension| extension == "sh") {
+            assert!(usage(script).contains(script), "{script}");
+        }
+    }
+}
+
+#[test]
+fn each_test_that_a_page_names_is_there() {
+    let mut tests = String::new();
+    let mut directories = vec![Path::new("tests").to_path_buf()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                tests += &std::fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let is_name = |span: &&String| span.matches('_').count() > 4 && !span.contains(['/', ' ']);
+    let named = code(TESTED);
+    let named: Vec<_> = named.iter().filter(is_name).collect();
+    assert!(named.len() > 10, "{named:?}");
+    for name in named {
+        assert!(tests.contains(&format!("fn {name}()")), "{name}");
+    }
+}
+
+#[test]
+fn the_cases_are_as_many_as_the_page_says() {
+    let cases = include_str!("vectors/datagrams.jsonl").lines().count();
+    assert!(TESTED.contains(&format!("says of {cases} datagrams")), "{cases}");
+}
+
 #[test]
 fn every_file_that_a_page_names_is_there() {
     let mut found = 0;
@@ -438,7 +543,7 @@ fn every_file_that_a_page_names_is_there() {
             found += usize::from(is_ours);
         }
     }
-    assert!(found > 30, "{found}");
+    assert!(found > 60, "{found}");
 }
 
 /// The numbers in a text, in order, without what separates thousands.
@@ -494,10 +599,11 @@ fn the_portuguese_sheet_differs_from_the_english_one_in_its_prose_alone() {
 
 #[test]
 fn the_pages_are_as_long_as_their_readers_have_time() {
+    assert!(README.lines().count() <= 150);
     for (_, page) in PAGES {
         let text = without_blocks(page.split("## 8. The client").next().unwrap());
         for line in text.lines().filter(|line| !line.starts_with('|')) {
-            assert!(line.chars().count() <= 118, "{line}");
+            assert!(line.chars().count() <= 105, "{line}");
         }
     }
 }

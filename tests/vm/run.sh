@@ -142,7 +142,7 @@ comes_not() { [[ $out != *"$1"* ]] || { echo "FAILED: \"$1\" came" >&2; exit 1; 
 
 vm=scripts/vm.sh home=/opt/udpsocket-jwt-server
 client() { # GROUP MEMBERS [CLASS]
-    echo "tests/client.sh $server $udp_port $1 $2 ${3:-$class}/keys_priv/$1.pem ${3:-$class}/keys_priv/key_secret_for_hmac.txt"
+    echo "scripts/client.sh $server $udp_port $1 $2 ${3:-$class}/keys_priv/$1.pem ${3:-$class}/keys_priv/key_secret_for_hmac.txt"
 }
 make_class() { # DIRECTORY TABLE GROUP ...
     [[ ! -e $1 ]] || return 0
