@@ -525,6 +525,33 @@ fn the_cases_are_as_many_as_the_page_says() {
 }
 
 #[test]
+fn a_limit_on_a_page_is_the_contracts() {
+    let mut limits = 0;
+    for page in [README, SHEET, COURSE, OPERATING, TESTED] {
+        let text = without_blocks(page.split("## Performance").next().unwrap());
+        let words: Vec<_> = text.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let unit = pair[1].trim_end_matches(|character: char| !character.is_alphanumeric());
+            let is_limit = ["bytes", "bits", "MiB", "records"].contains(&unit);
+            if is_limit && pair[0].starts_with(|first: char| first.is_ascii_digit()) && pair[0] != "270" {
+                assert!(CONTRACT.contains(pair[0]), "{} {unit}", pair[0]);
+                limits += 1;
+            }
+        }
+    }
+    assert!(limits > 5, "{limits}");
+    let reply = blocks(CONTRACT, "text").into_iter().rfind(|text| text.starts_with("eyJ")).unwrap();
+    assert!(SHEET.contains("of some 270 bytes") && reply.len().abs_diff(270) < 10, "{}", reply.len());
+
+    let manifest = include_str!("../Cargo.toml");
+    let rust = manifest.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(
+        SHEET.contains(&format!("Rust {rust}\n")) && README.contains(&format!("rustup.rs) {rust},")),
+        "{rust}"
+    );
+}
+
+#[test]
 fn every_file_that_a_page_names_is_there() {
     let mut found = 0;
     for (directory, page) in PAGES {
