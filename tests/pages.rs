@@ -485,6 +485,37 @@ fn each_act_on_a_page_is_in_the_usage_of_vm_sh() {
 }
 
 #[test]
+fn the_operators_test_from_outside_completes() {
+    let directory = Scratch::new();
+    let here = std::env::current_dir().unwrap();
+    let typed = |command: &str| {
+        bash_well(&directory, &command.replace("scripts/", &format!("{}/scripts/", here.display())))
+    };
+    let first = block(OPERATING, "sh", "scripts/keygen.sh");
+    typed(first.lines().find(|line| line.starts_with("scripts/keygen.sh")).unwrap());
+    let server = served_by(&directory, "udpsocket-jwt-server 127.0.0.1 0 CLASS");
+    let outside = block(OPERATING, "sh", "scripts/client.sh").replace("VM-ADDRESS", "127.0.0.1");
+    let said = typed(&outside.replace("5555", &server.address.port().to_string()));
+    assert!(said.ends_with("HEARTBEAT: everyone is in\n"), "{said}");
+}
+
+#[test]
+fn what_is_typed_on_the_vm_by_hand_is_an_act_of_vm_there_sh() {
+    let there = std::fs::read_to_string("scripts/vm-there.sh").unwrap();
+    let by_hand = block(OPERATING, "sh", "bash vm-there.sh");
+    for line in by_hand.lines() {
+        let act = line.strip_prefix("bash vm-there.sh ").unwrap();
+        assert!(there.contains(&format!("\nact_{act}() {{")), "{act}");
+    }
+    for file in ["vm-there.sh", "vm-start.sh", "udpsocket-jwt-server.service"] {
+        assert!(
+            Path::new("scripts").join(file).exists() && code(OPERATING).iter().any(|span| span == file),
+            "{file}"
+        );
+    }
+}
+
+#[test]
 fn each_script_on_a_page_is_there_and_says_its_usage() {
     let usage = |script: &str| String::from_utf8(common::run("bash", &[script, "-h"])).unwrap();
     for row in table(OPERATING, "| script | what it does |") {
