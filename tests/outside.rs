@@ -104,13 +104,16 @@ fn a_key_of_1024_bits_private_or_public_ends_check_with_1() {
 fn recorded(seconds: u64) -> Scratch {
     let directory = Scratch::new();
     directory.write("groups.json", r#"{"JAVALI":3}"#);
-    directory.write("received.jsonl", record_at(now() - Duration::from_secs(seconds), "JAVALI", 1, 7));
+    directory.write(
+        "received.jsonl",
+        record_at(now().saturating_sub(Duration::from_secs(seconds)), "JAVALI", 1, 7),
+    );
     directory
 }
 
 /// A line of `requests.jsonl` of so many seconds ago.
 fn request(seconds: u64, members: &str) -> String {
-    let time = rfc3339(now() - Duration::from_secs(seconds));
+    let time = rfc3339(now().saturating_sub(Duration::from_secs(seconds)));
     format!("{{\"time\":\"{time}\",\"peer\":\"192.0.2.7:50000\",\"group\":\"JAVALI\",{members}}}\n")
 }
 

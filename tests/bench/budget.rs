@@ -209,6 +209,7 @@ impl Bench {
     }
 
     /// Milliseconds from starting the program to its `listening on`.
+    #[expect(clippy::unused_self, reason = "the other measurements are methods too")]
     fn starts(&self, class: &Scratch) -> Vec<f64> {
         let start = |_| {
             let logs = Scratch::new();

@@ -739,7 +739,7 @@ pub fn verified(reply: &str) -> Value {
     serde_json::from_slice(&base64url(payload.as_bytes()).unwrap()).unwrap()
 }
 
-/// Waits until `condition` holds, for at most five seconds.
+/// Waits until `condition` holds, for at most half a minute: a machine may be busy.
 #[track_caller]
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
