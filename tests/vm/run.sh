@@ -634,43 +634,54 @@ act_moments() {
     rm -f "$dir"/boot.*.raw
 }
 
-act_cuts() {
-    title 'Ctrl-C and a lost connection at moments spread over an act; two acts at once'
-    local kind number begun spent process served
-    local -A count=()
+# An act that is cut off at moments spread over it.
+cuts() { # NAME, what the runs are called; HOW, a command
+    local number begun spent process served=${1}0
+    local -A count=([old]=0 [new]=0)
     typed "$vm professor up $class first"
     comes 0
     begun=$(date +%s%N)
-    typed "$vm professor run cut0"
+    typed "$vm professor run $served"
     comes 0 'listening on'
     spent=$((($(date +%s%N) - begun) / 1000000))
-    for kind in ctrl_c connection; do
-        served=cut0
-        count=([old]=0 [new]=0)
-        for ((number = 1; number <= ${CUTS:-20}; number++)); do
-            # In a process group of its own that a SIGINT ends, as a terminal would have it.
-            setsid -w env --default-signal=INT "$vm" professor run "$kind$number" >"$dir/cut.out" 2>&1 &
-            process=$!
-            sleep "$((spent * number / ${CUTS:-20} / 1000)).$(printf %03d $((spent * number / ${CUTS:-20} % 1000)))"
-            if [[ $kind == ctrl_c ]]; then
-                kill -INT -- "-$process" 2>/dev/null || true # it may have ended
-            else
-                monitor 'set_link net off'
-            fi
-            status=0
-            wait "$process" || status=$?
-            monitor 'set_link net on'
-            on_vm flock /opt/udpsocket-jwt-server/lock true # it may still be at work
-            out=$($vm professor status 2>&1) || { printf '%s\n' "$out" >&2; cat "$dir/cut.out" >&2; echo FAILED >&2; exit 1; }
-            case $out in
-                *"/$kind$number ::"*) served=$kind$number count[new]=$((count[new] + 1)) ;;
-                *"/$served ::"*) ((status != 0)) && count[old]=$((count[old] + 1)) ;;
-                *) printf '%s\n' "$out" >&2; echo FAILED >&2; exit 1 ;;
-            esac
-        done
-        echo "$kind: ${CUTS:-20}, of them ${count[old]} leave what was before, ${count[new]} the new, none another; status 0 after each"
+    for ((number = 1; number <= ${CUTS:-20}; number++)); do
+        # In a process group of its own that a SIGINT ends, as a terminal would have it.
+        setsid -w env --default-signal=INT "$vm" professor run "$1$number" >"$dir/cut.out" 2>&1 &
+        process=$!
+        sleep "$((spent * number / ${CUTS:-20} / 1000)).$(printf %03d $((spent * number / ${CUTS:-20} % 1000)))"
+        "$2" "$process" || true # it may have ended
+        status=0
+        wait "$process" || status=$?
+        monitor 'set_link net on'
+        on_vm flock /opt/udpsocket-jwt-server/lock true # it may still be at work
+        out=$("$vm" vm status 2>&1) || { printf '%s\n' "$out" >&2; cat "$dir/cut.out" >&2; echo FAILED >&2; exit 1; }
+        case $out in
+            *"/$1$number ::"*) served=$1$number count[new]=$((count[new] + 1)) ;;
+            *"/$served ::"*) ((status != 0)) && count[old]=$((count[old] + 1)) ;;
+            *) printf '%s\n' "$out" >&2; echo FAILED >&2; exit 1 ;;
+        esac
     done
-    for ((number = 1; number <= ${CUTS:-20} / 4; number++)); do
+    echo "${CUTS:-20} times, of them ${count[old]} leave what was before, ${count[new]} the new, none another; status 0 after each"
+}
+ctrl_c() { kill -INT -- "-$1" 2>/dev/null; }
+cable_out() { monitor 'set_link net off'; }
+
+act_ctrl_c() {
+    title 'Ctrl-C in an act'
+    cuts ctrl_c ctrl_c
+}
+
+act_lost_connection() {
+    title 'A connection that is lost in an act'
+    cuts lost cable_out
+}
+
+act_two_at_once() {
+    title 'Two acts at once'
+    local number process
+    typed "$vm professor up $class first"
+    comes 0
+    for ((number = 1; number <= 5; number++)); do
         $vm professor run "one$number" >"$dir/one.out" 2>&1 &
         process=$!
         typed "$vm professor up $class two$number"
@@ -779,8 +790,8 @@ make_class "$class" '{"ALFA": 3, "BETA": [1001, 1002, 1003, 1004], "HEARTBEAT": 
 cp --sparse=always "$dir/bare.raw" "$dir/disk.raw"
 boot ''
 on_vm 'cat /etc/debian_version; systemctl --version | head -n 1; uname -r; cat /proc/1/comm'
-acts=(first_day levels keys binary owners full_disk failed_start what_is_served unit dead_card ipv4_alone cuts next_term
-    earlier other_kind moments power_offs)
+acts=(first_day levels keys binary owners full_disk failed_start what_is_served unit dead_card ipv4_alone ctrl_c lost_connection two_at_once
+    next_term earlier other_kind moments power_offs)
 [[ $# -eq 0 ]] || acts=("$@")
 for act in "${acts[@]}"; do "act_$act"; done
 printf '\nEverything came as it must.\n'
