@@ -252,6 +252,13 @@ fn the_sheets_commands_make_a_class_that_serves_the_first_client_and_explain_a_m
     directory.write("token", &wrong);
     let check = block(SHEET, "sh", "check mine").replace("FILE", "token");
     assert!(bash(&directory, &check).output.contains("take the quotes off seq_number"), "{check}");
+    let right = signer.message("HEARTBEAT", 1, 7);
+    client.send(&right);
+    let reply = client.receive(std::time::Duration::from_secs(5)).expect("a reply");
+    directory.write("two", format!("{right}\n{reply}\n"));
+    let said = bash_well(&directory, &block(SHEET, "sh", "check mine").replace("FILE", "two"));
+    let id_request = reply_claims::id_request(common::payload_of(&right).as_bytes());
+    assert!(said.contains(&id_request), "check prints the right one: {said}");
     let of_a_key = "udpsocket-jwt-server check --key FILE < /dev/null";
     assert!(code(SHEET).iter().any(|span| span == of_a_key));
     let said = bash_well(&directory, &of_a_key.replace("FILE", "my.pem"));
