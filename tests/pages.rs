@@ -149,15 +149,15 @@ fn shows(shown: &[&str], printed: &str) {
 }
 
 /// The commands of a console block, each with the lines that it prints.
-fn session(console: &str) -> Vec<(&str, Vec<&str>)> {
-    let mut session = Vec::new();
+fn typed(console: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut typed = Vec::new();
     for line in console.lines().filter(|line| !line.trim().is_empty()) {
         match line.strip_prefix("$ ") {
-            Some(command) => session.push((command, Vec::new())),
-            None => session.last_mut().unwrap().1.push(line),
+            Some(command) => typed.push((command, Vec::new())),
+            None => typed.last_mut().unwrap().1.push(line),
         }
     }
-    session
+    typed
 }
 
 /// A directory `class` with two groups, which have the keys of JAVALI and of NONAME.
@@ -171,9 +171,9 @@ fn class_of_two() -> Scratch {
 }
 
 #[test]
-fn the_readmes_session_is_what_the_program_prints() {
-    let session = session(block(README, "console", "check class"));
-    let [(serve, served), (report, reported), (check, checked)] = &session[..] else { panic!("{session:?}") };
+fn the_readmes_first_screen_is_what_the_program_prints() {
+    let typed = typed(block(README, "console", "check class"));
+    let [(serve, served), (report, reported), (check, checked)] = &typed[..] else { panic!("{typed:?}") };
     let directory = class_of_two();
     let mut server = served_by(&directory, serve);
     let (signer, client) = (Signer::new("JAVALI", 2048), server.client());
@@ -217,7 +217,7 @@ fn first_client(directory: &Scratch, server: &Server) -> String {
     bash_well(directory, "python3 client.py")
 }
 
-/// What stands before a server's first line, for a server that a page starts.
+/// The line of a block that starts a server.
 #[track_caller]
 fn server_line(block: &str) -> &str {
     block.lines().find(|line| line.starts_with("udpsocket-jwt-server")).expect("a server is started")
@@ -245,7 +245,7 @@ fn the_sheets_commands_make_a_class_that_serves_the_first_client_and_explain_a_m
     let answer = first_client(&directory, &server);
     assert!(answer.contains("'next_number': 0, 'otp_number': "), "{answer}");
 
-    let console = session(block(SHEET, "console", "report"));
+    let console = typed(block(SHEET, "console", "report"));
     let [(command, shown)] = &console[..] else { panic!("{console:?}") };
     shows(shown, &bash_well(&directory, command));
 
@@ -259,6 +259,7 @@ fn the_sheets_commands_make_a_class_that_serves_the_first_client_and_explain_a_m
     let said = bash_well(&directory, &block(SHEET, "sh", "check mine").replace("FILE", "two"));
     let id_request = reply_claims::id_request(common::payload_of(&right).as_bytes());
     assert!(said.contains(&id_request), "check prints the right one: {said}");
+
     let of_a_key = "udpsocket-jwt-server check --key FILE < /dev/null";
     assert!(code(SHEET).iter().any(|span| span == of_a_key));
     let said = bash_well(&directory, &of_a_key.replace("FILE", "my.pem"));
@@ -459,15 +460,14 @@ fn the_diagram_is_what_the_program_prints() {
     assert_eq!(blocks(COURSE, "mermaid"), [diagram.trim_end()], "{diagram}");
 }
 
-/// The acts of `scripts/vm.sh` that a page names, each with what follows.
-fn acts() -> Vec<String> {
-    let mut acts = Vec::new();
+/// The acts of `scripts/vm.sh` that the pages name.
+fn acts() -> BTreeSet<String> {
+    let mut acts = BTreeSet::new();
     for (_, page) in PAGES {
         let blocks = blocks(page, "sh").join("\n");
-        let in_blocks = blocks.lines().map(|line| line.split(" #").next().unwrap().trim().to_string());
-        for command in code(page).into_iter().chain(in_blocks) {
+        for command in code(page).into_iter().chain(blocks.lines().map(String::from)) {
             if let Some((_, act)) = command.split_once("scripts/vm.sh HOST ") {
-                acts.push(act.to_string());
+                acts.extend(act.split(' ').next().map(String::from));
             }
         }
     }
@@ -475,34 +475,25 @@ fn acts() -> Vec<String> {
 }
 
 #[test]
-fn each_act_on_a_page_is_in_the_usage_of_vm_sh() {
+fn the_pages_name_the_acts_of_the_usage_of_vm_sh() {
     let usage = String::from_utf8(common::run("bash", &["scripts/vm.sh", "-h"])).unwrap();
-    let acts = acts();
-    assert!(acts.len() > 10, "{acts:?}");
-    for act in &acts {
-        let act = act.split(' ').next().unwrap();
-        assert!(usage.contains(&format!("scripts/vm.sh HOST {act}")), "{act}");
-    }
-    let named = usage.lines().filter_map(|line| line.split("scripts/vm.sh HOST ").nth(1)?.split(' ').next());
-    let operated: BTreeSet<_> = code(OPERATING)
-        .iter()
-        .filter_map(|span| span.strip_prefix("scripts/vm.sh HOST ")?.split(' ').next().map(String::from))
-        .collect();
-    assert_eq!(named.map(String::from).collect::<BTreeSet<_>>(), operated);
+    let of_usage =
+        usage.lines().filter_map(|line| line.split("scripts/vm.sh HOST ").nth(1)?.split(' ').next());
+    assert_eq!(acts(), of_usage.map(String::from).collect::<BTreeSet<_>>());
 }
 
 #[test]
 fn the_operators_test_from_outside_completes() {
     let directory = Scratch::new();
     let here = std::env::current_dir().unwrap();
-    let typed = |command: &str| {
+    let here_typed = |command: &str| {
         bash_well(&directory, &command.replace("scripts/", &format!("{}/scripts/", here.display())))
     };
     let first = block(OPERATING, "sh", "scripts/keygen.sh");
-    typed(first.lines().find(|line| line.starts_with("scripts/keygen.sh")).unwrap());
+    here_typed(first.lines().find(|line| line.starts_with("scripts/keygen.sh")).unwrap());
     let server = served_by(&directory, "udpsocket-jwt-server 127.0.0.1 0 CLASS");
     let outside = block(OPERATING, "sh", "scripts/client.sh").replace("VM-ADDRESS", "127.0.0.1");
-    let said = typed(&outside.replace("5555", &server.address.port().to_string()));
+    let said = here_typed(&outside.replace("5555", &server.address.port().to_string()));
     assert!(said.contains("\nHEARTBEAT: everyone is in"), "{said}");
 }
 
@@ -611,7 +602,7 @@ fn every_file_that_a_page_names_is_there() {
     assert!(found > 60, "{found}");
 }
 
-/// The numbers in a text, in order, without what separates thousands.
+/// The numbers in a text, sorted, without what separates thousands.
 fn numbers(text: &str) -> Vec<String> {
     let is_of_it = |character: char| character.is_ascii_digit() || character == '.' || character == ',';
     let words = text.split(|character| !is_of_it(character));
