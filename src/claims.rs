@@ -11,7 +11,7 @@
 //! knows one claim. Without the others, a captured token is good for ever (`exp`) or before its day
 //! (`nbf`), another service's is taken (`aud`), and nobody is graded (`matricula`). A claim that must be
 //! recorded is a field of [`Request`], read in [`Request::of`], and a member of the line that
-//! [`received::line`](crate::received::line) writes and [`Record`](crate::received::Record) reads back.
+//! [`record::line`](crate::record::line) writes and [`Record`](crate::record::Record) reads back.
 //!
 //! ```
 //! # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/worked_example.json"));
@@ -52,7 +52,7 @@ pub struct Request {
     pub seq_number: u64,
     /// That member's student number.
     pub matricula: u64,
-    /// What the client believes the number of members to be: recorded, not used.
+    /// What the client believes the number of members to be. It is recorded, and only the tools read it.
     pub seq_max: Option<u64>,
     /// When the message expires, a `NumericDate`.
     pub exp: Option<f64>,
@@ -105,6 +105,13 @@ pub struct Otp {
     pub number: u16,
     /// When the request was received, in seconds since 1970-01-01 UTC.
     pub timestamp: u64,
+}
+
+impl Otp {
+    /// Draws the one for a request that was received at this time.
+    pub fn draw(time: Duration) -> io::Result<Self> {
+        Ok(Self { number: random_number()?, timestamp: time.as_secs() })
+    }
 }
 
 /// Uniform in 0..=20000, from the operating system's secure generator.

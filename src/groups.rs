@@ -6,7 +6,7 @@
 //! static GROUPS: [(&str, u64); 6] =
 //! ```
 //!
-//! and so is this one; but `groups.json` replaces it ([`Table::from_json`], in the tools), and no
+//! and so is this one; but `groups.json` replaces it ([`groups_json`](crate::tools::faults::groups_json), in the tools), and no
 //! compiler is needed.
 //!
 //! ```
@@ -32,7 +32,7 @@ pub struct Group {
     pub name: String,
     /// Number of members, 1 to 255.
     pub members: u8,
-    /// The members' matriculas, or empty where nobody listed them.
+    /// The members' matriculas. It is empty if nobody has listed them. Only the tools read it.
     pub roster: Vec<u64>,
 }
 

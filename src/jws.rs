@@ -20,6 +20,11 @@
 //! [`Token`] gives nothing but its group; its claims a [`Verified`] one, which [`Token::verify`] alone
 //! makes, and which borrows that token: no proof opens another.
 //!
+//! Four names come from later chapters. A [`PublicKey`] is a group's RSA key, *n* and *e*, which the start
+//! has checked; its `bits` are those of *n*, mostly [`FEWEST_BITS`] or more; its `components` are *n* and
+//! *e* as ring takes them. A [`Refusal`] is the reason why a datagram is not answered, with what was found,
+//! as data. [`NotAnObject`] is a part of one: what stands where a JSON object should.
+//!
 //! ```
 //! use udpsocket_jwt_server::jws;
 //!

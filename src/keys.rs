@@ -1,12 +1,11 @@
 //! The keys: a group's RSA public key, from its file down to modulus and exponent, and the class's
-//! HMAC secret (section 6 of [the protocol](crate::protocol)). What an RSA key is, and how its three
-//! kinds of file wrap it, is told in [`start`](crate::start). The page's line
+//! HMAC secret (section 6 of [the protocol](crate::protocol)). The page's line
 //!
 //! ```text,page
 //! let key = file.contents().get(24..)?;
 //! ```
 //!
-//! hopes that behind 24 bytes there is a key. One that ring can't use looks, later, like a signature
+//! hopes that behind 24 bytes there is a key. If ring cannot use it, that looks, later, like a signature
 //! that does not verify. So everything is checked here, once, and a fault says what was found.
 //!
 //! ```
@@ -14,6 +13,42 @@
 //!
 //! let key = PublicKey::new(vec![0xff; 256], vec![1, 0, 1], 2_048).unwrap(); // e = 65,537
 //! assert_eq!(key.bits(), 2_048);
+//! ```
+//!
+//! # What an RSA key is
+//!
+//! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key is
+//! a number *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign is to
+//! pad the hash to the length of *n* and to raise it: *s* = *m*^*d* mod *n*. To verify is to compute
+//! *s*^*e* mod *n*, which gives the padded hash back, and to compare it with the hash of what was
+//! received. If somebody finds *d*, they can factor *n*; and for 2,048 bits nobody can.
+//!
+//! Almost every *e* is 65,537, which is 2^16 + 1: it takes 17 multiplications, where *d* takes thousands.
+//! With *e* = 3, forged signatures have passed programs that read the padding carelessly. ring compares
+//! every byte of it, so 3 is taken too. With an *e* that takes more multiplications than 65,537, or an *n* of
+//! more than 4,096 bits (the work grows with the square of its length), the messages of one group would
+//! hold up all the others. So both are refused: 65,535 is smaller, and takes 30.
+//!
+//! Three kinds of file wrap the two numbers.
+//!
+//! - PKCS#1 (`BEGIN RSA PUBLIC KEY`, RFC 8017 A.1.1) is a SEQUENCE of *n* and *e*.
+//! - `SubjectPublicKeyInfo` (`BEGIN PUBLIC KEY`, RFC 5280 section 4.1) says first what kind of key it is.
+//!   Then comes PKCS#1.
+//! - OpenSSH's line (RFC 4253 section 6.6) is the base64 of `ssh-rsa`, *e* and *n*, each behind its length
+//!   in four bytes.
+//!
+//! In the first two each element is a tag, a length and its content (DER). The key of RFC 7515's example,
+//! 294 bytes:
+//!
+//! ```text
+//! 30 82 01 22                              SEQUENCE of 0x0122 = 290 bytes
+//!   30 0d                                    SEQUENCE of 13 bytes: the kind of key
+//!     06 09 2a 86 48 86 f7 0d 01 01 01         OBJECT IDENTIFIER of 9 bytes: rsaEncryption
+//!     05 00                                    NULL
+//!   03 82 01 0f 00                           BIT STRING of 271 bytes, 0 bits of the last unused
+//!     30 82 01 0a                              SEQUENCE of 266 bytes: here PKCS#1 begins
+//!       02 82 01 01 00 a1 f8 16 0a e2 ...        INTEGER of 257 bytes: n, after a sign of 00
+//!       02 03 01 00 01                           INTEGER of 3 bytes: e = 65,537
 //! ```
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -46,32 +81,40 @@ pub enum KeyFault {
     Private,
     /// Its name is not `GROUP.pem` or `GROUP.ssh` with a group of the table.
     Name,
-    /// It is not, whole, in the form that its name promises: what it is instead is a question for people.
+    /// It is not, whole, in the form that its name promises. What it is instead, the tools find out.
     Form,
-    /// Its modulus has so many bits, fewer than these or more than 4,096.
-    Bits(usize, usize),
+    /// Its modulus has so many bits: too few, or more than 4,096.
+    Bits(usize),
     /// Its modulus is even, so it is no product of two large primes.
     EvenModulus,
-    /// Its exponent is even or not of 3 to 65,537; none: beyond 32 bits.
+    /// Its exponent is even, or not from 3 to 65,537. None if it has more than 32 bits.
     Exponent(Option<u32>),
+    /// This exponent takes more multiplications than 65,537.
+    DearExponent(u32),
 }
 
 impl PublicKey {
-    /// A key from its modulus and exponent, big-endian. The modulus must be odd and of
-    /// `fewest_bits` to 4,096 bits, the exponent odd and of 3 to 65,537.
+    /// A key from its modulus and exponent, big-endian. The modulus must be odd and have from
+    /// `fewest_bits` to 4,096 bits. The exponent must be odd, from 3 to 65,537,
+    /// and take no more [`multiplications`] than 65,537.
     pub fn new(n: Vec<u8>, e: Vec<u8>, fewest_bits: usize) -> Result<Self, KeyFault> {
         let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
         let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
         if !(fewest_bits..=MOST_BITS).contains(&bits) {
-            return Err(KeyFault::Bits(bits, fewest_bits));
+            return Err(KeyFault::Bits(bits));
         }
         let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
         if !is_odd(&n) {
             return Err(KeyFault::EvenModulus);
         }
         let exponent = e.iter().try_fold(0_u32, |sum, &byte| sum.checked_mul(256)?.checked_add(byte.into()));
-        if !is_odd(&e) || !exponent.is_some_and(|exponent| (3..=65_537).contains(&exponent)) {
-            return Err(KeyFault::Exponent(exponent));
+        match exponent {
+            Some(exponent @ 3..=65_537) if is_odd(&e) => {
+                if multiplications(exponent) > multiplications(65_537) {
+                    return Err(KeyFault::DearExponent(exponent));
+                }
+            }
+            other => return Err(KeyFault::Exponent(other)),
         }
         Ok(Self { components: PublicKeyComponents { n, e }, bits })
     }
@@ -114,8 +157,8 @@ impl PublicKey {
     }
 }
 
-/// The HMAC key of a secret file: its bytes without one final newline, as they stand; or how many
-/// they are, too few.
+/// The HMAC key of a secret file: its bytes as they stand, without one final newline. If they are too few,
+/// how many they are.
 pub fn secret(file: &[u8], fewest_bytes: usize) -> Result<hmac::Key, usize> {
     match without_newline(file) {
         secret if secret.len() < fewest_bytes => Err(secret.len()),
@@ -126,6 +169,12 @@ pub fn secret(file: &[u8], fewest_bytes: usize) -> Result<hmac::Key, usize> {
 /// Text without one newline (LF or CRLF) at its end.
 pub fn without_newline(text: &[u8]) -> &[u8] {
     text.strip_suffix(b"\r\n").or(text.strip_suffix(b"\n")).unwrap_or(text)
+}
+
+/// How many multiplications it takes to raise a number to this power: it is squared for each bit behind the
+/// first, and multiplied where that bit is set.
+pub fn multiplications(exponent: u32) -> u32 {
+    exponent.ilog2() + exponent.count_ones() - 1
 }
 
 /// Modulus and exponent, big-endian.
@@ -154,9 +203,9 @@ fn ssh_rsa(mut blob: &[u8]) -> Option<Numbers> {
     is_whole.then_some((n.as_positive_bytes()?.into(), e.as_positive_bytes()?.into()))
 }
 
-const INTEGER: u8 = 0x02;
+pub(crate) const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
 const RSA_ENCRYPTION: &[u8] =
@@ -191,8 +240,8 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
     number.into_iter().skip_while(|&byte| byte == 0).collect()
 }
 
-/// Whether a private key is in a file, perhaps beside the public one. Whatever became of the dashes, or
-/// of one end of the line.
+/// Whether a private key is in a file, perhaps beside the public one. The dashes, or one end of the line,
+/// may be damaged.
 pub fn has_private_key(file: &[u8]) -> bool {
     let has = |text: &[u8], marker: &[u8]| count(text, marker) > 0;
     let is_border = |line| has(line, b"PRIVATE KEY") && (has(line, b"BEGIN ") || has(line, b"END "));

@@ -30,8 +30,9 @@
 //! What it leaves out, each told in a chapter: `crit`, and a proof that can't open another token
 //! ([`jws`]); `exp`, `nbf`, `aud`, the `matricula`, a fairly drawn `otp_number` ([`claims`]); why nothing
 //! came back ([`refusal`]); a state machine that can be tried by itself ([`fsm`]); the record, without
-//! which a restart forgets everyone ([`received`]); datagrams that the buffer cuts, and a crowd
-//! ([`server`]); other tables ([`groups`]); other keys and files, and their faults ([`keys`], [`start`]).
+//! which a restart forgets everyone ([`received`]), and a bound for what an attacker adds to it
+//! ([`allowance`]); datagrams that the buffer cuts, and a crowd ([`server`]); other tables ([`groups`]);
+//! other keys and files, and their faults ([`keys`], [`start`]).
 //!
 //! # The book
 //!
@@ -40,7 +41,7 @@
 //!     |                                                                        ^
 //!     v                        the loop: server                                |
 //!  [jws]      [jws]       [keys]       [jws]     [claims]   [fsm]   [received] [claims]  [jws]
-//!  parse  ->  claimed ->  the key  ->  verify -> Request -> next -> record  -> reply  -> sign
+//!  parse  ->  claimed ->  the key  ->  verify -> Request -> next -> commit  -> reply  -> sign
 //!             group       of that      proof     what it    which   on the     what it   with the
 //!             a mere      group        of it     says       number  disk       says      secret
 //!             claim
@@ -52,17 +53,20 @@
 //! 1. [`jws`]: a token is taken apart, verified, signed. *What exactly is signed? Why is `alg` not its choice?*
 //! 2. [`claims`]: what a verified message says, and what a reply does. *What may be read before that?*
 //! 3. [`fsm`]: the state machine. *What do a repeat and a replayed 0 do?*
-//! 4. [`received`]: the record. *Why does it come before the acknowledgment?*
+//! 4. [`record`] and [`allowance`]: what is recorded, and how much of it. [`received`]: the file. *Why does
+//!    the record come before the acknowledgment?* [`restart`]: the file read back. *What does a restart know?*
 //! 5. [`server`]: all of it in order, and the loop. *What can hold it up? What do datagrams share?*
 //! 6. [`start`] and [`keys`]: a socket, a class, a record. *What is in an RSA key, and why 65,537?*
 //!
-//! Beside the way: [`refusal`], every reason for silence; [`groups`], who may speak; [`time`], how a
-//! log writes it. The chapters name the sections of [`protocol`], the contract of server and clients;
-//! [`rules`] says what each of the client's rules is for. [`tools`] is the rest: the command line, the
-//! report, `check`, the examiner. The book does not need them; they look on through [`server::Lab`].
+//! Beside the way: [`refusal`], every reason for silence; [`groups`], who may speak; [`files`] and
+//! [`time`], how files are opened and times are written. The chapters name the sections of [`protocol`],
+//! the contract of server and clients; [`rules`] says what each of the client's rules is for. [`tools`] is
+//! the rest: the command line, the report, `check`, the examiner. The book does not need them; they look
+//! on through [`server::Lab`].
 
 #![forbid(unsafe_code)]
 
+pub mod allowance;
 pub mod claims;
 #[doc = include_str!("client.md")]
 #[allow(clippy::doc_markdown)] // a page for students, not of this crate's items
@@ -73,6 +77,7 @@ pub mod client_pt {}
 #[doc = include_str!("course.md")]
 #[allow(clippy::doc_markdown)]
 pub mod course {}
+pub mod files;
 pub mod fsm;
 pub mod groups;
 pub mod jws;
@@ -81,7 +86,9 @@ pub mod keys;
 #[allow(clippy::doc_markdown)] // a page for every client, not of this crate's items
 pub mod protocol {}
 pub mod received;
+pub mod record;
 pub mod refusal;
+pub mod restart;
 #[doc = include_str!("rules.md")]
 pub mod rules {}
 pub mod server;

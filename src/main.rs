@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    udpsocket_jwt_server::tools::terminal::cli::run(std::env::args_os().skip(1))
+    udpsocket_jwt_server::tools::cli::run(std::env::args_os().skip(1))
 }

@@ -38,7 +38,7 @@ pub enum Refusal {
     /// `group` is absent, not a string, or not in the table.
     UnknownGroup(Option<Value>),
     /// The server has no usable public key of this group.
-    NoKey(String),
+    NoKey,
     /// The signature, of so many bytes, does not verify with the group's key, of so many bits. *From
     /// here on the message is signed.*
     BadSignature(usize, usize),
@@ -54,7 +54,7 @@ pub enum Refusal {
     OutOfOrder(u8, u64, u64),
     /// What it says is not on the disk, or may not stay there: so it must not be acknowledged.
     NotRecorded(NotRecorded),
-    /// It was recorded, but the system refused to send the reply, with this error.
+    /// It is recorded, but the system refused to send the reply, or gave no random number for it: its error.
     NotSent(String),
 }
 
@@ -71,9 +71,9 @@ pub enum NotAnObject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotRecorded {
     /// This group has as many records as are kept.
-    TooMany(String),
+    TooMany,
     /// The group's allowance is used up, of 300 records at once and then two a second.
-    TooFast(String),
+    TooFast,
     /// The file could not be written or synced: the system's error.
     Disk(String),
     /// Its name can't be looked at, with this error: whether the next start would read it is not known.

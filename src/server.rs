@@ -1,22 +1,31 @@
 //! The loop, and the way of a datagram: from the socket through each step and back.
 //!
-//! Each step is a call made here, and no step calls another. [`read`] finds out what a datagram
-//! says; it needs no socket, no clock and no disk. [`Server::handle`] acts on it, in the order that
-//! makes an acknowledgment a promise: decide, record, only then reply. [`Server::run`] is the loop.
+//! Each step is a call made here, and no step calls another. Each stage has a type of its own:
+//!
+//! ```text
+//! received   Datagram
+//! read       Message, or Unverified        read: needs no socket, no clock and no disk
+//! decided    Acknowledgment, or Refusal    Server::handle: decide, record, commit
+//! sent       Handled                       Server::serve: every acknowledgment; then explain, log, print
+//! ```
+//!
+//! That order makes an acknowledgment a promise: decide, record, only then reply. [`Server::run`] is the
+//! loop.
+//!
 //! The page has it in one line,
 //!
 //! ```text,page
 //! if let Some(reply) = answer(&buffer[..length], &keys, &mut states, &secret) {
 //! ```
 //!
-//! with a buffer that cuts a longer datagram, and nobody learns what became of it. Were it to write to
-//! a disk, each datagram would wait for that alone: at 5 ms each, the 300 new messages that a group may
-//! send at once would hold up everyone for 1.5 s. But a disk takes as long to sync one record as to sync
-//! ten. So what came meanwhile shares one write and one sync: up to [`MOST_TOGETHER`], since the first
-//! of them waits until the last is verified.
+//! with a buffer that cuts a longer datagram, and nobody learns what became of it. If it wrote to a
+//! disk, it would write and sync for each datagram alone. At 5 ms each, the 300 new messages that a group
+//! may send at once would hold up everyone for 1.5 s. But a disk syncs ten records in the time that it
+//! takes for one. So the datagrams that wait together share one write and one sync. They are at most
+//! [`MOST_TOGETHER`], since the first of them waits until the last is verified.
 //!
-//! A lost datagram, whether request or reply, loses nothing but time: the client hears nothing and
-//! sends the same bytes again, and the state machine answers a repeat like the first.
+//! If a datagram is lost, whether request or reply, nothing is lost but time. The client hears nothing
+//! and sends the same bytes again. The state machine answers a repeat like the first.
 //!
 //! The whole server, without the tools:
 //!
@@ -32,13 +41,14 @@
 use crate::claims::{self, Otp, Request};
 use crate::groups::{Group, Table};
 use crate::keys::{PublicKey, without_newline};
-use crate::received::{self, MOST_RECORDS, Progress, Records};
+use crate::received::Records;
+use crate::record::{self, Progress};
 use crate::refusal::{NotRecorded, Refusal};
 use crate::{fsm, jws, time};
 use ring::hmac;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
@@ -61,81 +71,106 @@ pub struct Class {
     pub secret: hmac::Key,
 }
 
-/// A datagram, and what became of it.
+// The stages of a datagram. Each is a value of its own, made once, from the one before.
+
+/// A datagram, as it was received.
 #[derive(Debug)]
-pub struct Event {
+pub struct Datagram {
     /// When it was received: time since 1970-01-01 UTC.
     pub time: Duration,
-    /// Who sent it, and where the reply goes.
+    /// Who sent it. The reply goes there.
     pub sender: SocketAddr,
-    /// The datagram as received.
-    pub datagram: Vec<u8>,
-    /// What makes its reply different.
-    pub otp: Otp,
-    /// The group, by its place in the table: until the signature has verified, a mere claim.
-    pub group: Option<usize>,
-    /// Which payload it is ([`claims::id_request`]), once the signature has verified.
-    pub id_request: Option<String>,
-    /// The member's number, once the signature has verified.
-    pub seq_number: Option<u64>,
-    /// Whether it says something new, which had to be recorded.
-    pub is_new: bool,
-    /// The `next_number` that it is answered with, or why it is not; none: nothing yet.
-    pub outcome: Option<Result<u64, Refusal>>,
-    /// What is sent back.
-    pub reply: Option<String>,
+    /// What is in it.
+    pub bytes: Vec<u8>,
 }
 
-impl Event {
-    /// A datagram that nothing has become of yet.
-    pub fn new(time: Duration, sender: SocketAddr, datagram: &[u8], otp: Otp) -> Self {
-        let (datagram, group, id_request, seq_number) = (datagram.into(), None, None, None);
-        let (is_new, outcome, reply) = (false, None, None);
-        Self { time, sender, datagram, otp, group, id_request, seq_number, is_new, outcome, reply }
-    }
-
+impl Datagram {
     /// Who sent it, for people: `::ffff:1.2.3.4` is 1.2.3.4.
     pub fn peer(&self) -> SocketAddr {
         SocketAddr::new(self.sender.ip().to_canonical(), self.sender.port())
     }
 }
 
-/// Finds out what a datagram says, by the checks in their order: its group, by the place in the table,
-/// and its request. The event is left saying how far that got. One newline at the end is taken off, so
-/// that `echo` can send a token; a datagram of 5,000 bytes is received whole, and refused unread.
-pub fn read(class: &Class, event: &mut Event) -> Result<(usize, Request), Refusal> {
-    if event.datagram.len() > MOST_BYTES {
-        return Err(Refusal::TooLarge(event.datagram.len()));
+/// What a datagram says: a group's message, or nothing that anyone has signed.
+pub type Reading<'a> = Result<Message<'a>, Unverified>;
+
+/// A message of a group: its signature has verified.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// The group, by its place in the table.
+    pub group: usize,
+    /// The token, without the newline behind it.
+    pub token: &'a [u8],
+    /// Which payload it is ([`claims::id_request`]).
+    pub id_request: String,
+    /// The member's number, even where the other claims are refused. Only the tools read it.
+    pub seq_number: Option<u64>,
+    /// What the group asks for, or the mistake in its claims.
+    pub request: Result<Request, Refusal>,
+}
+
+/// A datagram without a signature that verifies. Anybody may have sent it.
+#[derive(Debug)]
+pub struct Unverified {
+    /// The group that it claims to be of, by its place in the table. Only the tools read it.
+    pub claimed_group: Option<usize>,
+    /// The check that failed.
+    pub refusal: Refusal,
+}
+
+impl From<Refusal> for Unverified {
+    fn from(refusal: Refusal) -> Self {
+        Self { claimed_group: None, refusal }
     }
-    let token = jws::parse(without_newline(&event.datagram))?;
+}
+
+/// What became of a datagram: it is acknowledged, or refused. An acknowledgment becomes a refusal where
+/// the record cannot be written, or the reply cannot be sent.
+pub type Outcome = Result<Acknowledgment, Refusal>;
+
+/// What an acknowledgment says.
+#[derive(Clone, Copy, Debug)]
+pub struct Acknowledgment {
+    /// The number that the group shall send next.
+    pub next_number: u64,
+    /// What makes this reply different from any other.
+    pub otp: Otp,
+    /// Whether the message said something new, which had to be recorded. Only the tools read it.
+    pub is_new: bool,
+}
+
+/// A datagram, what it says, and what became of it.
+#[derive(Debug)]
+pub struct Handled<'a> {
+    /// The datagram.
+    pub datagram: &'a Datagram,
+    /// What it says.
+    pub reading: Reading<'a>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Finds out what a datagram says, by the checks in their order. One newline at the end is taken off, so
+/// that `echo` can send a token. A datagram of 5,000 bytes is received whole, and refused unread.
+pub fn read<'a>(class: &Class, bytes: &'a [u8], now: Duration) -> Reading<'a> {
+    if bytes.len() > MOST_BYTES {
+        return Err(Refusal::TooLarge(bytes.len()).into());
+    }
+    let text = without_newline(bytes);
+    let token = jws::parse(text)?;
     let name = token.claimed_group()?;
     let group = class.table.find(name).ok_or_else(|| Refusal::UnknownGroup(Some(name.into())))?;
-    event.group = Some(group);
-    let key = class.keys[group].as_ref().ok_or_else(|| Refusal::NoKey(class.table[group].name.clone()))?;
-    let verified = token.verify(key)?;
-    event.id_request = Some(claims::id_request(verified.payload()));
-    event.seq_number = verified.claims().get("seq_number").and_then(Value::as_u64);
-    Ok((group, Request::of(&verified, event.time)?))
+    let unverified = |refusal| Unverified { claimed_group: Some(group), refusal };
+    let key = class.keys[group].as_ref().ok_or_else(|| unverified(Refusal::NoKey))?;
+    let verified = token.verify(key).map_err(unverified)?;
+    Ok(Message {
+        group,
+        token: text,
+        id_request: claims::id_request(verified.payload()),
+        seq_number: verified.claims().get("seq_number").and_then(Value::as_u64),
+        request: Request::of(&verified, now),
+    })
 }
-
-/// The lab between the network and the server: the one seam through which the tools look on and
-/// interfere. A lab that does nothing is `()`.
-pub trait Lab {
-    /// Most datagrams that are handled together: 1 if it must see each answered before the next.
-    fn most_together(&self) -> usize {
-        MOST_TOGETHER
-    }
-    /// A datagram arrives. Given an outcome here, it is not handled.
-    fn arrives(&mut self, _: &Class, _: &mut Event) {}
-    /// It leaves, with its reply if it has one: the lab may change that, and makes the outcome say so.
-    fn leaves(&mut self, _: &Class, _: &mut Event) {}
-    /// What became of the datagrams that were handled together.
-    fn saw(&mut self, _: &Class, _: &[Event]) {}
-    /// An error of the socket that concerns no datagram.
-    fn saw_error(&mut self, _: &io::Error) {}
-}
-
-impl Lab for () {}
 
 /// The server: the class, and what is recorded of it.
 pub struct Server {
@@ -145,14 +180,17 @@ pub struct Server {
     pub progress: Vec<Progress>,
     /// Where messages are recorded.
     pub records: Records,
-    /// Whether each group has an allowance of records ([`Progress::ahead`]).
+    /// Whether each group has an [allowance](crate::allowance) of records.
     pub has_limit: bool,
+    /// Draws the [`Otp`] for a message that was received at this time. Tests put a function of theirs here.
+    pub otp: fn(Duration) -> io::Result<Otp>,
 }
 
 impl Server {
-    /// Serves until the socket fails for good. What can hold the loop up: `recv_from`, while nothing is
-    /// to be done; a batch's verifications, its write and its sync; and the write of the tools' log.
-    /// Sending never waits for a client, nor does a line for a terminal that nobody reads.
+    /// Serves until the socket fails for good. These can hold the loop up: `recv_from`, while there is
+    /// nothing to do; a batch's verifications, its write and its sync; and, when its acknowledgments are
+    /// sent, the tools' explanations and the write of their log. Sending never waits for a client, and no
+    /// line waits for a terminal that nobody reads.
     pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn Lab) -> io::Error {
         let mut buffer = vec![0; 1 << 16]; // holds any datagram
         let mut failures = 0;
@@ -170,97 +208,157 @@ impl Server {
         }
     }
 
-    /// Waits for a datagram, handles it and what waits behind it, and sends the replies.
+    /// Waits for a datagram, handles it and those that wait behind it, and sends the acknowledgments. None
+    /// of them waits for an explanation or a log: that is for the lab, when all are sent.
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<()> {
-        let mut events = receive(socket, buffer, lab.most_together())?;
-        for event in &mut events {
-            lab.arrives(&self.class, event);
-        }
-        self.handle(&mut events);
-        for event in &mut events {
-            lab.leaves(&self.class, event);
-            if let Some(reply) = &event.reply
-                && let Err(error) = socket.send_to(reply.as_bytes(), event.sender)
-                && matches!(event.outcome, Some(Ok(_)))
-            {
-                event.outcome = Some(Err(Refusal::NotSent(error.to_string())));
+        lab.waits(socket);
+        let datagrams = receive(socket, buffer, lab.most_together())?;
+        let mut batch = self.handle(&datagrams, lab);
+        for handled in &mut batch {
+            let Some(reply) = self.reply(handled) else { continue };
+            let sender = handled.datagram.sender;
+            let send = |text: &str| socket.send_to(text.as_bytes(), sender);
+            if let Some(instead) = lab.leaves(&self.class, handled, &reply) {
+                instead.replies.iter().for_each(|text| _ = send(text));
+                handled.outcome = instead.outcome;
+            } else if let Err(error) = send(&reply) {
+                handled.outcome = Err(Refusal::NotSent(error.to_string()));
             }
         }
-        lab.saw(&self.class, &events);
+        lab.sent(&self.class, &batch, socket);
         Ok(())
     }
 
-    /// Decides what each datagram means, records what is new with one write and one sync, and makes
-    /// the replies. Where the disk takes nothing (it is full, say), every state is put back as it was,
-    /// and a group that had something new in the batch is not answered: what was decided of it is not
-    /// true. The other groups are. Later messages try the disk anew.
-    pub fn handle(&mut self, events: &mut [Event]) {
-        let mut before = BTreeMap::new(); // the progress of each group that has a new line
-        for event in events.iter_mut().filter(|event| event.outcome.is_none()) {
-            event.outcome = Some(self.decide(event, &mut before));
+    /// Reads each datagram and decides what it means, and records what is new with one write and one sync.
+    /// An acknowledgment that comes back may be sent.
+    pub fn handle<'a>(&mut self, datagrams: &'a [Datagram], lab: &mut dyn Lab) -> Vec<Handled<'a>> {
+        let mut batch = Vec::new();
+        let mut before = BTreeMap::new();
+        for datagram in datagrams {
+            let reading = read(&self.class, &datagram.bytes, datagram.time);
+            let outcome = match lab.arrives(&self.class, datagram, &reading) {
+                Some(loss) => Err(loss),
+                None => self.decide(datagram, &reading, &mut before),
+            };
+            batch.push(Handled { datagram, reading, outcome });
         }
         if let Err(why) = self.records.commit() {
-            let is_undone = |event: &Event| {
-                event.group.is_some_and(|group| before.contains_key(&group))
-                    && matches!(event.outcome, Some(Ok(_) | Err(Refusal::OutOfOrder(..))))
-            };
-            for event in events.iter_mut().filter(|event| is_undone(event)) {
-                event.outcome = Some(Err(Refusal::NotRecorded(why.clone())));
-            }
-            for (group, progress) in before {
-                self.progress[group] = progress;
-            }
+            self.undo(before, &mut batch, &why);
         }
-        for event in events {
-            if let (Some(Ok(next_number)), Some(id_request)) = (&event.outcome, &event.id_request) {
-                let payload = claims::reply(id_request, *next_number, event.otp);
-                event.reply = Some(jws::sign(claims::REPLY_HEADER, &payload, &self.class.secret));
-            }
-        }
+        batch
     }
 
-    /// The `next_number` that a datagram is answered with. What it says that is new waits for the
-    /// commit, and its group's progress moves as if that were done already.
-    fn decide(&mut self, event: &mut Event, before: &mut BTreeMap<usize, Progress>) -> Result<u64, Refusal> {
-        let (group, request) = read(&self.class, event)?;
-        let Group { name, members, .. } = &self.class.table[group];
-        let progress = self.progress[group];
+    /// Decides what a datagram means. If it says something new, a record waits for the commit, and its
+    /// group's progress moves as if the commit had succeeded. `before` keeps the progress as it was.
+    fn decide(
+        &mut self,
+        datagram: &Datagram,
+        reading: &Reading,
+        before: &mut BTreeMap<usize, Progress>,
+    ) -> Outcome {
+        let message = reading.as_ref().map_err(|unverified| unverified.refusal.clone())?;
+        let request = message.request.clone()?;
+        let Group { name, members, .. } = &self.class.table[message.group];
+        let progress = self.progress[message.group];
         let next_number = fsm::next((*members).into(), progress.state, request.seq_number)
             .ok_or(Refusal::OutOfOrder(*members, progress.state, request.seq_number))?;
-        if !progress.knows(&request) {
-            if progress.records >= MOST_RECORDS {
-                return Err(Refusal::NotRecorded(NotRecorded::TooMany(name.clone())));
-            }
-            if self.has_limit && progress.ahead(event.time).is_none() {
-                return Err(Refusal::NotRecorded(NotRecorded::TooFast(name.clone())));
-            }
-            let token = without_newline(&event.datagram);
-            self.records.waiting.extend(received::line(event.time, event.peer(), name, &request, token));
-            before.entry(group).or_insert(progress);
-            self.progress[group].record(request.seq_number, request.matricula, event.time);
-            event.is_new = true;
+        let is_new = !progress.knows(&request);
+        if is_new {
+            progress.admits(datagram.time, self.has_limit).map_err(Refusal::NotRecorded)?;
+            let line = record::line(datagram.time, datagram.peer(), name, &request, message.token);
+            self.records.add(&line);
+            before.entry(message.group).or_insert(progress);
+            self.progress[message.group].add(request.seq_number, request.matricula, datagram.time);
         }
-        Ok(next_number)
+        let otp = (self.otp)(datagram.time).map_err(|error| Refusal::NotSent(error.to_string()))?;
+        Ok(Acknowledgment { next_number, otp, is_new })
+    }
+
+    /// The commit has failed: the disk is full, say. So what was decided of a group that had something new
+    /// is not true. Its progress is put back, and none of its messages is answered, not even a repeat. The
+    /// other groups are answered. Later messages try the disk anew.
+    fn undo(&mut self, before: BTreeMap<usize, Progress>, batch: &mut [Handled], why: &NotRecorded) {
+        for Handled { reading, outcome, .. } in batch {
+            let is_of_group = reading.as_ref().is_ok_and(|message| before.contains_key(&message.group));
+            let is_decided_on_it =
+                matches!(outcome, Ok(_) | Err(Refusal::OutOfOrder(..) | Refusal::NotSent(_)));
+            if is_of_group && is_decided_on_it {
+                *outcome = Err(Refusal::NotRecorded(why.clone()));
+            }
+        }
+        for (group, progress) in before {
+            self.progress[group] = progress;
+        }
+    }
+
+    /// The reply to a message that is acknowledged.
+    pub fn reply(&self, handled: &Handled) -> Option<String> {
+        let (Ok(message), Ok(acknowledgment)) = (&handled.reading, &handled.outcome) else { return None };
+        let payload = claims::reply(&message.id_request, acknowledgment.next_number, acknowledgment.otp);
+        Some(jws::sign(claims::REPLY_HEADER, &payload, &self.class.secret))
     }
 }
 
-/// Waits for a datagram, and takes what waits behind it. The socket waits for nothing else: a reply for
-/// which the system has no room must not hold up the others.
-fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::Result<Vec<Event>> {
+/// Waits for a datagram, and takes those that wait behind it; or none, if a timeout of the lab is over
+/// first. Sending never waits: a reply for which the system has no room must not hold up the others.
+fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::Result<Vec<Datagram>> {
     socket.set_nonblocking(false)?;
-    let mut events = vec![receive_one(socket, buffer)?];
+    let first = match receive_one(socket, buffer) {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            return Ok(vec![]);
+        }
+        first => first?,
+    };
     socket.set_nonblocking(true)?;
-    while events.len() < most_together {
+    let mut datagrams = vec![first];
+    while datagrams.len() < most_together {
         // Mostly, nothing waits. An error that lasts fails the next call too.
-        let Ok(event) = receive_one(socket, buffer) else { break };
-        events.push(event);
+        let Ok(datagram) = receive_one(socket, buffer) else { break };
+        datagrams.push(datagram);
     }
-    Ok(events)
+    Ok(datagrams)
 }
 
-fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Event> {
+fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
     let (length, sender) = socket.recv_from(buffer)?;
-    let now = time::now();
-    let otp = Otp { number: claims::random_number()?, timestamp: now.as_secs() };
-    Ok(Event::new(now, sender, &buffer[..length], otp))
+    Ok(Datagram { time: time::now(), sender, bytes: buffer[..length].into() })
+}
+
+/// The lab between the network and the server: the one seam through which the tools look on and
+/// interfere. To read the book, take it for `()`, a lab that does nothing.
+///
+/// The calls come in this order: the server waits; each datagram arrives; when all of them are decided and
+/// recorded, each acknowledgment leaves; all are sent.
+pub trait Lab {
+    /// Most datagrams that are handled together: 1 if the lab must see each answered before the next.
+    fn most_together(&self) -> usize {
+        MOST_TOGETHER
+    }
+    /// The server is about to wait for a datagram. A lab that has something to send later, whether a
+    /// datagram comes or not, sets a read timeout of the socket. When that is over, the call comes again.
+    fn waits(&mut self, _: &UdpSocket) {}
+    /// A datagram arrives. If the lab gives a refusal, the datagram is lost: nothing is decided of it.
+    fn arrives(&mut self, _: &Class, _: &Datagram, _: &Reading) -> Option<Refusal> {
+        None
+    }
+    /// A message is decided and recorded, and its reply is about to leave. The lab may put something in
+    /// the place of the reply.
+    fn leaves(&mut self, _: &Class, _: &Handled, _reply: &str) -> Option<Instead> {
+        None
+    }
+    /// Every acknowledgment is sent. Now there is time to explain, to log, to print, and to send more.
+    fn sent(&mut self, _: &Class, _: &[Handled], _: &UdpSocket) {}
+    /// The socket has failed to receive.
+    fn saw_error(&mut self, _: &io::Error) {}
+}
+
+impl Lab for () {}
+
+/// What a lab puts in the place of a reply.
+#[derive(Debug)]
+pub struct Instead {
+    /// What is sent: nothing, if the reply is lost or leaves later; the reply and more; or others.
+    pub replies: Vec<String>,
+    /// What is then said of the datagram.
+    pub outcome: Outcome,
 }

@@ -1,52 +1,24 @@
-//! The start: read the class, open the record, bind. It gives values, or faults as data; the sentences
-//! about them are the tools'. The page's lines
+//! The start: read the class, read the record back, bind. Its result is a server that may run, or a fault
+//! as data. The sentences about it are the tools'. The page's lines
 //!
 //! ```text,page
 //! let secret = fs::read("keys_priv/key_secret_for_hmac.txt").expect("the secret of the class");
 //! let keys = GROUPS.map(|(group, _)| public_key(group));
 //! ```
 //!
-//! end the server, or serve nobody whose file is damaged without a word. Here each file that can't be
-//! used is named, its group is not served, and the others are.
-//!
-//! # What an RSA key is
-//!
-//! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key
-//! is a *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. So to sign is to
-//! pad the hash to the length of *n* and raise it: *s* = *m*^*d* mod *n*. To verify is to compute
-//! *s*^*e* mod *n*, which gives back the padded hash, and to compare it with what was received. Whoever
-//! finds *d* has factored *n*, and for 2,048 bits nobody can.
-//!
-//! Everyone's *e* is 65,537, or 2^16 + 1: 17 multiplications, where *d* takes thousands. With *e* = 3
-//! forgeries passed those who read the padding carelessly; ring compares every byte of it, so 3 is
-//! taken too. A huge *e*, or an *n* of more than 4,096 bits (the work grows with the square of its
-//! length), would let one group's messages hold up all the others: both are refused.
-//!
-//! Three kinds of file wrap the two numbers. PKCS#1 (`BEGIN RSA PUBLIC KEY`, RFC 8017 A.1.1) is a
-//! SEQUENCE of *n* and *e*; `SubjectPublicKeyInfo` (`BEGIN PUBLIC KEY`, RFC 5280 section 4.1) says
-//! before it what kind of key follows; OpenSSH's line (RFC 4253 section 6.6) is the base64 of `ssh-rsa`,
-//! *e* and *n*, each with its length in four bytes. In the first two each element is a tag, a length and
-//! its content (DER); the key of RFC 7515's example, 294 bytes:
-//!
-//! ```text
-//! 30 82 01 22                              SEQUENCE of 0x0122 = 290 bytes
-//!   30 0d                                    SEQUENCE of 13 bytes: the kind of key
-//!     06 09 2a 86 48 86 f7 0d 01 01 01         OBJECT IDENTIFIER of 9 bytes: rsaEncryption
-//!     05 00                                    NULL
-//!   03 82 01 0f 00                           BIT STRING of 271 bytes, 0 bits of the last unused
-//!     30 82 01 0a                              SEQUENCE of 266 bytes: here PKCS#1 begins
-//!       02 82 01 01 00 a1 f8 16 0a e2 ...        INTEGER of 257 bytes: n, after a sign of 00
-//!       02 03 01 00 01                           INTEGER of 3 bytes: e = 65,537
-//! ```
+//! end the server if the secret is missing, and say nothing if a group's key is damaged. Here each file
+//! that cannot be used is named, its group is not served, and the others are.
 
+use crate::claims::Otp;
+use crate::files::content;
 use crate::groups::Table;
 use crate::keys::{self, KeyFault, PublicKey};
-use crate::received::{self, Found};
+use crate::restart::{self, Found};
 use crate::server::{Class, Server};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
@@ -79,7 +51,7 @@ pub struct Started {
     /// The files in `keys_pub`.
     pub key_files: Vec<KeyFile>,
     /// What followed the last LF of the record.
-    pub tail: received::Tail,
+    pub tail: restart::Tail,
     /// Groups that have records and are not in the table.
     pub unknown: BTreeSet<String>,
 }
@@ -96,7 +68,7 @@ pub enum Fault {
     /// There is no usable key in it, but these files.
     NoKey(Vec<KeyFile>),
     /// The record can't be used.
-    Received(received::Fault),
+    Received(restart::Fault),
     /// The address cannot be bound.
     Bind(io::Error),
 }
@@ -112,11 +84,11 @@ pub fn start(settings: &Settings, table: Table) -> Result<Started, Fault> {
         return Err(Fault::NoKey(key_files));
     }
     let path = settings.logs.join("received.jsonl");
-    let found = received::open(&path, &table, settings.syncs).map_err(Fault::Received)?;
+    let found = restart::open(&path, &table, settings.syncs).map_err(Fault::Received)?;
     let Found { records, progress, tail, unknown } = found;
     let socket = UdpSocket::bind(settings.address).map_err(Fault::Bind)?;
     let class = Class { table, keys, secret };
-    let server = Server { class, progress, records, has_limit: settings.has_limit };
+    let server = Server { class, progress, records, has_limit: settings.has_limit, otp: Otp::draw };
     Ok(Started { server, socket, key_files, tail, unknown })
 }
 
@@ -162,22 +134,6 @@ fn key_file(path: PathBuf, table: &Table, fewest_bits: usize) -> KeyFile {
         Some(_) => PublicKey::from_openssh(&file, fewest_bits),
     });
     KeyFile { name, path, group, key }
-}
-
-/// What is in a file of the class, if that is not too much. A FIFO or a device of its name would hold the
-/// start up, and a file of `/proc` says that it has no bytes, and never ends: so no more is read than it
-/// says.
-pub fn content(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(path)?;
-    match metadata.len() {
-        _ if !metadata.is_file() => Err(io::Error::other("it is not a file")),
-        bytes if bytes > most_bytes => Err(io::Error::other(format!("it has {bytes} bytes, far too many"))),
-        bytes => {
-            let mut content = Vec::new();
-            File::open(path)?.take(bytes).read_to_end(&mut content)?;
-            Ok(content)
-        }
-    }
 }
 
 /// The groups' keys, in the table's order. Of two files for one group neither is used.

@@ -23,8 +23,8 @@ use std::thread;
 use udpsocket_jwt_server::claims::{REPLY_HEADER, id_request};
 use udpsocket_jwt_server::keys::PublicKey;
 use udpsocket_jwt_server::time::now;
-use udpsocket_jwt_server::tools::terminal::key_file::fingerprint;
-use udpsocket_jwt_server::tools::terminal::refusals::REASONS;
+use udpsocket_jwt_server::tools::commands::key::fingerprint;
+use udpsocket_jwt_server::tools::faults::reason::REASONS;
 use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
 static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));
@@ -438,14 +438,14 @@ fn a_key_file_that_cannot_be_used_is_named_with_the_reason() {
         ("locked-pkcs1", locked(&["rsa", "-traditional"]), "it is a private key with a passphrase"),
         ("one-line", pem.replace('\n', "\\n").into(), "its line breaks are \\n, as two characters"),
         ("in-base64", BASE64_STANDARD.encode(&pem).into(), "it is base64 of the whole PEM"),
-        ("xml", xml.into(), "it is a private key, in .NET's XML, in a form that can't be read here"),
-        ("marked.pub", marked.into(), "a byte order mark (EF BB BF) stands before ssh-rsa"),
+        ("xml", xml.into(), "it is a private key (in .NET's XML), in a form that can't be read here"),
+        ("marked.pub", marked.into(), "its base64 is cut or damaged"),
         ("empty", vec![], "it is empty"),
         ("text", b"my key".to_vec(), "-----BEGIN PUBLIC KEY-----"),
         ("binary", (0..=255).collect(), "-----BEGIN PUBLIC KEY-----"),
         ("cut", pem[..pem.len() / 2].into(), "it is cut"),
         ("weak", weak, "its modulus has 1024 bits"),
-        ("elliptic", run("openssl", &elliptic), "it is no private key that can be read here"),
+        ("elliptic", run("openssl", &elliptic), "it is a private key of another kind than RSA"),
         ("private-cut", private[..private.len() / 2].into(), "copy it again, whole"),
         ("private-with-an-escape", escape.into(), "copy it again, whole"),
         ("ed25519", b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 key".to_vec(), "it is an ssh-ed25519 key"),
@@ -571,7 +571,7 @@ fn a_secret_that_nobody_would_type_is_warned_of_beside_the_reply() {
     for (name, options, secret, note) in [
         ("a space", &[][..], format!("{SECRET} \n"), Some("take the space off its end")),
         ("a mark", &[], format!("\u{feff}{SECRET}\n"), Some("save it without byte order mark")),
-        ("short", &[], "27 characters as it always was"[..27].into(), Some("or --allow-weak-keys")),
+        ("short", &[], "27 characters as it always was"[..27].into(), Some("keep it: --allow-weak-keys")),
         ("short and allowed", &["--allow-weak-keys"], "abc".into(), None),
         ("plain", &[], format!("{SECRET}\n"), None),
     ] {
@@ -775,15 +775,17 @@ fn input_that_is_empty_binary_or_endless_is_merely_refused() {
     let class = Class::new();
     let every_byte: Vec<u8> = (0..=255).collect();
     let token = JAVALI.message("JAVALI", 1, 7);
-    let cases: [(&str, Vec<u8>, &str); 7] = [
+    let cases: [(&str, Vec<u8>, &str); 5] = [
         ("nothing", vec![], "not_a_jws: found an empty datagram"),
         ("a newline", b"\n".to_vec(), "not_a_jws: found an empty datagram"),
         ("binary", every_byte.repeat(4), "not_a_jws: "),
         ("binary in three parts", [&every_byte[47..]; 3].join(&b'.'), "bad_base64: "),
         ("two tokens", format!("{token}\n{token}\n").into(), "not_a_jws: "),
-        ("2 MB of a letter", vec![b'a'; 2_000_000], "too_large: "),
-        ("2 MB of a token", [token.as_bytes(), &vec![b'A'; 2_000_000]].concat(), "too_large: "),
     ];
+    for endless in [vec![b'a'; 2_000_000], [token.as_bytes(), &vec![b'A'; 2_000_000]].concat()] {
+        let checked = in_class(&class, &endless);
+        assert!(checked.status == 1 && checked.errors.contains("more than 1048576 bytes"), "{checked:?}");
+    }
     for (name, input, reason) in cases {
         let checked = in_class(&class, &input);
         assert_eq!((checked.status, checked.errors.as_str()), (1, ""), "{name}");

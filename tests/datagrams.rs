@@ -6,7 +6,7 @@ mod catalogue;
 mod common;
 
 use catalogue::{Case, Does, by_name, cases};
-use common::{Class, Client, Server, is_signed};
+use common::{Client, Server, is_signed};
 use std::time::Duration;
 
 /// Sends a message that must be answered, and judges the reply.
@@ -81,56 +81,4 @@ fn each_case_goes_as_it_says_over_a_real_socket_and_the_log_says_why() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), sent.len());
-}
-
-/// A signed explanation goes to whoever holds a valid token; to anybody else a line of plain text, if it
-/// is smaller than what was sent, and at most 200 times a second.
-#[test]
-fn with_explain_each_is_told_its_reason_signed_only_where_it_is_signed() {
-    let (class, cases): (Class, _) = (catalogue::class(), cases());
-    let server = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
-    let client = server.client();
-    let (mut plain, mut silent) = (0, 0);
-    let mut before: &[String] = &[];
-    let by_name = by_name(&cases);
-    for case in cases.iter().filter(|case| case.now.is_none()) {
-        let (Case { name, datagram, .. }, Does::Refuse(reason)) = (case, &case.does) else { continue };
-        if case.before != before {
-            case.before.iter().for_each(|before| answered(&client, by_name[before.as_str()], name));
-            before = &case.before;
-        }
-        client.send(datagram);
-        // What waits together is acknowledged before it is explained; the second good one comes after both.
-        let good = by_name[before.last().unwrap().as_str()];
-        let mut told = None;
-        for _ in 0..2 {
-            client.send(&good.datagram);
-            loop {
-                let reply = client.receive(Duration::from_secs(5));
-                let reply = reply.unwrap_or_else(|| panic!("{name}: no answer"));
-                if good.judge(Some(&reply), udpsocket_jwt_server::time::now().as_secs()).is_ok() {
-                    break;
-                }
-                assert_eq!(told.replace(reply), None, "{name} is told more than once");
-            }
-        }
-        let Some(reply) = told else {
-            assert!(!is_signed(reason), "{name} is not told");
-            silent += 1;
-            continue;
-        };
-        assert!(reply.len() < datagram.len(), "{name}: {} for {}", reply.len(), datagram.len());
-        if is_signed(reason) {
-            let said = common::verified(&reply);
-            assert_eq!(said["error"], **reason, "{name}");
-            assert_eq!(said.get("next_number"), None, "{name}");
-        } else {
-            let said = reply.strip_suffix('\n').expect("plain text");
-            assert!(said.starts_with(&format!("{reason}: ")), "{name}: {said}");
-            assert!(said.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{name}: {said}");
-            plain += 1;
-        }
-    }
-    println!("{plain} told in plain text, {silent} left in silence");
-    assert!(plain >= 100, "{plain} told in plain text, {silent} left in silence");
 }

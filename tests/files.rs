@@ -9,16 +9,19 @@ use common::{
     Class, Client, PROGRAM, Running, Server, Signer, ended, failed, has, lines, record, recorded, run,
     set_mode, shell, wait_until,
 };
-use in_memory::{Lab, NOW, Outcome};
+use in_memory::{Disk, Lab, NOW, Outcome};
 use ring::hmac;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
+use udpsocket_jwt_server::allowance::Allowance;
+use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::jws::sign;
-use udpsocket_jwt_server::received::Progress;
-use udpsocket_jwt_server::tools::terminal::startup::check_clock;
+use udpsocket_jwt_server::refusal::NotRecorded;
+use udpsocket_jwt_server::restart::{Fault, read_back};
+use udpsocket_jwt_server::tools::faults::start::check_clock;
 
 const RECEIVED: &str = "received.jsonl";
 const WARNING: &str = "WARNING: NOTHING NEW IS ACKNOWLEDGED: ";
@@ -166,7 +169,7 @@ fn a_file_that_another_program_has_changed_is_left_as_it_is_until_the_restart() 
         for _ in 0..2 {
             is_unanswered(&client, &signer.message("JAVALI", 2, 103));
         }
-        assert!(the_one_warning(&server).contains("Restart the server, which reads it anew"));
+        assert!(the_one_warning(&server).contains("restart the server, which reads it anew"));
         assert_eq!(class.directory.read("logs/received.jsonl"), changed, "{change}");
         drop(server);
         let server = server_on(&class);
@@ -250,15 +253,34 @@ fn a_record_in_a_file_that_has_lost_its_name_before_the_sync_is_taken_back() {
     assert_eq!(records, [1, 2].map(|number| ("JAVALI".into(), number, 100 + number)), "once");
 }
 
+#[test]
+fn on_a_full_disk_a_message_is_still_refused_for_its_own_mistake() {
+    let signer = javali();
+    let mut lab = Lab::of_javali(&signer);
+    lab.disk.set().is_full = true;
+    let no_number = signer.sign(common::RS256, r#"{"group":"JAVALI","matricula":7}"#);
+    let handled = lab.handle_together(&[signer.message("JAVALI", 1, 7), no_number]);
+    let outcomes: Vec<_> = handled.iter().map(|handled| handled.outcome).collect();
+    assert_eq!(outcomes, [Err("not_recorded"), Err("bad_claim")]);
+}
+
+#[test]
+fn a_start_ends_on_a_file_that_has_lost_its_name_by_its_sync() {
+    let disk = Disk::of(common::record("JAVALI", 1, 7).as_bytes());
+    disk.set().moves_at_sync = true;
+    let fault = read_back(Box::new(disk), &Table::compiled_in(), true).err();
+    assert!(matches!(fault, Some(Fault::Mend(NotRecorded::Moved))), "{fault:?}");
+}
+
 // The allowance.
 
 /// The moments, in ms, at which a group may have a record, of those at which one is asked for.
-fn allowed(progress: &mut Progress, times: impl Iterator<Item = u64>) -> Vec<u64> {
+fn allowed(allowance: &mut Allowance, times: impl Iterator<Item = u64>) -> Vec<u64> {
     let allowed = |time: &u64| {
         let time = Duration::from_millis(*time);
-        let is_allowed = progress.ahead(time).is_some();
+        let is_allowed = allowance.permits(time);
         if is_allowed {
-            progress.record(1, 1, time);
+            allowance.spend(time);
         }
         is_allowed
     };
@@ -268,8 +290,10 @@ fn allowed(progress: &mut Progress, times: impl Iterator<Item = u64>) -> Vec<u64
 #[test]
 fn a_group_may_have_300_records_at_once_and_then_two_a_second() {
     const START: u64 = 1_700_000_000_000;
-    let mut group = Progress::default();
+    let mut group = Allowance::default();
     assert_eq!(allowed(&mut group, std::iter::repeat_n(START, 1_000)).len(), 300);
+    // What a server with --no-limit records beyond that is not held against the group.
+    (0..1_000).for_each(|_| group.spend(Duration::from_millis(START)));
     let minute = allowed(&mut group, (START + 1..=START + 60_000).step_by(10));
     assert_eq!(minute.len(), 119, "one at each half second");
     // Nothing is saved up beyond that, however long the group is idle.
@@ -278,6 +302,33 @@ fn a_group_may_have_300_records_at_once_and_then_two_a_second() {
     // A clock that goes far back locks nobody out; half a second is not far.
     assert_eq!(allowed(&mut group, std::iter::repeat_n(START, 1_000)).len(), 300);
     assert_eq!(allowed(&mut group, [START - 500, START - 501].into_iter()), [START - 501]);
+}
+
+/// A record has its time in whole milliseconds, and a datagram comes between them.
+#[test]
+fn a_restart_changes_no_decision_of_the_allowance() {
+    let signer = javali();
+    let tokens = [0, 1].map(|number| signer.message("JAVALI", number, 7));
+    let mut labs = [Lab::of_javali(&signer), Lab::of_javali(&signer)];
+    labs.iter_mut().for_each(Lab::limit);
+    let (mut now, mut next, mut refused) = (NOW + Duration::from_micros(900), 1, 0);
+    for count in 0..600 {
+        // First 300 at once; then, mostly, as soon as the next may be permitted, give or take a millisecond.
+        let is_soon = count < 300 || common::random(2) == 0;
+        let span = Duration::from_nanos(common::random(2_000_000));
+        now += if is_soon { span / 1_000 } else { Duration::from_millis(499) + span };
+        let outcomes = labs.each_mut().map(|lab| {
+            lab.now = now;
+            lab.handle(&tokens[next]).outcome
+        });
+        assert_eq!(outcomes[0], outcomes[1], "message {count} at {now:?}");
+        match outcomes[0] {
+            Ok(_) => next = 1 - next,
+            Err(reason) => (assert_eq!(reason, "not_recorded"), refused += 1).1,
+        }
+        labs[1].restart();
+    }
+    assert!((100..300).contains(&refused), "{refused} refused");
 }
 
 #[test]
@@ -333,7 +384,8 @@ fn no_limit_lifts_the_allowance_alone() {
         if expected == 300 {
             let requests = class.directory.read("requests.jsonl");
             assert!(
-                requests.contains("JAVALI has had 300 new messages at once, and now may have two a second")
+                requests
+                    .contains("this group has had 300 new messages at once, and now may have two a second")
             );
         }
     }

@@ -13,14 +13,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
-use udpsocket_jwt_server::groups::{GROUPS, Table};
+use udpsocket_jwt_server::groups::GROUPS;
 use udpsocket_jwt_server::jws;
 use udpsocket_jwt_server::keys::{self, FEWEST_BITS, FEWEST_BITS_WEAK, FEWEST_SECRET_BYTES, PublicKey};
 use udpsocket_jwt_server::server::Class;
 use udpsocket_jwt_server::start::{Settings, start};
-use udpsocket_jwt_server::tools::terminal::key_file::{self, fingerprint as fingerprint_of};
-use udpsocket_jwt_server::tools::terminal::refusals;
-use udpsocket_jwt_server::tools::terminal::startup::{failure, load_table, warnings};
+use udpsocket_jwt_server::tools::commands::key::fingerprint as fingerprint_of;
+use udpsocket_jwt_server::tools::faults::groups_json;
+use udpsocket_jwt_server::tools::faults::key_file;
+use udpsocket_jwt_server::tools::faults::reason;
+use udpsocket_jwt_server::tools::faults::start::{failure, warnings};
 use udpsocket_jwt_server::tools::to_base64url;
 
 /// A class as the start reads it, and what it says.
@@ -35,7 +37,7 @@ struct Setup {
 fn load(directory: &Path, allows_weak_keys: bool) -> Result<Setup, String> {
     let logs = Scratch::new();
     let settings = Settings { allows_weak_keys, ..settings(directory, logs.path()) };
-    let table = load_table(directory)?;
+    let table = groups_json::load(directory)?;
     let started = start(&settings, table.clone()).map_err(|fault| failure(&fault, &settings, &table))?;
     let warnings = warnings(&started, &settings);
     let file = |group| {
@@ -284,7 +286,7 @@ fn a_signature_by_any_accepted_key_verifies() {
             assert!(verified.is_ok(), "{}: {verified:?}", private.display());
         }
         let error = token.verify(&accepted("JAVALI.pem", &Forms::of(&private_key("NONAME", 2048)).spki));
-        assert_eq!(refusals::name(&error.unwrap_err()), "bad_signature");
+        assert_eq!(reason::name(&error.unwrap_err()), "bad_signature");
     }
 }
 
@@ -474,7 +476,7 @@ fn the_commands_that_are_named_turn_those_files_into_keys_that_work() {
         scratch.write("FILE", &content);
         _ = fs::remove_file(scratch.file("GROUP.pem"));
         let said = said_of("JAVALI.pem", &content);
-        let command = &said[said.find(": ").unwrap() + 2..];
+        let command = &said[said.find("; ").unwrap() + 2..];
         let command = command.split(" prints ").next().unwrap().split(" converts ").next().unwrap();
         let output = Command::new("sh").args(["-c", command]).current_dir(scratch.path()).output().unwrap();
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
@@ -525,7 +527,7 @@ fn a_name_that_could_drive_a_terminal_is_shown_escaped() {
 fn a_directory_with_the_name_of_a_key_file_is_named() {
     let directory = directory_with(&[("JAVALI.pem/inner.pem", &KEY.spki)]);
     let said = said_in(&directory, "JAVALI.pem");
-    assert_eq!(said, "it is not a file: move it elsewhere");
+    assert_eq!(said, "it is not a file; move it elsewhere");
 }
 
 #[cfg(unix)]
@@ -579,7 +581,7 @@ fn a_start_without_any_usable_key_names_each_file() {
     let error = load(directory.path(), false).unwrap_err();
     let shown = directory.file("keys_pub").display().to_string();
     assert!(error.starts_with(&format!("{shown}: there is no usable key in it\n")), "{error}");
-    for name in ["JAVALI.pub: rename it", "NONAME.pem: it is empty"] {
+    for name in ["JAVALI.pub: its name ends in .pub; rename it", "NONAME.pem: it is empty"] {
         assert!(error.contains(&format!("\n  {shown}/{name}")), "{error}");
     }
 }
@@ -595,7 +597,8 @@ fn modulus(bits: usize) -> Vec<u8> {
 
 /// A key from its numbers, or what is said of them.
 fn numbers(n: Vec<u8>, e: Vec<u8>, fewest_bits: usize) -> Result<PublicKey, String> {
-    PublicKey::new(n, e, fewest_bits).map_err(|fault| key_file::why(&fault, "JAVALI.pem", b""))
+    PublicKey::new(n, e, fewest_bits)
+        .map_err(|fault| key_file::diagnose(&fault, "JAVALI.pem", b"").sentence())
 }
 
 #[test]
@@ -608,7 +611,7 @@ fn the_modulus_has_2048_to_4096_bits_counted_exactly() {
         assert_eq!(new(bits, FEWEST_BITS_WEAK), Ok(bits));
     }
     for (bits, fewest, reason) in [
-        (8, FEWEST_BITS, "8 bits, fewer than 2048"),
+        (8, FEWEST_BITS, "8 bits, fewer than 1024"),
         (1024, FEWEST_BITS, "1024 bits, fewer than 2048"),
         (2047, FEWEST_BITS, "2047 bits, fewer than 2048"),
         (4097, FEWEST_BITS, "4097 bits, more than 4096"),
@@ -645,9 +648,9 @@ fn a_file_with_too_short_or_too_long_a_key_is_refused_with_its_bits() {
 }
 
 #[test]
-fn the_exponent_is_an_odd_number_from_3_to_65537() {
+fn the_exponent_is_an_odd_number_from_3_to_65537_and_no_dearer_than_that() {
     let new = |e: u64| numbers(modulus(2048), e.to_be_bytes().into(), FEWEST_BITS);
-    for e in [3, 5, 17, 257, 65_535, 65_537] {
+    for e in [3, 5, 17, 35, 37, 257, 511, 65_537] {
         assert!(new(e).is_ok(), "{e}");
     }
     for e in [0, 1, 2, 4, 65_536, 65_538, 65_539, u64::from(u32::MAX), (1 << 32) + 3, u64::MAX] {
@@ -655,6 +658,11 @@ fn the_exponent_is_an_odd_number_from_3_to_65537() {
         let found = if e > u64::from(u32::MAX) { "too large".into() } else { e.to_string() };
         assert!(error.contains(&format!("its exponent is {found}, ")), "{error}");
         assert!(error.contains("make a new pair"), "{error}");
+    }
+    for (e, multiplications) in [(65_535, 30), (1_023, 18), (4_095, 22), (61_441, 19)] {
+        let error = new(e).unwrap_err();
+        let found = format!("its exponent {e} takes {multiplications} multiplications, more than 65537's 17");
+        assert!(error.contains(&found) && error.contains("make a new pair"), "{error}");
     }
     let error = numbers(modulus(2048), vec![0xff; 512], FEWEST_BITS).unwrap_err();
     assert!(error.contains("its exponent is too large"), "{error}");
@@ -682,15 +690,27 @@ fn inner(file: &[u8]) -> Vec<u8> {
     }
 }
 
+/// The key in a PEM file, or what is said.
+fn from_pem(file: &[u8], fewest_bits: usize) -> Result<PublicKey, String> {
+    let key = PublicKey::from_pem(file, fewest_bits);
+    key.map_err(|fault| key_file::diagnose(&fault, "JAVALI.pem", file).sentence())
+}
+
+/// The key in an OpenSSH file, or what is said.
+fn from_openssh(file: &[u8], fewest_bits: usize) -> Result<PublicKey, String> {
+    let key = PublicKey::from_openssh(file, fewest_bits);
+    key.map_err(|fault| key_file::diagnose(&fault, "JAVALI.ssh", file).sentence())
+}
+
 type Parse = fn(&[u8], usize) -> Result<PublicKey, String>;
 type Wrap = fn(&[u8]) -> Vec<u8>;
 
 /// Each accepted form: its file, how it is parsed, and how its inner bytes are wrapped.
 fn forms() -> [(&'static [u8], Parse, Wrap); 3] {
     [
-        (&KEY.spki, key_file::from_pem, |der| pem("PUBLIC KEY", der)),
-        (&KEY.pkcs1, key_file::from_pem, |der| pem("RSA PUBLIC KEY", der)),
-        (&KEY.ssh, key_file::from_openssh, |blob| ssh_line("ssh-rsa", blob)),
+        (&KEY.spki, from_pem, |der| pem("PUBLIC KEY", der)),
+        (&KEY.pkcs1, from_pem, |der| pem("RSA PUBLIC KEY", der)),
+        (&KEY.ssh, from_openssh, |blob| ssh_line("ssh-rsa", blob)),
     ]
 }
 
@@ -717,8 +737,8 @@ fn a_file_is_no_key_until_the_last_byte_of_the_key_is_there() {
                     }
                 }
                 // In the other kind of file it is never a key, and never a panic.
-                assert!(key_file::from_pem(&cut[..length], FEWEST_BITS).is_err() || comment.is_none());
-                assert!(key_file::from_openssh(&cut[..length], FEWEST_BITS).is_err() || comment.is_some());
+                assert!(from_pem(&cut[..length], FEWEST_BITS).is_err() || comment.is_none());
+                assert!(from_openssh(&cut[..length], FEWEST_BITS).is_err() || comment.is_some());
             }
         }
     }
@@ -799,7 +819,7 @@ fn der_that_is_not_in_its_one_form_is_refused() {
     ];
     for (what, der) in &numbers {
         for file in [pem("RSA PUBLIC KEY", &**der), pem("PUBLIC KEY", spki(&[&oid, &null], &bits(0, der)))] {
-            assert_damaged(what, key_file::from_pem, &file);
+            assert_damaged(what, from_pem, &file);
         }
     }
     for (what, der) in [
@@ -813,11 +833,13 @@ fn der_that_is_not_in_its_one_form_is_refused() {
         ("a NULL of one byte", spki(&[&oid, &der(0x05, [0])], &bits(0, &pkcs1))),
         ("two NULLs", spki(&[&oid, &null, &null], &bits(0, &pkcs1))),
         ("no algorithm", spki(&[], &bits(0, &pkcs1))),
-        ("PKCS#1", pkcs1.clone()),
     ] {
-        assert_damaged(what, key_file::from_pem, &pem("PUBLIC KEY", der));
+        assert_damaged(what, from_pem, &pem("PUBLIC KEY", der));
     }
-    assert_damaged("SubjectPublicKeyInfo", key_file::from_pem, &pem("RSA PUBLIC KEY", good));
+    for mislabelled in [pem("PUBLIC KEY", pkcs1), pem("RSA PUBLIC KEY", good)] {
+        let error = from_pem(&mislabelled, FEWEST_BITS).unwrap_err();
+        assert!(error.contains("the other way round; export it again"), "{error}");
+    }
 }
 
 #[track_caller]
@@ -844,10 +866,10 @@ fn an_openssh_blob_that_is_not_in_its_one_form_is_refused() {
         ("a third number", [&good[..], &ssh_strings(&[&[1]])].concat()),
         ("a length beyond the end", [&kind[..], &[0xff; 4], &[1, 0, 1]].concat()),
     ] {
-        assert_damaged(what, key_file::from_openssh, &line(&blob));
+        assert_damaged(what, from_openssh, &line(&blob));
     }
     for base64 in ["", "AAAA", "AAAAB3Nz=", "AAAA-_==", "\u{e7}"] {
-        let error = key_file::from_openssh(format!("ssh-rsa {base64}").as_bytes(), FEWEST_BITS).unwrap_err();
+        let error = from_openssh(format!("ssh-rsa {base64}").as_bytes(), FEWEST_BITS).unwrap_err();
         assert!(error.contains("base64 is cut or damaged"), "{base64}: {error}");
     }
 }
@@ -896,7 +918,7 @@ fn with_weak_keys_allowed_one_of_1023_bits_is_refused_all_the_same() {
     let setup = load(directory.path(), true).unwrap();
     assert_eq!(served(&setup), ["HEARTBEAT"]);
     let [warning] = &setup.warnings[..] else { panic!("{:?}", setup.warnings) };
-    assert!(warning.contains("1023 bits, fewer than 1024: make a new pair"), "{warning}");
+    assert!(warning.contains("1023 bits, fewer than 1024; make a new pair"), "{warning}");
 }
 
 // The secret
@@ -986,7 +1008,7 @@ fn a_group_is_its_number_of_members_or_their_matriculas() {
     let all = (1..=255).map(|matricula| matricula.to_string()).collect::<Vec<_>>().join(", ");
     let lists = format!(r#""0": [20240001], "a-": [0, {}], "_": [{all}]"#, u64::MAX);
     let json = format!(r#" {{"ALFA": 1, "beta": 255, "{longest}": 2, {lists}}}"#);
-    let table = Table::from_json(json.as_bytes()).unwrap();
+    let table = groups_json::table(json.as_bytes()).unwrap();
     assert_eq!(table.len(), 6);
     for (name, members, roster) in [
         ("ALFA", 1, vec![]),
@@ -1027,78 +1049,13 @@ fn a_groups_json_replaces_the_table() {
 }
 
 #[test]
-fn a_mistake_in_groups_json_is_named_with_what_it_must_be() {
-    let long = "A".repeat(33);
-    let roster = (1..=256).map(|matricula| matricula.to_string()).collect::<Vec<_>>().join(",");
-    let number = "it must be 1 to 255, or a list of matriculas";
-    let object = "it must be an object of name to number";
-    let name = "1 to 32 of A-Z a-z 0-9 _ -";
-    let matricula = "it must be an integer";
-    for (json, reason, way_out) in [
-        ("", "is not JSON", object),
-        ("ALFA 3", "is not JSON", object),
-        (r#"{"ALFA": 3,}"#, "is not JSON", object),
-        (r#"{"ALFA": 3} {"BETA": 3}"#, "is not JSON", object),
-        (r#"{"ALFA": 1e999}"#, "is not JSON", object),
-        ("[]", "is an array", object),
-        ("3", "is the number 3", object),
-        ("null", "is null", object),
-        (r#""ALFA""#, "is the string \"ALFA\"", object),
-        ("{}", "has no group", object),
-        (r#"{"ALFA": 0}"#, "group ALFA: the number of members is 0", number),
-        (r#"{"ALFA": 256}"#, "group ALFA: the number of members is 256", number),
-        (r#"{"ALFA": 18446744073709551615}"#, "is 18446744073709551615", number),
-        (r#"{"ALFA": -1}"#, "is the number -1", number),
-        (r#"{"ALFA": 3.0}"#, "is the number 3.0", number),
-        (r#"{"ALFA": 2.5}"#, "is the number 2.5", number),
-        (r#"{"ALFA": "3"}"#, "is the string \"3\"", number),
-        (r#"{"ALFA": null}"#, "is null", number),
-        (r#"{"ALFA": true}"#, "is true", number),
-        (r#"{"ALFA": {"members": 3}}"#, "is an object", number),
-        (r#"{"ALFA": []}"#, "group ALFA: the number of members is 0", number),
-        (&format!(r#"{{"ALFA": [{roster}]}}"#), "group ALFA: the number of members is 256", number),
-        (r#"{"ALFA": [1, "2"]}"#, "group ALFA: a matricula is the string \"2\"", matricula),
-        (r#"{"ALFA": [1, -2]}"#, "a matricula is the number -2", matricula),
-        (r#"{"ALFA": [1.5]}"#, "a matricula is the number 1.5", matricula),
-        (r#"{"ALFA": [[1]]}"#, "a matricula is an array", matricula),
-        (r#"{"ALFA": [7, 8, 7]}"#, "matricula 7 is there twice (ALFA, ALFA)", "keep one"),
-        (r#"{"ALFA": [7], "BETA": [8, 7]}"#, "matricula 7 is there twice (ALFA, BETA)", "keep one"),
-        (r#"{"ALFA": 1, "alfa": 1}"#, "group ALFA is there twice", "keep one"),
-        (r#"{"ALFA": 1, "ALFA": 1}"#, "a group is there twice", "keep one"),
-        (r#"{"ALFA": 1, "BETA": 2, "\u0041LFA": 3}"#, "a group is there twice", "keep one"),
-        (r#"{"ALFA": [1], "ALFA": [1]}"#, "a group is there twice", "keep one"),
-        (r#"{"": 1}"#, r#""" is no name for a group"#, name),
-        (r#"{"-2+3": 1}"#, r#""-2+3" is no name for a group"#, name),
-        (
-            r#"{"-a": 1}"#,
-            r#""-a" is no name for a group: 1 to 32 of A-Z a-z 0-9 _ -, and the first is no -"#,
-            name,
-        ),
-        (r#"{"AL FA": 1}"#, r#""AL FA" is no name"#, name),
-        (r#"{"ALFA ": 1}"#, r#""ALFA " is no name"#, name),
-        (r#"{"AÇÃO": 1}"#, r#""A\xc3\x87\xc3\x83O" is no name"#, name),
-        (r#"{"../A": 1}"#, r#""../A" is no name"#, name),
-        (r#"{"A.B": 1}"#, r#""A.B" is no name"#, name),
-        (r#"{"A\"B": 1}"#, r#""A\"B" is no name"#, name),
-        (r#"{"A\u001b[2J": 1}"#, r#""A\x1b[2J" is no name"#, name),
-        (&format!(r#"{{"{long}": 1}}"#), "is no name", name),
-    ] {
-        let error = Table::from_json(json.as_bytes()).expect_err(json);
-        assert!(error.contains(reason) && error.contains(way_out), "{json}: {error}");
-        let directory = directory_with(&[]);
-        let path = directory.write("groups.json", json);
-        assert_eq!(load(directory.path(), false).unwrap_err(), format!("{}: {error}", path.display()));
-    }
-}
-
-#[test]
 fn a_groups_json_cut_anywhere_or_not_in_utf_8_is_refused() {
     let json = "{\"ALFA\": 3, \"BETA\": [20240001, 20240002]}\n";
-    assert!(Table::from_json(json.as_bytes()).is_ok());
+    assert!(groups_json::table(json.as_bytes()).is_ok());
     for length in 0..json.len() - 1 {
-        assert!(Table::from_json(&json.as_bytes()[..length]).is_err(), "{}", &json[..length]);
+        assert!(groups_json::table(&json.as_bytes()[..length]).is_err(), "{}", &json[..length]);
     }
     for bytes in [utf_16(json.as_bytes(), u16::to_le_bytes), b"{\"ALFA\xe7\": 3}".into()] {
-        assert!(Table::from_json(&bytes).unwrap_err().contains("is not JSON"));
+        assert!(groups_json::table(&bytes).unwrap_err().found().starts_with("it is not JSON"));
     }
 }

@@ -12,9 +12,9 @@ use std::ops::RangeInclusive;
 
 use std::process::Command;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use udpsocket_jwt_server::claims::id_request;
-use udpsocket_jwt_server::tools::terminal::cli::HELP;
+use udpsocket_jwt_server::tools::cli::HELP;
 use udpsocket_jwt_server::tools::to_base64url;
 
 static JAVALI: LazyLock<Signer> = LazyLock::new(|| Signer::new("JAVALI", 2048));
@@ -236,7 +236,7 @@ fn unsigned() -> Vec<(String, &'static str)> {
         ("hello".to_string(), ""),
         ("..".into(), ""),
         (String::new(), ""),
-        ("a".repeat(5_000), "too_large: the datagram has 5000 bytes"),
+        ("a".repeat(5_000), "too_large: shorten the claims (the datagram has 5000 bytes"),
         (json.into(), "not_a_jws: "),
         (format!("b'{}'", JAVALI.message("JAVALI", 1, 7)), "bad_base64: send token.encode(), not str(token)"),
         (none, "wrong_alg: "),
@@ -244,7 +244,10 @@ fn unsigned() -> Vec<(String, &'static str)> {
         (JAVALI.message("JAVALI", 1, 7) + &"\0".repeat(8_000), "too_large: send strlen() bytes"),
         (JAVALI.sign(RS256, "[]"), "bad_payload: "),
         (JAVALI.message("JAVALY", 1, 7), "unknown_group: "),
-        (JAVALI.message("PINHAO", 1, 7), "no_key: the server has no usable public key of PINHAO"),
+        (
+            JAVALI.message("PINHAO", 1, 7),
+            "no_key: tell the professor: the server's start names the reason (the server has",
+        ),
         (attacker.message("JAVALI", 2, 7), "bad_signature: "),
     ]
 }
@@ -271,35 +274,17 @@ fn explain_is_silent_where_a_signed_reply_would_be_no_smaller() {
     let class = Class::new();
     let key = private_key("weak", 1024);
     let key = key.to_str().unwrap();
-    class.directory.write("keys_pub/JAVALI.pem", run("openssl", &["pkey", "-in", key, "-pubout"]));
-    let parts = [r#"{"alg":"RS256"}"#, r#"{"group":"JAVALI"}"#].map(|part| to_base64url(part.as_bytes()));
+    class.directory.write("groups.json", r#"{"A":1}"#);
+    class.directory.write("keys_pub/A.pem", run("openssl", &["pkey", "-in", key, "-pubout"]));
+    let parts = [r#"{"alg":"RS256"}"#, r#"{"group":"A"}"#].map(|part| to_base64url(part.as_bytes()));
     let signing_input = parts.join(".");
     let file = class.directory.write("signing_input", &signing_input);
     let signature = run("openssl", &["dgst", "-sha256", "-sign", key, file.to_str().unwrap()]);
     let server = Server::start(&class, &["--quiet", "--no-sync", "--explain", "--allow-weak-keys"]);
     let client = server.client();
     client.send(format!("{signing_input}.{}", to_base64url(&signature)));
-    assert_eq!(class.requests(1)[0]["outcome"], "bad_claim");
+    assert_eq!(class.requests(1)[0]["outcome"], "bad_claim", "the shortest reason");
     assert_eq!(client.receive(Duration::from_millis(20)), None);
-}
-
-#[test]
-fn explain_answers_at_most_200_a_second_of_what_is_not_signed() {
-    let class = Class::new();
-    let server = Server::start(&class, &["--quiet", "--no-sync", "--explain"]);
-    let (datagram, _) = unsigned().swap_remove(6);
-    let client = server.client();
-    let start = Instant::now();
-    let mut answered = 0;
-    for _ in 0..900 {
-        client.send(&datagram);
-        answered += u64::from(client.receive(Duration::from_millis(1)).is_some());
-    }
-    while client.receive(Duration::from_millis(100)).is_some() {
-        answered += 1;
-    }
-    let seconds = start.elapsed().as_secs() + 2; // the clock's, of which the first and the last are parts
-    assert!((200..=200 * seconds).contains(&answered), "{answered} in {seconds} seconds");
 }
 
 #[test]
@@ -405,7 +390,7 @@ fn the_help_names_no_option_that_there_is_not() {
 #[test]
 fn the_help_names_every_option() {
     let named = options_of_the_help();
-    let source = include_str!("../src/tools/terminal/cli.rs").rsplit_once("fn dispatch").unwrap().1;
+    let source = include_str!("../src/tools/cli.rs").rsplit_once("fn dispatch").unwrap().1;
     let known: BTreeSet<_> = source.split('"').filter(|text| is_option(text)).collect();
     let named: BTreeSet<_> = named.iter().map(|(option, _)| option.as_str()).collect();
     assert_eq!(named, known);

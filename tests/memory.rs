@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use udpsocket_jwt_server::server::MOST_TOGETHER;
 use udpsocket_jwt_server::start::Started;
-use udpsocket_jwt_server::tools::lab::{Lab, explain::Explainer, journal::Journal};
+use udpsocket_jwt_server::tools::lab::{Tools, explain::Explainer, journal::Journal};
 
 /// Bytes that are allocated and not freed.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -36,7 +36,7 @@ fn nothing_of_a_datagram_is_kept_in_memory_once_it_is_answered_or_dropped() {
     let signer = Signer::new("JAVALI", 2048);
     let (directory, Started { mut server, socket, .. }) = common::started_here(&signer);
     let journal = Journal::new(directory.path(), false);
-    let mut lab = Lab { journal, lose: 0, trial: None, explainer: Some(Explainer::default()) };
+    let mut lab = Tools { journal, lose: 0, trial: None, explainer: Some(Explainer::default()) };
 
     let many_claims: String = (0..300).map(|number| format!(r#","{number}":[{{}}]"#)).collect();
     let mut datagrams = vec![vec![0xff; 4_096], vec![b'.'; 4_096], vec![b'{'; 5_000], Vec::new()];

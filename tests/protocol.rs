@@ -232,8 +232,8 @@ fn a_line_on_a_terminal_fits_100_columns() {
     send_one_of_each(&Client::new(free));
     let shown = four_lines(said);
     drop(terminal);
-    assert!(shown.iter().all(|line| line.len() <= 100), "{shown:#?}");
-    assert!(shown[0].len() == 100 && shown[0].ends_with("..."), "{shown:#?}");
+    assert!(shown.iter().all(|line| line.len() <= 99), "{shown:#?}");
+    assert!(shown[0].len() == 99 && shown[0].ends_with("..."), "{shown:#?}");
 }
 
 #[test]

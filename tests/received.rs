@@ -21,7 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use udpsocket_jwt_server::claims::id_request;
-use udpsocket_jwt_server::received::{Fault, MOST_RECORDS, Record, Tail, each_record};
+use udpsocket_jwt_server::record::{MOST_RECORDS, Record};
+use udpsocket_jwt_server::restart::{Fault, Tail, each_record};
 use udpsocket_jwt_server::server::MOST_TOGETHER;
 use udpsocket_jwt_server::time::{parse_rfc3339, rfc3339};
 use udpsocket_jwt_server::tools::base64url;
@@ -758,7 +759,7 @@ fn records_of_a_group_that_the_table_lacks_are_passed_over_with_one_warning() {
     let errors = server.errors();
     let warnings: Vec<_> = errors.lines().filter(|line| line.contains("not in the table")).collect();
     assert_eq!(warnings.len(), 3, "{errors}");
-    assert!(warnings.iter().any(|line| line.contains("records of GONE, which is not in the table")));
+    assert!(warnings.iter().any(|line| line.contains("records of \"GONE\", which is not in the table")));
     assert!(!errors.contains('\u{1b}'), "{errors:?}");
     assert_eq!(class.directory.read(RECEIVED), before);
     let token = Signer::new("JAVALI", 2048).message("JAVALI", 2, 8);

@@ -156,7 +156,7 @@ fn beside_a_running_server_it_shows_how_each_group_stands() {
     assert!(shown.contains("6 groups: 1 done, 1 under way, 4 not started; 4 records"), "{shown}");
     shows(&shown, "JAVALI", &["[###]  done at ", "state 3, next_number 0", "last seen 0 s ago", "20240003"]);
     shows(&shown, "NONAME", &["[#...]  1 of 4 in", "state 1, next_number 2", "1 20249001"]);
-    shows(&shown, "NONAME", &[" UTC: out_of_order: seq_number is 3 in state 1; next_number"]);
+    shows(&shown, "NONAME", &[" UTC: out_of_order: seq_number is 3 in state 1 of 4; send"]);
     shows(&shown, "HEARTBEAT", &["[.]  not started", " UTC, unverified: bad_signature"]);
     assert!(!part(&shown, "NONAME").contains("unverified"));
     assert!(!part(&shown, "HEARTBEAT").contains("last seen"), "nobody has shown that it was they");

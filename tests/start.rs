@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use udpsocket_jwt_server::groups::GROUPS;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
-use udpsocket_jwt_server::tools::terminal::key_file::fingerprint;
+use udpsocket_jwt_server::tools::commands::key::fingerprint;
 
 /// What a start in a directory that fails says, all of it on standard error.
 #[track_caller]
@@ -195,7 +195,7 @@ fn a_directory_that_is_not_set_up_is_named_with_the_way_out() {
             not_a_file,
             "move it elsewhere, and make one",
         ),
-        (r#"echo '{"JAVALI": 0}' > groups.json"#, "/groups.json: group JAVALI: ", "1 to 255"),
+        (r#"echo '{"JAVALI": 0}' > groups.json"#, "/groups.json: group JAVALI: ", "a member or more"),
         ("mkdir groups.json", "/groups.json: cannot be read: ", "mend or remove it"),
         ("mkdir received.jsonl", "/received.jsonl: cannot be opened", "; "),
     ] {

@@ -126,7 +126,7 @@ fn a_link_to_a_file_without_an_end_is_read_no_further_than_it_says() {
     for (name, start, sentence) in [
         ("keys_pub/JAVALI.pem", None, "keys_pub/JAVALI.pem: it is empty"),
         ("keys_priv/key_secret_for_hmac.txt", Some(1), "it has 0 bytes, fewer than 32"),
-        ("groups.json", Some(1), "groups.json: is not JSON (EOF"),
+        ("groups.json", Some(1), "groups.json: it is not JSON: nothing stands there"),
         ("received.jsonl", Some(1), "received.jsonl: cannot be opened for writing: Permission denied"),
     ] {
         let class = Class::new();

@@ -7,7 +7,7 @@ use udpsocket_jwt_server::jws;
 use udpsocket_jwt_server::keys::PublicKey;
 use udpsocket_jwt_server::refusal::Refusal;
 use udpsocket_jwt_server::tools::base64url;
-use udpsocket_jwt_server::tools::terminal::refusals::place;
+use udpsocket_jwt_server::tools::faults::reason::place;
 
 const RS256: &str = include_str!("vectors/jws_rs256.json");
 const HS256: &str = include_str!("vectors/jws_hs256.json");

@@ -1,17 +1,20 @@
-//! The tools around the book, in four rooms. Nothing in the book imports them; they meet it at
-//! [`Lab`](crate::server::Lab).
+//! The tools around the book. Nothing in the book imports them; they meet it at
+//! [`Lab`](crate::server::Lab). From the top floor down, and no floor imports one above it:
 //!
-//! - [`terminal`]: what a person types and is told: the command line, and every sentence about a
-//!   refused datagram, a file that can't be used, a start that fails.
+//! - [`cli`]: the command line, which starts the server and all of these.
+//! - [`commands`]: what a person runs beside the server: `report` and `check`.
 //! - [`lab`]: what looks on at the network or interferes with it: the journal, the losses, the
 //!   examiner, the explanations.
-//! - [`commands`]: what a person runs beside the server: `report` and `check`.
-//! - [`diagnosis`]: which mistake was made, in what was refused: what `check`, the start and `--explain` say.
+//! - [`faults`]: what can be wrong with each thing, and what to change. Every sentence about what
+//!   can't be accepted stands there, in the module of the thing, and the others print it.
+//! - [`mod@print`]: how text goes to a terminal.
 
+pub mod cli;
 pub mod commands;
-pub mod diagnosis;
+pub mod faults;
 pub mod lab;
-pub mod terminal;
+mod notify;
+pub mod print;
 
 use base64::{DecodeError, Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL};
 

@@ -6,12 +6,12 @@ use std::fs::File;
 use std::hint::black_box;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
-use udpsocket_jwt_server::claims::{self, Otp, Request, random_number};
+use udpsocket_jwt_server::claims::{self, Otp, Request};
 use udpsocket_jwt_server::groups::Group;
-use udpsocket_jwt_server::server::{Event, Lab, Server};
+use udpsocket_jwt_server::server::{Acknowledgment, Datagram, Handled, Message, Server};
 use udpsocket_jwt_server::start::Started;
 use udpsocket_jwt_server::tools::lab::journal::Journal;
-use udpsocket_jwt_server::{fsm, jws, received, time};
+use udpsocket_jwt_server::{fsm, jws, record, time};
 
 const BITS: [usize; 3] = [2_048, 3_072, 4_096];
 /// Requests of which each stage's time is the median.
@@ -129,11 +129,9 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         let (length, sender) = socket.recv_from(&mut buffer).unwrap();
         watch.lap("receive");
         let now = time::now();
-        let otp = Otp { number: random_number().unwrap(), timestamp: now.as_secs() };
-        watch.lap("clock, random number");
-        let mut event = Event::new(now, sender, &buffer[..length], otp);
-        watch.lap("copy");
-        let token = black_box(jws::parse(&event.datagram).unwrap());
+        let datagram = Datagram { time: now, sender, bytes: buffer[..length].into() };
+        watch.lap("clock, copy");
+        let token = black_box(jws::parse(&datagram.bytes).unwrap());
         watch.lap(PARSE);
         let group = black_box(class.table.find(token.claimed_group().unwrap()).unwrap());
         let key = class.keys[group].as_ref().unwrap();
@@ -148,12 +146,14 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         let next_number = fsm::next((*members).into(), progress[group].state, request.seq_number).unwrap();
         let next_number = black_box(next_number);
         watch.lap("state machine");
-        let line = received::line(now, event.peer(), name, &request, &event.datagram);
+        let line = record::line(now, datagram.peer(), name, &request, &datagram.bytes);
         watch.lap("record: its line");
-        records.waiting.extend(&line);
+        records.add(&line);
         records.commit().unwrap();
-        progress[group].record(request.seq_number, request.matricula, now);
+        progress[group].add(request.seq_number, request.matricula, now);
         watch.lap("record: the write");
+        let otp = Otp::draw(now).unwrap();
+        watch.lap("random number");
         let payload = black_box(claims::reply(&id_request, next_number, otp));
         watch.lap("reply JSON");
         let reply = black_box(jws::sign(claims::REPLY_HEADER, &payload, &class.secret));
@@ -161,16 +161,20 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         socket.send_to(reply.as_bytes(), sender).unwrap();
         watch.lap("send");
         drop(token);
-        (event.group, event.seq_number) = (Some(group), Some(request.seq_number));
-        (event.id_request, event.outcome) = (Some(id_request), Some(Ok(next_number)));
-        journal.saw(class, std::slice::from_ref(&event));
+        let (token, seq_number) = (&datagram.bytes[..], Some(request.seq_number));
+        let message = Message { group, token, id_request, seq_number, request: Ok(request) };
+        let acknowledgment = Acknowledgment { next_number, otp, is_new: true };
+        let handled = Handled { datagram: &datagram, reading: Ok(message), outcome: Ok(acknowledgment) };
+        journal.write(class, &handled, None);
+        journal.end();
         watch.lap("log");
-        drop((event, line, payload, reply));
+        drop((handled, line, payload, reply));
+        drop(datagram);
         watch.lap("freeing memory");
         client.recv(&mut [0; 2_048]).unwrap();
     }
     for i in 0..SYNCS {
-        server.records.waiting.extend(format!("{i:600}\n").as_bytes());
+        server.records.add(format!("{i:600}\n").as_bytes());
         server.records.commit().unwrap();
         watch.start();
         disk.sync_data().unwrap();

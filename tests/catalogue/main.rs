@@ -156,3 +156,46 @@ fn there_is_a_case_for_each_reason_that_a_client_can_bring_about_and_each_transi
     }
     assert!(cases.len() >= 700, "{}", cases.len());
 }
+
+/// A signed explanation goes to whoever holds a valid token; to anybody else a line of plain text. Each is
+/// smaller than what was sent.
+#[test]
+fn with_explain_each_is_told_its_reason_signed_only_where_it_is_signed() {
+    let cases = catalogue::cases();
+    let by_name = catalogue::by_name(&cases);
+    let (mut plain, mut silent) = (0, 0);
+    for case in &cases {
+        let (Case { name, datagram, .. }, Does::Refuse(reason)) = (case, &case.does) else { continue };
+        let mut lab = lab();
+        lab.explain();
+        for before in &case.before {
+            handle(&mut lab, by_name[before.as_str()]);
+        }
+        let Some(reply) = handle(&mut lab, case).reply else {
+            assert!(!common::is_signed(reason.as_str()), "{name} is not told");
+            silent += 1;
+            continue;
+        };
+        assert!(reply.len() < datagram.len(), "{name}: {} for {}", reply.len(), datagram.len());
+        if common::is_signed(reason.as_str()) {
+            let said = verified(&reply);
+            assert_eq!(said["error"], *reason.as_str(), "{name}");
+            assert_eq!(said.get("next_number"), None, "{name}");
+        } else {
+            let said = reply.strip_suffix('\n').expect("plain text");
+            assert!(said.starts_with(&format!("{reason}: ")), "{name}: {said}");
+            assert!(said.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{name}: {said}");
+            plain += 1;
+        }
+    }
+    println!("{plain} told in plain text, {silent} left in silence");
+    assert!(plain >= 100, "{plain} told in plain text, {silent} left in silence");
+}
+
+/// The payload of a reply that is signed with the secret of the vectors.
+fn verified(reply: &str) -> serde_json::Value {
+    let (signing_input, tag) = reply.rsplit_once('.').unwrap();
+    let tag = udpsocket_jwt_server::tools::base64url(tag.as_bytes()).unwrap();
+    ring::hmac::verify(&catalogue::secret(), signing_input.as_bytes(), &tag).expect("it is signed");
+    serde_json::from_str(&common::payload_of(reply)).unwrap()
+}

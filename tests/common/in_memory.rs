@@ -15,11 +15,15 @@ use std::time::Duration;
 use udpsocket_jwt_server::claims::Otp;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{FEWEST_BITS, PublicKey};
-use udpsocket_jwt_server::received::{self, Progress, read_back};
-use udpsocket_jwt_server::server::{Class, Event, Server};
+use udpsocket_jwt_server::received;
+use udpsocket_jwt_server::record::Progress;
+use udpsocket_jwt_server::restart::read_back;
+use udpsocket_jwt_server::server::{self, Class, Datagram, Server};
+use udpsocket_jwt_server::tools::faults::groups_json;
+use udpsocket_jwt_server::tools::faults::reason::name;
+use udpsocket_jwt_server::tools::faults::record::{beside, unusable};
+use udpsocket_jwt_server::tools::faults::refusal::plain;
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
-use udpsocket_jwt_server::tools::terminal::refusals::{detail_of, name};
-use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
 
 /// The moment of every event here, unless a test moves its clock.
 pub const NOW: Duration = Duration::from_millis(1_700_000_000_500);
@@ -194,7 +198,7 @@ fn known(progress: &[Progress]) -> Vec<Known> {
 /// A server and its disk.
 pub struct Lab {
     server: Server,
-    explainer: Option<Explainer>,
+    explains: bool,
     pub disk: Disk,
     /// The clock.
     pub now: Duration,
@@ -211,7 +215,7 @@ impl Lab {
 
     #[track_caller]
     pub fn that_syncs(syncs: bool, groups: &str, signers: &[(&str, &Signer)]) -> Self {
-        let table = Table::from_json(groups.as_bytes()).unwrap();
+        let table = groups_json::table(groups.as_bytes()).unwrap();
         let mut keys = vec![None; table.len()];
         for (group, signer) in signers {
             let key = PublicKey::from_pem(&signer.public_pem, FEWEST_BITS).unwrap();
@@ -225,12 +229,17 @@ impl Lab {
     pub fn of_class(syncs: bool, class: Class) -> Self {
         let disk = Disk::default();
         let replayed = read_back(Box::new(disk.clone()), &class.table, syncs).unwrap();
-        let server =
-            Server { class, progress: replayed.progress, records: replayed.records, has_limit: false };
-        disk.set().calls.clear();
         // The longest, until the year 5138.
         let otp = Otp { number: 20_000, timestamp: 99_999_999_999 };
-        Self { server, explainer: None, disk, now: NOW, otp }
+        let server = Server {
+            class,
+            progress: replayed.progress,
+            records: replayed.records,
+            has_limit: false,
+            otp: |_| Ok(Otp { number: 0, timestamp: 0 }),
+        };
+        disk.set().calls.clear();
+        Self { server, explains: false, disk, now: NOW, otp }
     }
 
     /// JAVALI with 3 members, who have the only key.
@@ -241,7 +250,7 @@ impl Lab {
 
     /// The server with `--explain`.
     pub fn explain(&mut self) {
-        self.explainer = Some(Explainer::default());
+        self.explains = true;
     }
 
     /// Each group has its allowance.
@@ -264,8 +273,18 @@ impl Lab {
         self.server.serve(socket, &mut vec![0; 1 << 16], &mut ()).unwrap();
     }
 
+    /// The same, with a lab between them.
+    pub fn serve_with(&mut self, socket: &UdpSocket, lab: &mut dyn server::Lab) -> io::Result<()> {
+        self.server.serve(socket, &mut vec![0; 1 << 16], lab)
+    }
+
+    /// Replies are made different by this; what it was before.
+    pub fn draws(&mut self, otp: fn(Duration) -> io::Result<Otp>) -> fn(Duration) -> io::Result<Otp> {
+        std::mem::replace(&mut self.server.otp, otp)
+    }
+
     /// Serves until the socket fails for good.
-    pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn udpsocket_jwt_server::server::Lab) -> io::Error {
+    pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn server::Lab) -> io::Error {
         self.server.run(socket, lab)
     }
 
@@ -279,21 +298,26 @@ impl Lab {
     #[track_caller]
     pub fn handle_together(&mut self, datagrams: &[impl AsRef<[u8]>]) -> Vec<Handled> {
         let sender = ([192, 0, 2, 7], 50_000).into();
-        let event = |datagram| Event::new(self.now, sender, AsRef::<[u8]>::as_ref(datagram), self.otp);
-        let mut events: Vec<_> = datagrams.iter().map(event).collect();
-        self.server.handle(&mut events);
-        for event in &mut events {
-            _ = self.explainer.as_mut().and_then(|explainer| explainer.explain(&self.server.class, event));
+        let received =
+            |bytes| Datagram { time: self.now, sender, bytes: AsRef::<[u8]>::as_ref(bytes).into() };
+        let datagrams: Vec<_> = datagrams.iter().map(received).collect();
+        let Self { server, explains, otp, .. } = self;
+        let mut all = server.handle(&datagrams, &mut ());
+        for acknowledgment in all.iter_mut().filter_map(|handled| handled.outcome.as_mut().ok()) {
+            acknowledgment.otp = *otp;
         }
-        let handled = |event: Event| {
-            let (outcome, detail) = match event.outcome.as_ref().unwrap() {
-                Ok(next_number) => (Ok(*next_number), String::new()),
-                Err(refusal) => (Err(name(refusal)), detail_of(refusal, &event.datagram)),
+        // Each with an explainer of its own, which has all of its time yet.
+        let explainer = || explains.then(Explainer::default);
+        let explain = |handled: &server::Handled| explainer()?.explain(&server.class, handled)?.reply;
+        let handled = |handled: &server::Handled| {
+            let (outcome, detail) = match &handled.outcome {
+                Ok(acknowledgment) => (Ok(acknowledgment.next_number), String::new()),
+                Err(refusal) => (Err(name(refusal)), plain(refusal, &handled.datagram.bytes).sentence()),
             };
             assert!(detail.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{detail:?}");
-            Handled { reply: event.reply, outcome, detail }
+            Handled { reply: server.reply(handled).or_else(|| explain(handled)), outcome, detail }
         };
-        events.into_iter().map(handled).collect()
+        all.iter().map(handled).collect()
     }
 
     /// What it knows of each group, in the order of the table: sorted.
@@ -318,8 +342,8 @@ pub fn started(
     let disk = Disk::of(bytes);
     disk.set().plan = plan.to_vec();
     let warnings = read_back(Box::new(disk.clone()), &Table::compiled_in(), syncs)
-        .map(|replayed| about_records(replayed.tail, &replayed.unknown))
-        .map_err(|fault| about_received(&fault, "received.jsonl".as_ref()));
+        .map(|replayed| beside(replayed.tail, &replayed.unknown))
+        .map_err(|fault| unusable(&fault, "received.jsonl".as_ref()).sentence());
     let mut calls = disk.get().calls.clone();
     calls.dedup();
     (warnings, calls, disk.get().bytes.clone())

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::start::{Settings, Started, start};
 use udpsocket_jwt_server::time::rfc3339;
-use udpsocket_jwt_server::tools::terminal::refusals::REASONS;
+use udpsocket_jwt_server::tools::faults::reason::REASONS;
 use udpsocket_jwt_server::tools::{base64url, to_base64url};
 
 /// The program under test.

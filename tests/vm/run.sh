@@ -65,7 +65,7 @@ Host *
   UserKnownHostsFile /dev/null
   StrictHostKeyChecking no
   LogLevel ERROR
-  ConnectTimeout 15
+  ConnectTimeout 60
 Host vm
   User root
 Host professor
@@ -85,7 +85,7 @@ boot() { # KERNEL-OPTIONS [MORE OF QEMU'S]
     truncate -s 4G "$dir/log"
     qemu-system-x86_64 -accel "${ACCEL:-tcg}" -cpu max -m 512 -display none -monitor "unix:$dir/monitor,server,nowait" \
         -serial "file:$dir/console.log" -kernel "$dir/vmlinuz" -initrd "$dir/initrd.img" \
-        -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 $1" \
+        -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 no_timer_check $1" \
         -blockdev "driver=raw,node-name=disk,cache.direct=on,file.driver=file,file.filename=$disk" \
         -blockdev "driver=raw,node-name=log,file.driver=file,file.filename=$dir/log" \
         -blockdev driver=blklogwrites,node-name=logged,file=disk,log=log -device virtio-blk-pci,drive=logged \

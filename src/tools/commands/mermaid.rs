@@ -5,11 +5,12 @@
 
 use super::timeline::{Came, Lost, Row, Timeline, shown_number};
 use crate::time::rfc3339;
+use crate::tools::print::wrapped;
 
 /// Most messages of a diagram, requests and replies.
 const MOST_MESSAGES: usize = 60;
 /// Columns of a note's line, and most lines of one.
-const COLUMNS: usize = 48;
+const NOTE_COLUMNS: usize = 48;
 const MOST_LINES: usize = 4;
 
 /// The diagram of a group's last datagrams.
@@ -84,18 +85,7 @@ fn harmless(text: &str) -> String {
 
 /// A note's text in lines: Mermaid does not break them.
 fn note(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is always a line");
-        if !line.is_empty() && line.len() + 1 + word.len() > COLUMNS {
-            lines.push(word.into());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            *line += word;
-        }
-    }
+    let mut lines = wrapped(text.split(' '), NOTE_COLUMNS);
     if lines.len() > MOST_LINES {
         lines.truncate(MOST_LINES);
         lines.push("...".into());

@@ -1,8 +1,9 @@
 //! What a person runs beside the server.
 
 pub mod check;
+pub mod key;
 pub mod mermaid;
-pub(crate) mod own_key;
 pub mod remarks;
 pub mod report;
+pub mod start;
 pub mod timeline;

@@ -1,6 +1,7 @@
 //! What somebody who teaches this would say of a time line: only what the records show.
 
 use super::timeline::{Came, Lost, Row};
+use crate::tools::print::block;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -24,6 +25,12 @@ impl Message<'_> {
     fn is_good(&self) -> bool {
         self.copies.iter().all(|row| !matches!(row.came, Came::Refused { .. }))
     }
+}
+
+/// The remarks for the terminal, if there are any.
+pub(crate) fn to_text(rows: &[Row]) -> String {
+    let remarks: String = remarks(rows).iter().map(|remark| block("- ", remark.split(' '))).collect();
+    if remarks.is_empty() { remarks } else { format!("\nwhat this shows\n{remarks}") }
 }
 
 /// The remarks, a sentence or two each.

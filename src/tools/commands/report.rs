@@ -5,14 +5,17 @@
 //! Done stays done: what counts is the last complete run, and a later start-over, perhaps a
 //! replayed 0, is shown beside it.
 
-use super::timeline::Timeline;
+use super::{remarks, timeline::Timeline};
+use crate::files::open_to_read;
 use crate::fsm;
 use crate::groups::{Group, Table};
-use crate::received::{MOST_UNKNOWN, Progress, Record, each_record};
+use crate::record::{Progress, Record};
+use crate::restart::{MOST_UNKNOWN, each_record};
 use crate::time::{now, parse_rfc3339, rfc3339};
-use crate::tools::lab::log::{MOST_BYTES, not_read, open_to_read, read_tail};
+use crate::tools::faults::{groups_json, reason, record};
+use crate::tools::lab::log::{MOST_LOG_BYTES, not_read, read_tail};
 use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
-use crate::tools::terminal::{Colours, refusals, shortened, shown, startup};
+use crate::tools::print::{COLUMNS, Colours, block, escaped, shown};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -25,8 +28,6 @@ use std::time::Duration;
 const TAIL: u64 = 4 << 20;
 /// How many damaged lines are named one by one.
 const MOST_WARNINGS: u64 = 10;
-/// Columns of a line at most: `watch` loses the line end behind one as wide as the terminal.
-const COLUMNS: usize = 99;
 /// Columns of a group's name, and of the indent below it.
 const INDENT: usize = 12;
 /// Most columns of a bar: beside the longest name there is room for a date.
@@ -101,7 +102,7 @@ impl History {
         self.records += 1;
         self.state = record.seq_number;
         self.seq_max = record.seq_max.or(self.seq_max);
-        self.progress.record(record.seq_number.into(), record.matricula, record.time);
+        self.progress.add(record.seq_number.into(), record.matricula, record.time);
         if record.seq_number == 0 {
             self.started_over += u32::from(!self.current.members.is_empty());
             self.current = Run::default();
@@ -133,7 +134,7 @@ impl History {
 
     /// Whether hardly a new message of the group is taken now, so many have come.
     fn is_at_its_limit(&self, now: Duration) -> bool {
-        self.progress.ahead(now).is_none_or(|ahead| ahead > Duration::from_secs(145))
+        self.progress.allowance.early(now) > Duration::from_secs(145)
     }
 
     fn saw(&mut self, time: Duration) {
@@ -174,7 +175,7 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
             });
         return Err(format!("{}: {found}; name the class's directory with --keys DIR", shown(keys)));
     }
-    let table = startup::load_table(keys)?;
+    let table = groups_json::load(keys)?;
     let groups = vec![History::default(); table.len()];
     let mut report = Report {
         table,
@@ -198,7 +199,7 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
     }
     for name in ["trial.1.jsonl", "trial.jsonl"] {
         let path = logs.join(name);
-        let read = read_tail(&path, MOST_BYTES, |verdict| report.add_verdict(verdict));
+        let read = read_tail(&path, MOST_LOG_BYTES, |verdict| report.add_verdict(verdict));
         report.notes.extend(not_read(&path, &read));
     }
     Ok(report)
@@ -229,12 +230,12 @@ impl Report {
             }
             Ok(())
         })
-        .map_err(|fault| format!("{}: {}", shown(path), startup::about_received(&fault, path)))?;
+        .map_err(|fault| format!("{}: {}", shown(path), record::unusable(&fault, path).sentence()))?;
         if damaged > MOST_WARNINGS {
             self.warnings.push(format!("{}: {damaged} lines are no whole records", shown(path)));
         }
         for (group, history) in self.table.iter().zip(&self.groups) {
-            self.warnings.extend(startup::about_number_of_records(&group.name, history.records));
+            self.warnings.extend(record::many(&group.name, history.records).map(|many| many.sentence()));
         }
         Ok(())
     }
@@ -253,15 +254,14 @@ impl Report {
     fn add_request(&mut self, request: &Value) -> Option<()> {
         let text = |name: &str| request.get(name).and_then(Value::as_str);
         let (time, outcome) = (parse_rfc3339(text("time")?)?, text("outcome")?);
-        let is_refused = refusals::REASONS.iter().any(|reason| reason.name == outcome);
-        let is_signed = !is_refused || refusals::is_signed(outcome);
+        let is_refused = reason::REASONS.iter().any(|reason| reason.name == outcome);
+        let is_signed = !is_refused || reason::is_signed(outcome);
         let group = text("group").and_then(|group| self.table.find(group));
         if let Some(group) = group.filter(|_| is_signed) {
             self.groups[group].saw(time);
         }
         if is_refused && outcome != "lost_on_purpose" {
-            // Printable ASCII, as the server wrote it, and nothing that could drive a terminal.
-            let detail = text("detail").unwrap_or_default().replace(|c: char| !(' '..='~').contains(&c), "?");
+            let detail = escaped(text("detail").unwrap_or_default());
             let refused = Refused { time, reason: outcome.into(), detail, is_signed };
             match group {
                 Some(group) => self.groups[group].last_refused = Some(refused),
@@ -303,8 +303,7 @@ impl Report {
             text += &refused_text("", refused, now);
         }
         if !self.others.is_empty() {
-            let others =
-                self.others.iter().map(|(group, records)| format!("{} {records}", group.escape_default()));
+            let others = self.others.iter().map(|(group, records)| format!("{} {records}", escaped(group)));
             text += "\nnot in the table, with records\n";
             text += &list("", others);
         }
@@ -321,11 +320,7 @@ impl Report {
         let group = self.table.find(name).map(|group| &self.table[group]);
         group.ok_or_else(|| {
             let names: Vec<_> = self.table.iter().map(|group| group.name.as_str()).collect();
-            format!(
-                "--group \"{}\": the table has no such group, but {}",
-                name.escape_debug(),
-                names.join(", ")
-            )
+            format!("--group \"{}\": the table has no such group, but {}", escaped(name), names.join(", "))
         })
     }
 
@@ -340,7 +335,7 @@ impl Report {
             text += &list("", facts(group, history, now));
         }
         text += &trial_text(&history.trial, true, now, colours);
-        text + &timeline.to_text(colours)
+        text + &timeline.to_text(colours) + &remarks::to_text(&timeline.rows())
     }
 
     /// One row for each group and member (RFC 4180), for a spreadsheet.
@@ -539,24 +534,10 @@ fn ago(time: Duration, now: Duration) -> String {
     }
 }
 
-/// Words behind an indent, broken into lines; nothing where there is none.
+/// Words behind an indent and a label; nothing where there is none.
 fn list(label: &str, words: impl IntoIterator<Item: ToString>) -> String {
-    let mut text = String::new();
-    let mut line = format!("{:INDENT$}{label}", "");
-    let mut is_empty = true;
-    for word in words {
-        let word = shortened(&word.to_string(), COLUMNS - INDENT - label.len() - 1);
-        if line.len() + 1 + word.len() > COLUMNS {
-            text += &(line + "\n");
-            line = " ".repeat(INDENT + label.len());
-        }
-        if !line.ends_with(' ') {
-            line.push(' ');
-        }
-        line += &word;
-        is_empty = false;
-    }
-    if is_empty { text } else { text + &line + "\n" }
+    let space = if label.is_empty() { "" } else { " " };
+    block(&format!("{:INDENT$}{label}{space}", ""), words)
 }
 
 /// Cells of one width behind an indent, as many in a line as fit.

@@ -1,11 +1,11 @@
 //! `report --group NAME`: a group's last datagrams, one by one, as the logs tell them.
 
-use super::remarks::remarks;
 use crate::claims;
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::base64url;
-use crate::tools::lab::log::{MOST_BYTES, not_read, read_tail};
-use crate::tools::terminal::{Colours, refusals, shortened};
+use crate::tools::faults::reason;
+use crate::tools::lab::log::{MOST_LOG_BYTES, not_read, read_tail};
+use crate::tools::print::{COLUMNS, Colours, block, escaped};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,9 +19,8 @@ const MOST_SIGNED: usize = 60;
 const MOST_UNSIGNED: usize = 12;
 /// Most datagrams that a time line shows.
 const MOST_SHOWN: usize = 40;
-/// Columns of a line at most, and of the indent of a detail.
-const COLUMNS: usize = 99;
-const INDENT: usize = 14;
+/// The indent of a detail.
+const INDENT: &str = "              ";
 
 /// What became of a datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +67,8 @@ impl Lost {
     }
 }
 
-/// A datagram. Nothing of it is text from outside but the detail of a refusal, which is printable
-/// ASCII here and shows no long number: it might be a matricula.
+/// A datagram. Nothing of it is text from outside but the detail of a refusal, which is escaped
+/// here and shows no long number: it might be a matricula.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// When it came.
@@ -107,7 +106,7 @@ pub fn read(logs: &Path, group: &str) -> Timeline {
     let mut timeline = Timeline::default();
     for name in ["requests.1.jsonl", "requests.jsonl"] {
         let path = logs.join(name);
-        let read = read_tail(&path, MOST_BYTES, |request| timeline.add(request, group));
+        let read = read_tail(&path, MOST_LOG_BYTES, |request| timeline.add(request, group));
         timeline.notes.extend(not_read(&path, &read));
     }
     timeline
@@ -121,8 +120,7 @@ impl Timeline {
             return None;
         }
         let outcome = text("outcome")?;
-        let came = match refusals::REASONS.into_iter().map(|reason| reason.name).find(|name| *name == outcome)
-        {
+        let came = match reason::REASONS.into_iter().map(|reason| reason.name).find(|name| *name == outcome) {
             None if outcome == "answered" => Came::Answered {
                 next_number: integer("next_number")?.try_into().ok()?,
                 otp_number: integer("otp_number")?.try_into().ok()?,
@@ -131,7 +129,7 @@ impl Timeline {
             Some(reason) => Came::Refused { reason, detail: shown_detail(reason, text("detail")?) },
             None => return None,
         };
-        let is_signed = !matches!(&came, Came::Refused { reason, .. } if !refusals::is_signed(reason));
+        let is_signed = !matches!(&came, Came::Refused { reason, .. } if !reason::is_signed(reason));
         // A message is known by its payload, but only its group can have signed that.
         let datagram = text("datagram").unwrap_or_default();
         let of_payload = is_signed.then(|| id_request(datagram)).flatten();
@@ -190,13 +188,6 @@ impl Timeline {
             text += &row_text(row, before, width, colours);
             before = Some(row);
         }
-        let remarks = remarks(&rows);
-        if !remarks.is_empty() {
-            text += "\nwhat this shows\n";
-            for remark in remarks {
-                text += &wrapped("- ", &remark);
-            }
-        }
         text
     }
 }
@@ -212,17 +203,17 @@ fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> 
     // What does not fit behind that stands below it.
     let line = |came: &str| match start.len() + came.len() {
         ..=COLUMNS => format!("{start}{came}\n"),
-        _ => format!("{}\n{}", start.trim_end(), wrapped(&" ".repeat(INDENT), came)),
+        _ => format!("{}\n{}", start.trim_end(), block(INDENT, came.split(' '))),
     };
     match &row.came {
         Came::Answered { .. } => colours.green(&line(&row.came.to_string())),
         Came::Lost(_) => colours.yellow(&line(&row.came.to_string())),
         Came::Refused { reason, detail } => {
-            let unverified = if refusals::is_signed(reason) { "" } else { " (unverified)" };
+            let unverified = if reason::is_signed(reason) { "" } else { " (unverified)" };
             let name = format!("{reason}{unverified}");
             colours.red(&match before {
                 Some(before) if before.came == row.came => line(&format!("{name}, as before")),
-                _ => line(&format!("{name}:")) + &wrapped(&" ".repeat(INDENT), detail),
+                _ => line(&format!("{name}:")) + &block(INDENT, detail.split(' ')),
             })
         }
     }
@@ -271,7 +262,7 @@ impl std::fmt::Display for Came {
             Self::Lost(Lost::Reply) => write!(f, "its reply lost on purpose"),
             Self::Lost(Lost::Replaced(what)) => write!(f, "trial: {what}"),
             Self::Refused { reason, detail } => {
-                let unverified = if refusals::is_signed(reason) { "" } else { " (unverified)" };
+                let unverified = if reason::is_signed(reason) { "" } else { " (unverified)" };
                 write!(f, "{reason}{unverified}: {detail}")
             }
         }
@@ -286,7 +277,7 @@ fn id_request(token: &str) -> Option<String> {
 
 /// A detail as a group's own screen may show it: a matricula may stand in what was found.
 fn shown_detail(reason: &str, detail: &str) -> String {
-    let detail: String = detail.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect();
+    let detail = escaped(detail);
     if ["expired", "not_yet_valid"].contains(&reason) {
         return detail; // times, and nothing else
     }
@@ -297,22 +288,4 @@ fn shown_detail(reason: &str, detail: &str) -> String {
         shown += &part[digits.len()..];
     }
     shown
-}
-
-/// Words behind a start, broken into lines: the next ones begin below the first word.
-fn wrapped(start: &str, words: &str) -> String {
-    let indent = start.len();
-    let mut text = String::new();
-    let mut line = start.to_string();
-    for word in words.split_ascii_whitespace() {
-        let word = shortened(word, COLUMNS - indent);
-        if line.len() + word.len() > COLUMNS {
-            text += line.trim_end();
-            text.push('\n');
-            line = " ".repeat(indent);
-        }
-        line += &word;
-        line.push(' ');
-    }
-    text + line.trim_end() + "\n"
 }

@@ -4,99 +4,108 @@
 //! not signed gets plain text, without an HMAC: nothing that a client can take for an acknowledgment, and
 //! nothing that the secret has touched. Each is smaller than what was sent: a forged address gains
 //! nothing by it, and two servers that explain themselves to each other come to an end.
+//!
+//! Explanations together take at most a tenth of the time, so a stranger's datagrams cannot take the time of
+//! the others. Where that is used up there is silence, and the log says what was found at once.
 
-use crate::claims::REPLY_HEADER;
+use super::group_of;
+use crate::claims::{Otp, REPLY_HEADER};
 use crate::jws;
 use crate::refusal::Refusal;
-use crate::server::{Class, Event};
-use crate::tools::diagnosis::{Diagnosis, refused};
-use crate::tools::terminal::{json_string, refusals};
+use crate::server::{Class, Handled};
+use crate::tools::faults::signature::Effort;
+use crate::tools::faults::{Diagnosis, reason, refusal};
+use crate::tools::print::json_string;
 use std::time::{Duration, Instant};
 
-/// Most explanations in a second of what is not signed; past that, silence.
-const MOST_UNSIGNED: u32 = 200;
-/// How long it rests from opening a signature, so that others' datagrams are read; till then, the reason
-/// is plain.
-const EVERY: Duration = Duration::from_millis(50);
-/// How long keys of other groups are tried on it.
-const OPENING: Duration = Duration::from_millis(20);
+/// Of so much time, one part may be spent on explanations.
+const PARTS: u32 = 10;
+/// How far they may be ahead of that: a class that is refused all at once is explained.
+const AHEAD: Duration = Duration::from_millis(500);
 
 /// Explains what was refused.
 #[derive(Debug, Default)]
 pub struct Explainer {
-    /// When it was done with the last signature that it opened.
-    opened: Option<Instant>,
-    /// A second of the clock, and how many that are not signed were explained in it.
-    unsigned: (u64, u32),
+    /// When what was spent will be a tenth of the time that has passed. None: nothing was spent.
+    due: Option<Instant>,
+}
+
+/// What a client and the log are told of a refusal.
+#[derive(Debug, Default)]
+pub struct Explanation {
+    /// What is sent to the client, if it is smaller than what the client sent.
+    pub reply: Option<String>,
+    /// What the log is to say.
+    pub found: Option<String>,
 }
 
 impl Explainer {
-    /// Gives the event of a request that was refused a reply that says why. What the log is to say of
-    /// it, if a mistake was found.
-    pub fn explain(&mut self, class: &Class, event: &mut Event) -> Option<String> {
-        let Some(Err(refusal)) = &event.outcome else { return None };
-        if matches!(refusal, Refusal::LostOnPurpose(..)) {
-            return None; // what is lost is lost
-        }
-        if event.id_request.is_none() && !self.has_room(event.time.as_secs()) {
+    /// Explains a refusal. None: it is not explained.
+    pub fn explain(&mut self, class: &Class, handled: &Handled) -> Option<Explanation> {
+        let refusal = handled.outcome.as_ref().err()?;
+        // What is lost is lost. And no explanation is as short as this datagram.
+        if matches!(refusal, Refusal::LostOnPurpose(..))
+            || reason::name(refusal).len() + ": \n".len() >= handled.datagram.bytes.len()
+        {
             return None;
         }
-        let diagnosis = self.diagnose(class, event, refusal);
-        let said = diagnosis.as_ref().map(ToString::to_string);
-        event.reply = match &event.id_request {
-            Some(id_request) => {
-                let detail = said.clone().unwrap_or_else(|| refusals::detail(refusal));
-                signed(class, event, id_request, refusals::name(refusal), detail)
-            }
-            None => unsigned(event, refusal, diagnosis.as_ref()),
-        };
-        said
-    }
-
-    /// Whether one more may be explained that is not signed, in this second.
-    fn has_room(&mut self, second: u64) -> bool {
-        if self.unsigned.0 != second {
-            self.unsigned = (second, 0);
-        }
-        self.unsigned.1 += 1;
-        self.unsigned.1 <= MOST_UNSIGNED
-    }
-
-    fn diagnose(&mut self, class: &Class, event: &Event, refusal: &Refusal) -> Option<Diagnosis> {
         let start = Instant::now();
-        let is_rested = self.opened.is_none_or(|opened| start.duration_since(opened) >= EVERY);
-        let may_open = || is_rested && start.elapsed() < OPENING;
-        let now = event.time.as_secs_f64();
-        let diagnosis = refused::diagnose(refusal, &event.datagram, class, event.group, now, may_open);
-        if is_rested && matches!(refusal, Refusal::BadSignature(..)) {
-            self.opened = Some(Instant::now());
+        let due = self.due.map_or(start, |due| due.max(start));
+        if due > start + AHEAD {
+            return None;
         }
-        diagnosis
+        let explanation = explained(class, handled, refusal);
+        self.due = Some(due + PARTS * start.elapsed());
+        Some(explanation)
     }
 }
 
-/// The signed explanation, its detail cut until the reply is smaller than the request, if it can be.
-fn signed(class: &Class, event: &Event, id_request: &str, error: &str, mut detail: String) -> Option<String> {
-    let (number, timestamp) = (event.otp.number, event.otp.timestamp);
-    loop {
-        let quoted = json_string(&detail);
-        let payload = format!(
-            r#"{{"id_request":"{id_request}","error":"{error}","detail":{quoted},"otp_number":{number},"otp_timestamp":{timestamp}}}"#
-        );
-        let reply = jws::sign(REPLY_HEADER, &payload, &class.secret);
-        if reply.len() < event.datagram.len() {
-            return Some(reply);
-        }
-        detail.pop()?;
-    }
+fn explained(class: &Class, handled: &Handled, refusal: &Refusal) -> Explanation {
+    let (datagram, group) = (handled.datagram, group_of(&handled.reading));
+    let now = datagram.time.as_secs_f64();
+    let mistake = refusal::mistake(refusal, &datagram.bytes, class, group, now, Effort::BOUNDED);
+    let is_known = mistake.is_some();
+    let diagnosis = mistake.unwrap_or_else(|| refusal::plain(refusal, &datagram.bytes));
+    let (error, whole, change) = (reason::name(refusal), diagnosis.to_string(), diagnosis.change());
+    let unsigned = |detail| unsigned(&datagram.bytes, error, detail);
+    let reply = match &handled.reading {
+        Ok(message) => signed(class, handled, &message.id_request, error, &diagnosis),
+        Err(_) if is_known => unsigned(change),
+        Err(_) => unsigned(&whole).or_else(|| unsigned(change)),
+    };
+    Explanation { reply, found: Some(whole) }
+}
+
+/// The signed explanation: as much of it, in whole clauses, as makes it smaller than the request.
+fn signed(
+    class: &Class,
+    handled: &Handled,
+    id_request: &str,
+    error: &str,
+    diagnosis: &Diagnosis,
+) -> Option<String> {
+    let Otp { number, timestamp } = Otp::draw(handled.datagram.time).ok()?;
+    let whole = diagnosis.to_string();
+    let otp = format!(r#","otp_number":{number},"otp_timestamp":{timestamp}"#);
+    let ways = [(&*whole, &*otp), (diagnosis.change(), &*otp), (diagnosis.change(), ""), ("", "")];
+    let payload = |(detail, otp): (&str, &str)| {
+        let detail =
+            if detail.is_empty() { String::new() } else { format!(r#","detail":{}"#, json_string(detail)) };
+        format!(r#"{{"id_request":"{id_request}","error":"{error}"{detail}{otp}}}"#)
+    };
+    let mut payloads = ways.into_iter().map(payload);
+    let payload = payloads.find(|payload| length(payload) < handled.datagram.bytes.len())?;
+    Some(jws::sign(REPLY_HEADER, &payload, &class.secret))
+}
+
+/// How long the reply of this payload is: base64url makes four characters of three bytes.
+fn length(payload: &str) -> usize {
+    let encoded = |bytes: usize| (4 * bytes).div_ceil(3);
+    encoded(REPLY_HEADER.len()) + 1 + encoded(payload.len()) + 1 + encoded(32)
 }
 
 /// The explanation of what is not signed, if it is smaller than that.
-fn unsigned(event: &Event, refusal: &Refusal, diagnosis: Option<&Diagnosis>) -> Option<String> {
-    let detail = match diagnosis {
-        Some(diagnosis) => diagnosis.short().into(),
-        None => refusals::detail_of(refusal, &event.datagram),
-    };
-    let text = format!("{}: {detail}\n", refusals::name(refusal));
-    (text.len() < event.datagram.len()).then_some(text)
+fn unsigned(datagram: &[u8], error: &str, detail: &str) -> Option<String> {
+    let text = format!("{error}: {detail}\n");
+    (text.len() < datagram.len()).then_some(text)
 }

@@ -3,30 +3,26 @@
 //! The journal is for finding mistakes; the evidence is in [`received`](crate::received). So its
 //! errors change nothing: a full disk or a closed terminal stops neither the server nor a client.
 
+use super::group_of;
 use super::log::Log;
 use crate::refusal::Refusal;
-use crate::server::{Class, Event, Lab};
+use crate::server::{Acknowledgment, Class, Handled, Lab};
 use crate::time::rfc3339;
-use crate::tools::terminal::{
-    Colours, json_string, moved::Whereabouts, refusals, say_first, say_soon, shortened,
-};
+use crate::tools::faults::{reason, record::Whereabouts, refusal};
+use crate::tools::print::{COLUMNS, Colours, json_string, say_first, say_soon, shortened};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 
 /// How much of a dropped datagram is kept.
 const MOST_BYTES_OF_A_DATAGRAM: usize = 2_048;
-/// Columns of a line on a terminal.
-const COLUMNS: usize = 100;
 
 /// Writes down what became of each datagram.
 #[derive(Debug)]
 pub struct Journal {
-    /// What else is known of the events to come, in their order: said in place of the refusal's detail.
-    pub(crate) details: Vec<Option<String>>,
     requests: Log,
-    /// Room for lines on their way to the log, empty between the calls.
+    /// Lines on their way to the log.
     lines: String,
     /// The last message of each group.
     last: Vec<Copies>,
@@ -67,7 +63,6 @@ impl Journal {
     pub fn new(directory: &Path, is_verbose: bool) -> Self {
         let columns = if io::stderr().is_terminal() { COLUMNS } else { usize::MAX };
         Self {
-            details: Vec::new(),
             requests: Log::open(directory, "requests.jsonl"),
             lines: String::new(),
             last: Vec::new(),
@@ -79,12 +74,30 @@ impl Journal {
         }
     }
 
+    /// Writes down what became of a datagram; `found`, if it is known, in place of the refusal's detail.
+    /// The lines reach the log at the [end](Self::end) of those that were handled together.
+    pub fn write(&mut self, class: &Class, handled: &Handled, found: Option<&str>) {
+        self.alarm(handled);
+        let again = self.copy(class, handled);
+        let detail = found.or(again.as_deref());
+        push_json_line(&mut self.lines, class, handled, detail);
+        if self.is_verbose {
+            say_soon(terminal_line(class, handled, detail, self.columns, self.colours));
+        }
+    }
+
+    /// The lines that were written reach the log.
+    pub fn end(&mut self) {
+        self.requests.append(&self.lines);
+        self.lines.clear();
+    }
+
     /// Says once, even where no other line is wanted, that the records are no longer in place; and once
     /// more only after a message has been recorded again.
-    fn alarm(&mut self, event: &Event) {
-        match &event.outcome {
-            Some(Ok(_)) if event.is_new => self.has_alarmed = false,
-            Some(Err(Refusal::NotRecorded(why))) if !self.has_alarmed => {
+    fn alarm(&mut self, handled: &Handled) {
+        match &handled.outcome {
+            Ok(acknowledgment) if acknowledgment.is_new => self.has_alarmed = false,
+            Err(Refusal::NotRecorded(why)) if !self.has_alarmed => {
                 if let Some(alarm) = self.received.alarm(why) {
                     say_first(self.colours.red(&alarm));
                     self.has_alarmed = true;
@@ -95,38 +108,28 @@ impl Journal {
     }
 
     /// Counts an acknowledged copy of a group's message; what it shows, if it is not the first.
-    fn copy(&mut self, class: &Class, event: &Event) -> Option<String> {
-        let (Some(Ok(_)), Some(group), Some(id_request)) = (&event.outcome, event.group, &event.id_request)
-        else {
-            return None;
-        };
+    fn copy(&mut self, class: &Class, handled: &Handled) -> Option<String> {
+        let Handled { reading: Ok(message), outcome: Ok(_), datagram } = handled else { return None };
         self.last.resize(class.table.len(), Copies::default());
-        let copies = &mut self.last[group];
-        if copies.id_request != *id_request {
-            *copies = Copies { id_request: id_request.clone(), from_other_ports: true, ..Copies::default() };
+        let copies = &mut self.last[message.group];
+        if copies.id_request != message.id_request {
+            let id_request = message.id_request.clone();
+            *copies = Copies { id_request, from_other_ports: true, ..Copies::default() };
         }
         copies.count += 1;
-        copies.from_other_ports &= copies.peer != Some(event.peer());
-        copies.peer = Some(event.peer());
+        copies.from_other_ports &= copies.peer != Some(datagram.peer());
+        copies.peer = Some(datagram.peer());
         copies.detail()
     }
 }
 
 /// It only looks on.
 impl Lab for Journal {
-    fn saw(&mut self, class: &Class, events: &[Event]) {
-        let mut details = std::mem::take(&mut self.details).into_iter();
-        for event in events {
-            self.alarm(event);
-            let again = self.copy(class, event);
-            let detail = details.next().flatten().or(again);
-            push_json_line(&mut self.lines, class, event, detail.as_deref());
-            if self.is_verbose {
-                say_soon(terminal_line(class, event, detail.as_deref(), self.columns, self.colours));
-            }
+    fn sent(&mut self, class: &Class, batch: &[Handled], _: &UdpSocket) {
+        for handled in batch {
+            self.write(class, handled, None);
         }
-        self.requests.append(&self.lines);
-        self.lines.clear();
+        self.end();
     }
 
     fn saw_error(&mut self, error: &io::Error) {
@@ -142,85 +145,97 @@ impl Lab for Journal {
 
 /// Adds the line of `requests.jsonl`, its LF included. Bytes of a datagram stand in it only as
 /// `escape_ascii` writes them, within a JSON string: none can end the line or begin another.
-fn push_json_line(lines: &mut String, class: &Class, event: &Event, more: Option<&str>) {
-    _ = write!(lines, "{{\"time\":\"{}\",\"peer\":\"{}\",\"outcome\":\"", rfc3339(event.time), event.peer());
+fn push_json_line(lines: &mut String, class: &Class, handled: &Handled, more: Option<&str>) {
+    let Handled { datagram, reading, outcome } = handled;
+    _ = write!(
+        lines,
+        "{{\"time\":\"{}\",\"peer\":\"{}\",\"outcome\":\"",
+        rfc3339(datagram.time),
+        datagram.peer()
+    );
     let mut lost = None;
-    match &event.outcome {
-        Some(Err(refusal)) => {
-            let detail = more.map_or_else(|| refusals::detail_of(refusal, &event.datagram), Into::into);
-            _ = write!(lines, "{}\",\"detail\":{}", refusals::name(refusal), json_string(&detail));
+    match outcome {
+        Err(refusal) => {
+            let detail = more.map_or_else(|| refusal::plain(refusal, &datagram.bytes).sentence(), Into::into);
+            _ = write!(lines, "{}\",\"detail\":{}", reason::name(refusal), json_string(&detail));
             if let Refusal::LostOnPurpose(what, _) = refusal {
                 lost = Some(what);
             }
         }
-        _ => {
+        Ok(_) => {
             lines.push_str("answered\"");
             if let Some(again) = more {
                 _ = write!(lines, ",\"detail\":{}", json_string(again));
             }
         }
     }
-    if let Some(group) = event.group {
+    if let Some(group) = shown_group(handled) {
         _ = write!(lines, ",\"group\":\"{}\"", class.table[group].name);
     }
-    if let Some(seq_number) = event.seq_number {
+    if let Some(seq_number) = reading.as_ref().ok().and_then(|message| message.seq_number) {
         _ = write!(lines, ",\"seq_number\":{seq_number}");
     }
     if let Some(lost) = lost {
         _ = write!(lines, ",\"lost\":\"{lost}\"");
     }
-    match (&event.outcome, &event.id_request) {
-        (Some(Ok(next_number)), Some(id_request)) => {
-            _ = write!(
-                lines,
-                ",\"next_number\":{next_number},\"id_request\":\"{id_request}\",\"otp_number\":{},\"otp_timestamp\":{}",
-                event.otp.number, event.otp.timestamp
-            );
-        }
-        _ => {
-            let kept = &event.datagram[..event.datagram.len().min(MOST_BYTES_OF_A_DATAGRAM)];
-            lines.push_str(",\"datagram\":\"");
-            let is_plain = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-            let (plain, rest) = kept.split_at(kept.iter().take_while(is_plain).count());
-            lines.push_str(&String::from_utf8_lossy(plain));
-            for byte in rest.escape_ascii() {
-                if matches!(byte, b'\\' | b'"') {
-                    lines.push('\\');
-                }
-                lines.push(char::from(byte));
+    if let (Ok(message), Ok(Acknowledgment { next_number, otp, .. })) = (reading, outcome) {
+        _ = write!(
+            lines,
+            ",\"next_number\":{next_number},\"id_request\":\"{}\",\"otp_number\":{},\"otp_timestamp\":{}",
+            message.id_request, otp.number, otp.timestamp
+        );
+    } else {
+        let kept = &datagram.bytes[..datagram.bytes.len().min(MOST_BYTES_OF_A_DATAGRAM)];
+        lines.push_str(",\"datagram\":\"");
+        let is_plain = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        let (plain, rest) = kept.split_at(kept.iter().take_while(is_plain).count());
+        lines.push_str(&String::from_utf8_lossy(plain));
+        for byte in rest.escape_ascii() {
+            if matches!(byte, b'\\' | b'"') {
+                lines.push('\\');
             }
-            lines.push('"');
+            lines.push(char::from(byte));
         }
+        lines.push('"');
     }
     lines.push_str("}\n");
+}
+
+/// The group to name. What was lost without a signature is nobody's: it stands in no group's time line.
+fn shown_group(handled: &Handled) -> Option<usize> {
+    let is_nobodys = handled.reading.is_err() && matches!(handled.outcome, Err(Refusal::LostOnPurpose(..)));
+    group_of(&handled.reading).filter(|_| !is_nobodys)
 }
 
 /// The line for the professor: time, peer, group, what happened, why.
 fn terminal_line(
     class: &Class,
-    event: &Event,
+    handled: &Handled,
     more: Option<&str>,
     columns: usize,
     colours: Colours,
 ) -> String {
-    let time = rfc3339(event.time);
-    let group = event.group.map_or("?", |group| &class.table[group].name);
-    let seq_number = event.seq_number.map_or("?".into(), |seq_number| seq_number.to_string());
-    let mut line = format!("{} {:<21} {group:<10} ", &time[11..19], event.peer().to_string());
+    let Handled { datagram, reading, outcome } = handled;
+    let time = rfc3339(datagram.time);
+    let group = shown_group(handled).map_or("?", |group| &class.table[group].name);
+    let seq_number = reading.as_ref().ok().and_then(|message| message.seq_number);
+    let seq_number = seq_number.map_or("?".into(), |seq_number| seq_number.to_string());
+    let mut line = format!("{} {:<21} {group:<10} ", &time[11..19], datagram.peer().to_string());
     let room = columns.saturating_sub(line.len());
-    match (&event.outcome, more) {
-        (None, _) => {}
-        (Some(Ok(_)), Some(again)) => {
+    match (outcome, more) {
+        (Ok(_), Some(again)) => {
             let acknowledged = format!("{seq_number} acknowledged again, {again}");
             line += &colours.yellow(&shortened(&acknowledged, room));
         }
-        (Some(Ok(0)), None) => line += &colours.green(&format!("{seq_number} acknowledged, everyone is in")),
-        (Some(Ok(next_number)), None) => {
+        (Ok(Acknowledgment { next_number: 0, .. }), None) => {
+            line += &colours.green(&format!("{seq_number} acknowledged, everyone is in"));
+        }
+        (Ok(Acknowledgment { next_number, .. }), None) => {
             line += &colours.green(&format!("{seq_number} acknowledged, next {next_number}"));
         }
-        (Some(Err(refusal)), _) => {
-            let name = refusals::name(refusal);
-            let detail = more.map_or_else(|| refusals::detail_of(refusal, &event.datagram), Into::into);
+        (Err(refusal), _) => {
+            let name = reason::name(refusal);
+            let detail = more.map_or_else(|| refusal::plain(refusal, &datagram.bytes).sentence(), Into::into);
             line += &colours.red(&name[..name.len().min(room)]);
             line += &shortened(&format!(": {detail}"), room.saturating_sub(name.len()));
         }

@@ -1,24 +1,16 @@
 //! A log that is kept as far as that is possible: its errors stop nobody, and its size is bounded.
 
-use crate::received::{identity, open_log};
-use crate::tools::terminal::{say_soon, shown};
+use crate::files::{identity, open_log, open_to_read};
+use crate::tools::print::{say_soon, shown};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Most bytes of `NAME.jsonl`; then it becomes `NAME.1.jsonl`, replacing the one before.
-pub const MOST_BYTES: u64 = 64 << 20;
+pub const MOST_LOG_BYTES: u64 = 64 << 20;
 /// The server writes no longer line: a datagram's first 2,048 bytes, escaped, and the rest.
 pub const LONGEST_LINE: u64 = 1 << 16;
-
-/// Opens a file to read it. A FIFO or a device of its name would hold the reader up.
-pub fn open_to_read(path: &Path) -> io::Result<File> {
-    match fs::metadata(path)? {
-        metadata if metadata.is_file() => File::open(path),
-        _ => Err(io::Error::other("it is not a file")),
-    }
-}
 
 /// A file of lines with a bound.
 #[derive(Debug)]
@@ -58,7 +50,7 @@ impl Log {
 
     /// Whether these lines would begin another file.
     pub fn turns_over(&self, lines: &str) -> bool {
-        self.length + lines.len() as u64 > MOST_BYTES
+        self.length + lines.len() as u64 > MOST_LOG_BYTES
     }
 
     /// Appends lines, or leaves the file as it was.

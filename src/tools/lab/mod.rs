@@ -9,15 +9,16 @@ pub mod verdict;
 
 use crate::claims::random_number;
 use crate::refusal::Refusal;
-use crate::server::{self, Class, Event, MOST_TOGETHER, read};
+use crate::server::{self, Class, Datagram, Handled, Instead, MOST_TOGETHER, Reading};
 use explain::Explainer;
 use journal::Journal;
 use std::io;
+use std::net::UdpSocket;
 use trial::Trial;
 
-/// All of the lab, as the command line wants it.
+/// What the command line has asked for.
 #[derive(Debug)]
-pub struct Lab {
+pub struct Tools {
     /// Looks on.
     pub journal: Journal,
     /// `--lose`: this share of the requests is lost, in percent, and of the replies.
@@ -28,7 +29,7 @@ pub struct Lab {
     pub explainer: Option<Explainer>,
 }
 
-impl server::Lab for Lab {
+impl server::Lab for Tools {
     fn most_together(&self) -> usize {
         match self.trial {
             Some(_) => 1, // it examines copy by copy
@@ -36,35 +37,34 @@ impl server::Lab for Lab {
         }
     }
 
-    fn arrives(&mut self, class: &Class, event: &mut Event) {
+    fn arrives(&mut self, _: &Class, datagram: &Datagram, reading: &Reading) -> Option<Refusal> {
         if self.loses() {
-            // Whose it was is for its group's time line; what nobody signed is nobody's.
-            _ = read(class, event);
-            event.group = event.group.filter(|_| event.id_request.is_some());
-            event.outcome = Some(lost("request", "the request was discarded: send it again"));
-        } else if let Some(trial) = &mut self.trial {
-            trial.arrives(class, event);
+            return Some(lost("request", "the request was discarded: send it again"));
         }
+        self.trial.as_mut()?.arrives(datagram, reading.as_ref().ok()?)
     }
 
-    fn leaves(&mut self, class: &Class, event: &mut Event) {
-        let said = self.explainer.as_mut().and_then(|explainer| explainer.explain(class, event));
-        self.journal.details.push(said);
-        if event.reply.is_none() {
-            return;
-        }
+    fn leaves(&mut self, class: &Class, handled: &Handled, reply: &str) -> Option<Instead> {
         if self.loses() {
-            event.reply = None;
-            if matches!(event.outcome, Some(Ok(_))) {
-                event.outcome = Some(lost("reply", "its reply was discarded: send it again"));
+            let outcome = Err(lost("reply", "its reply was discarded: send it again"));
+            return Some(Instead { replies: Vec::new(), outcome });
+        }
+        self.trial.as_mut()?.leaves(class, handled, reply)
+    }
+
+    fn sent(&mut self, class: &Class, batch: &[Handled], socket: &UdpSocket) {
+        for handled in batch {
+            let explanation = self.explainer.as_mut().and_then(|explainer| explainer.explain(class, handled));
+            let explanation = explanation.unwrap_or_default();
+            if let Some(reply) = explanation.reply.filter(|_| !self.loses()) {
+                _ = socket.send_to(reply.as_bytes(), handled.datagram.sender);
             }
-        } else if let Some(trial) = &mut self.trial {
-            trial.leaves(class, event);
+            self.journal.write(class, handled, explanation.found.as_deref());
         }
-    }
-
-    fn saw(&mut self, class: &Class, events: &[Event]) {
-        self.journal.saw(class, events);
+        if let Some(trial) = &mut self.trial {
+            trial.write(class);
+        }
+        self.journal.end();
     }
 
     fn saw_error(&mut self, error: &io::Error) {
@@ -72,7 +72,7 @@ impl server::Lab for Lab {
     }
 }
 
-impl Lab {
+impl Tools {
     fn loses(&self) -> bool {
         let drawn =
             || random_number().is_ok_and(|number| u32::from(number) * 100 < u32::from(self.lose) * 20_001);
@@ -80,7 +80,12 @@ impl Lab {
     }
 }
 
-/// The outcome of a datagram that the lab has lost, and how.
-pub(crate) fn lost(what: &'static str, how: impl Into<String>) -> Result<u64, Refusal> {
-    Err(Refusal::LostOnPurpose(what, how.into()))
+/// What is said of a datagram that the lab has lost: a word for the log, and how.
+pub(crate) fn lost(what: &'static str, how: impl Into<String>) -> Refusal {
+    Refusal::LostOnPurpose(what, how.into())
+}
+
+/// The group that a datagram is of, or that it claims to be of.
+pub(crate) fn group_of(reading: &Reading) -> Option<usize> {
+    reading.as_ref().map_or_else(|unverified| unverified.claimed_group, |message| Some(message.group))
 }

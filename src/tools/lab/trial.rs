@@ -5,20 +5,21 @@
 //! and its reply discarded; the third gets the right reply with a damaged HMAC; the fourth a
 //! well-signed reply with another `id_request`; the fifth the reply to the message before; and the
 //! sixth, seventh or eighth the right reply, of which those before it get none. What that shows of a
-//! client is the [exam](super::exam)'s to say; here it is carried out and written down.
+//! client is the [`exam`]'s to say; here it is carried out and written down.
 
-use super::exam::{Exam, FIRST_RIGHT_COPY, Fate, Finding, Message, RIGHT_COPIES};
-use super::log::{Log, MOST_BYTES, read_tail};
+use super::exam::{self, Exam, FIRST_RIGHT_COPY, Fate, Finding, RIGHT_COPIES};
+use super::log::{Log, MOST_LOG_BYTES, read_tail};
 use super::lost;
 use super::verdict::{Line, Standing, Verdict};
 use crate::claims;
 use crate::groups::Table;
 use crate::jws;
-use crate::received::Progress;
-use crate::server::{Class, Event, read};
+use crate::record::Progress;
+use crate::refusal::Refusal;
+use crate::server::{Class, Datagram, Handled, Instead, Message};
 use crate::time::rfc3339;
 use crate::tools::base64url;
-use crate::tools::terminal::say_soon;
+use crate::tools::print::say_soon;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use serde_json::Value;
@@ -52,6 +53,8 @@ impl Examinee {
 #[derive(Debug)]
 pub struct Trial {
     examinees: Vec<Examinee>,
+    /// Verdicts that are still to be written down, each with its group.
+    verdicts: Vec<(usize, Line)>,
     log: Log,
     /// What makes the copy that gets the right reply unforeseeable.
     key: hmac::Key,
@@ -72,31 +75,32 @@ impl Trial {
         let mut examinees: Vec<_> = table.iter().zip(progress).map(examinee).collect();
         remember_records(&directory.join("received.jsonl"), table, &mut examinees);
         for name in ["trial.1.jsonl", "trial.jsonl"] {
-            _ = read_tail(&directory.join(name), MOST_BYTES, |line| {
+            _ = read_tail(&directory.join(name), MOST_LOG_BYTES, |line| {
                 let (group, line) = Line::parse(line)?;
                 examinees[table.find(group)?].standing.add(line);
                 Some(())
             });
         }
-        Ok(Self { examinees, log: Log::open(directory, "trial.jsonl"), key })
+        Ok(Self { examinees, verdicts: Vec::new(), log: Log::open(directory, "trial.jsonl"), key })
     }
 
-    /// A datagram arrives: the first copy of a message is lost.
-    pub fn arrives(&mut self, class: &Class, event: &mut Event) {
-        let Ok((group, request)) = read(class, event) else { return };
-        let Ok(number) = u8::try_from(request.seq_number) else { return };
-        let Some(id_request) = event.id_request.as_deref() else { return };
-        let right_copy = self.right_copy(id_request);
-        let message = Message { number, id_request, exp: request.exp, peer: event.peer(), right_copy };
-        let examinee = &mut self.examinees[group];
-        let (fate, findings) = examinee.exam.take(&message, event.time);
+    /// A message arrives: its first copy is lost.
+    pub fn arrives(&mut self, datagram: &Datagram, message: &Message) -> Option<Refusal> {
+        let request = message.request.as_ref().ok()?;
+        let message_of_exam = exam::Message {
+            number: u8::try_from(request.seq_number).ok()?,
+            id_request: &message.id_request,
+            exp: request.exp,
+            peer: datagram.peer(),
+            right_copy: self.right_copy(&message.id_request),
+        };
+        let examinee = &mut self.examinees[message.group];
+        let (fate, findings) = examinee.exam.take(&message_of_exam, datagram.time);
         examinee.fate = fate;
         for finding in findings {
-            self.write(class, group, event, finding);
+            self.note(message.group, datagram, finding, None);
         }
-        if fate == Fate::RequestLost {
-            event.outcome = Some(lost("request", "trial, copy 1: the request was discarded"));
-        }
+        (fate == Fate::RequestLost).then(|| lost("request", "trial, copy 1: the request was discarded"))
     }
 
     /// The copy of a message that gets the right reply: always the same, and not to be known
@@ -107,25 +111,25 @@ impl Trial {
     }
 
     /// A reply leaves: before the right copy another takes its place, or none.
-    pub fn leaves(&mut self, class: &Class, event: &mut Event) {
-        let (Some(group), Some(Ok(next_number)), Some(reply)) = (event.group, &event.outcome, &event.reply)
-        else {
-            return;
+    pub fn leaves(&mut self, class: &Class, handled: &Handled, reply: &str) -> Option<Instead> {
+        let Handled { datagram, reading: Ok(message), outcome: Ok(acknowledgment) } = handled else {
+            return None;
         };
-        let Some(number) = event.seq_number.and_then(|number| number.try_into().ok()) else { return };
-        let examinee = &mut self.examinees[group];
+        let number = message.seq_number?.try_into().ok()?;
+        let examinee = &mut self.examinees[message.group];
         let fate = examinee.fate;
-        if let Some(finding) = examinee.exam.handled(number, event.time) {
-            self.write(class, group, event, finding);
+        if let Some(finding) = examinee.exam.handled(number, datagram.time) {
+            self.note(message.group, datagram, finding, Some(acknowledgment.otp.number));
         }
         if fate == Fate::AsEver {
-            return;
+            return None;
         }
         let other = || {
-            let other = claims::reply(&claims::id_request(reply.as_bytes()), *next_number, event.otp);
+            let other = claims::id_request(reply.as_bytes());
+            let other = claims::reply(&other, acknowledgment.next_number, acknowledgment.otp);
             jws::sign(claims::REPLY_HEADER, &other, &class.secret)
         };
-        let examinee = &mut self.examinees[group];
+        let examinee = &mut self.examinees[message.group];
         let previous = examinee.reply_to(number, reply);
         let (sent, word, what) = match (fate, previous) {
             (Fate::ReplyLost, _) => (None, "reply", "its reply was discarded"),
@@ -138,32 +142,41 @@ impl Trial {
             (Fate::OtherIdRequest | Fate::PreviousReply, _) => {
                 (Some(other()), "reply_other_id_request", "it got a reply with another id_request")
             }
-            _ => return,
+            _ => return None,
         };
         let copies = examinee.exam.copies();
-        event.outcome = Some(lost(word, format!("trial, copy {copies}: {what}")));
-        event.reply = sent;
+        let outcome = Err(lost(word, format!("trial, copy {copies}: {what}")));
+        Some(Instead { replies: sent.into_iter().collect(), outcome })
     }
 
-    fn write(&mut self, class: &Class, group: usize, event: &Event, finding: Finding) {
+    /// Notes a verdict, which is written down once everything is sent. `otp_number` is the one of the
+    /// right reply, if that is what leaves.
+    fn note(&mut self, group: usize, datagram: &Datagram, finding: Finding, otp_number: Option<u16>) {
         let Finding { verdict, number, copies } = finding;
-        let otp_number = (verdict == Verdict::Passed).then_some(event.otp.number);
-        let line = Line { time: event.time, number, copies, verdict, otp_number };
-        let name = &class.table[group].name;
-        if verdict.is_fault() || verdict == Verdict::Passed {
-            let time = &rfc3339(event.time)[11..19];
-            say_soon(format!(
-                "{time} trial: {name} number {number}: {}: {}",
-                verdict.name(),
-                verdict.explanation()
-            ));
+        let otp_number = otp_number.filter(|_| verdict == Verdict::Passed);
+        self.verdicts.push((group, Line { time: datagram.time, number, copies, verdict, otp_number }));
+    }
+
+    /// Writes down what has been shown, and says what the professor should know of it.
+    pub fn write(&mut self, class: &Class) {
+        for (group, line) in std::mem::take(&mut self.verdicts) {
+            let Line { time, number, verdict, .. } = line;
+            let name = &class.table[group].name;
+            if verdict.is_fault() || verdict == Verdict::Passed {
+                let time = &rfc3339(time)[11..19];
+                say_soon(format!(
+                    "{time} trial: {name} number {number}: {}: {}",
+                    verdict.name(),
+                    verdict.explanation()
+                ));
+            }
+            let mut lines = line.to_json(name);
+            if self.log.turns_over(&lines) {
+                lines = self.standing(&class.table) + &lines;
+            }
+            self.log.append(&lines);
+            self.examinees[group].standing.add(line);
         }
-        let mut lines = line.to_json(name);
-        if self.log.turns_over(&lines) {
-            lines = self.standing(&class.table) + &lines;
-        }
-        self.log.append(&lines);
-        self.examinees[group].standing.add(line);
     }
 
     /// The verdicts that stand, of every group: a log that turns over must not take them with it.

@@ -1,7 +1,7 @@
 //! What a trial says of a client: the verdicts, their lines in `trial.jsonl`, and which of them stand.
 
 use crate::time::{parse_rfc3339, rfc3339};
-use crate::tools::terminal::json_string;
+use crate::tools::print::json_string;
 use serde_json::Value;
 use std::time::Duration;
 

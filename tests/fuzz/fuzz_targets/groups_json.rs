@@ -9,12 +9,12 @@ use libfuzzer_sys::fuzz_target;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::collections::HashSet;
 use std::fmt;
-use udpsocket_jwt_server::groups::Table;
+use udpsocket_jwt_server::tools::faults::groups_json;
 
 fuzz_target!(|text: &[u8]| {
-    let table = match Table::from_json(text) {
+    let table = match groups_json::table(text) {
         Ok(table) => table,
-        Err(error) => return assert_printable(&error),
+        Err(error) => return assert_printable(&error.sentence()),
     };
     assert!(!table.is_empty());
     let mut matriculas = HashSet::new();

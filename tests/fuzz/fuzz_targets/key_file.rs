@@ -12,15 +12,16 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use common::assert_printable;
 use libfuzzer_sys::fuzz_target;
 use ring::rsa::PublicKeyComponents;
-use udpsocket_jwt_server::keys::{self, PublicKey};
-use udpsocket_jwt_server::tools::terminal::key_file;
+use udpsocket_jwt_server::keys::{self, KeyFault, PublicKey};
+use udpsocket_jwt_server::tools::commands::key::fingerprint;
+use udpsocket_jwt_server::tools::faults::key_file;
 
 fuzz_target!(|input: &[u8]| {
     let Some((form, bytes)) = input.split_first() else { return };
     match form {
-        b'S' => inside(bytes, key_file::from_pem(&pem("PUBLIC KEY", bytes), 2_048), spki),
-        b'R' => inside(bytes, key_file::from_pem(&pem("RSA PUBLIC KEY", bytes), 2_048), rsa),
-        b'O' => inside(bytes, key_file::from_openssh(&line(bytes), 2_048), ssh),
+        b'S' => inside(bytes, from_pem(&pem("PUBLIC KEY", bytes), 2_048), spki),
+        b'R' => inside(bytes, from_pem(&pem("RSA PUBLIC KEY", bytes), 2_048), rsa),
+        b'O' => inside(bytes, from_openssh(&line(bytes), 2_048), ssh),
         b'N' => numbers(bytes),
         _ => file(bytes),
     }
@@ -40,9 +41,9 @@ fn numbers(bytes: &[u8]) {
     let bits = element(writing(), 0x03, &[&[0], &rsa_key[..]].concat());
     let info = element(writing(), 0x30, &[ALGORITHM, &bits].concat());
     let blob = [string(b"ssh-rsa"), string(e), string(n)].concat();
-    inside(&rsa_key, key_file::from_pem(&pem("RSA PUBLIC KEY", &rsa_key), 2_048), rsa);
-    inside(&info, key_file::from_pem(&pem("PUBLIC KEY", &info), 2_048), spki);
-    inside(&blob, key_file::from_openssh(&line(&blob), 2_048), ssh);
+    inside(&rsa_key, from_pem(&pem("RSA PUBLIC KEY", &rsa_key), 2_048), rsa);
+    inside(&info, from_pem(&pem("PUBLIC KEY", &info), 2_048), spki);
+    inside(&blob, from_openssh(&line(&blob), 2_048), ssh);
 }
 
 /// DER and the OpenSSH form are canonical: of the forms of a key, only one is accepted.
@@ -52,11 +53,25 @@ fn inside(bytes: &[u8], key: Result<PublicKey, String>, form: fn(&PublicKey) -> 
     }
 }
 
+/// The key in a file, as the start reads it, or what is said.
+fn key(file: &[u8], name: &str, key: Result<PublicKey, KeyFault>) -> Result<PublicKey, String> {
+    let key = if keys::has_private_key(file) { Err(KeyFault::Private) } else { key };
+    key.map_err(|fault| key_file::diagnose(&fault, name, file).sentence())
+}
+
+fn from_pem(file: &[u8], fewest_bits: usize) -> Result<PublicKey, String> {
+    key(file, "GROUP.pem", PublicKey::from_pem(file, fewest_bits))
+}
+
+fn from_openssh(file: &[u8], fewest_bits: usize) -> Result<PublicKey, String> {
+    key(file, "GROUP.ssh", PublicKey::from_openssh(file, fewest_bits))
+}
+
 fn file(bytes: &[u8]) {
-    let from_pem = check(key_file::from_pem(bytes, 1_024), 1_024);
-    let from_openssh = check(key_file::from_openssh(bytes, 1_024), 1_024);
+    let from_pem = check(from_pem(bytes, 1_024), 1_024);
+    let from_openssh = check(from_openssh(bytes, 1_024), 1_024);
     assert!(from_pem.is_none() || from_openssh.is_none(), "a file that is both");
-    if key_file::has_private_key(bytes) {
+    if keys::has_private_key(bytes) {
         assert!(from_pem.is_none() && from_openssh.is_none(), "a private key is accepted");
     }
     if let Some(key) = from_pem.or(from_openssh) {
@@ -80,17 +95,17 @@ fn check(key: Result<PublicKey, String>, fewest: usize) -> Option<PublicKey> {
     assert!((3..=65_537).contains(&e) && e % 2 == 1, "e is {e}");
 
     assert!(
-        key_file::fingerprint(&key).starts_with("SHA256:") && key_file::fingerprint(&key).len() == 7 + 43
+        fingerprint(&key).starts_with("SHA256:") && fingerprint(&key).len() == 7 + 43
     );
     let forms = [
-        key_file::from_pem(&pem("PUBLIC KEY", &spki(&key)), fewest),
-        key_file::from_pem(&pem("RSA PUBLIC KEY", &rsa(&key)), fewest),
-        key_file::from_openssh(&line(&ssh(&key)), fewest),
+        from_pem(&pem("PUBLIC KEY", &spki(&key)), fewest),
+        from_pem(&pem("RSA PUBLIC KEY", &rsa(&key)), fewest),
+        from_openssh(&line(&ssh(&key)), fewest),
     ];
     for form in forms {
         assert_eq!(
-            key_file::fingerprint(&form.expect("its own forms are accepted")),
-            key_file::fingerprint(&key)
+            fingerprint(&form.expect("its own forms are accepted")),
+            fingerprint(&key)
         );
     }
     Some(key)

@@ -9,8 +9,9 @@ mod common;
 use common::{Failures, Memory, assert_printable};
 use libfuzzer_sys::fuzz_target;
 use udpsocket_jwt_server::groups::Table;
-use udpsocket_jwt_server::received::{Found, Progress, Record, Tail, read_back};
-use udpsocket_jwt_server::tools::terminal::startup::{about_received, about_records};
+use udpsocket_jwt_server::record::{Progress, Record};
+use udpsocket_jwt_server::restart::{Found, Tail, read_back};
+use udpsocket_jwt_server::tools::faults::record::{beside, unusable};
 
 /// The longest line of a record, its LF included, and most bytes of a tail that is cut off.
 const LONGEST: usize = 8_192;
@@ -50,7 +51,7 @@ fuzz_target!(|input: &[u8]| {
 
     match read_back(Box::new(disk.clone()), &table, true) {
         Err(fault) => {
-            let error = about_received(&fault, "received.jsonl".as_ref());
+            let error = unusable(&fault, "received.jsonl".as_ref()).sentence();
             assert_printable(&error);
             match expected {
                 None => assert_eq!(disk.file(), file, "a start that stops leaves the file alone"),
@@ -68,9 +69,9 @@ fuzz_target!(|input: &[u8]| {
                 Tail::Record(found) => assert!(is_kept && found == nuls as u64),
                 Tail::Torn(bytes) => assert!(is_cut && bytes == rest.len() as u64),
             }
-            let warnings = about_records(replayed.tail, &replayed.unknown);
+            let warnings = beside(replayed.tail, &replayed.unknown);
             warnings.iter().for_each(|warning| assert_printable(warning));
-            again(&disk, &table, &replayed.progress, &about_records(Tail::Nothing, &replayed.unknown));
+            again(&disk, &table, &replayed.progress, &beside(Tail::Nothing, &replayed.unknown));
         }
     }
 });
@@ -81,10 +82,10 @@ fn again(disk: &Memory, table: &Table, progress: &[Progress], warnings: &[String
     disk.restart(&file);
     let started = || {
         read_back(Box::new(disk.clone()), table, true)
-            .map_err(|fault| about_received(&fault, "received.jsonl".as_ref()))
+            .map_err(|fault| unusable(&fault, "received.jsonl".as_ref()).sentence())
     };
     let Found { mut records, progress: now, tail, unknown } = started().expect("the second start");
-    assert_eq!((&now[..], &about_records(tail, &unknown)[..]), (progress, warnings));
+    assert_eq!((&now[..], &beside(tail, &unknown)[..]), (progress, warnings));
     assert_eq!(disk.file(), file);
 
     let line = concat!(
@@ -92,12 +93,12 @@ fn again(disk: &Memory, table: &Table, progress: &[Progress], warnings: &[String
         r#""seq_number":1,"seq_max":null,"matricula":7,"token":"e.e.c"}"#,
         "\n"
     );
-    records.waiting.extend(line.as_bytes());
+    records.add(line.as_bytes());
     records.commit().expect("a disk that is well");
     disk.restart(&disk.file());
     let mut expected = progress.to_vec();
     let Record { time, .. } = Record::parse(line.trim_end().as_bytes()).unwrap();
-    expected[0].record(1, 7, time);
+    expected[0].add(1, 7, time);
     assert_eq!(started().expect("the third start").progress, expected);
 }
 
@@ -112,7 +113,7 @@ fn expected(table: &Table, file: &[u8]) -> Option<Vec<Progress>> {
         let group = table.iter().position(|group| group.name.eq_ignore_ascii_case(&record.group));
         if let Some(group) = group {
             let Record { seq_number, matricula, time, .. } = record;
-            progress[group].record(seq_number.into(), matricula, time);
+            progress[group].add(seq_number.into(), matricula, time);
             let (state, of_whom, records, greatest) = &mut last[group];
             (*state, *of_whom, *records) = (seq_number.into(), Some(matricula), *records + 1);
             *greatest = seq_number.max(*greatest);

@@ -1,6 +1,6 @@
 //! Readiness, told to systemd (`Type=notify`): a start that fails is then seen to fail.
 
-use super::{say_soon, shown};
+use crate::tools::print::{say_soon, shown};
 use std::time::Duration;
 
 /// How long a socket that takes nothing more may hold up the start.

@@ -1,12 +1,4 @@
-//! What a person types and is told.
-
-pub mod cli;
-pub mod groups_json;
-pub mod key_file;
-pub mod moved;
-pub mod notify;
-pub mod refusals;
-pub mod startup;
+//! How text goes to a terminal: what came from outside is escaped, and nobody waits for a reader.
 
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -84,26 +76,35 @@ pub(crate) fn wait_until_said() {
     _ = LINES_CHANGED.wait_timeout_while(lock_lines(), Duration::from_secs(1), |lines| lines.bytes > 0);
 }
 
+/// Columns of a line at most: `watch` loses the line end behind one as wide as a terminal of 100.
+pub(crate) const COLUMNS: usize = 99;
+
+/// Text from outside as it may appear on a terminal, which it can't drive: what does not show, or moves
+/// what does, is escaped. Quotes and backslashes stand as they are.
+pub fn escaped(text: &str) -> String {
+    let escaped = |character: char| match character {
+        '\'' | '"' | '\\' => character.to_string(),
+        _ => character.escape_debug().to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// A path as it may appear on a terminal: whoever named a file can't drive it.
 ///
 /// ```
-/// use udpsocket_jwt_server::tools::terminal::shown;
+/// use udpsocket_jwt_server::tools::print::shown;
 ///
 /// assert_eq!(shown("class/\x1b[2J\nwarning: gone".as_ref()), r"class/\u{1b}[2J\nwarning: gone");
 /// ```
 pub fn shown(path: &Path) -> String {
-    let escaped = |character: char| match character {
-        '\'' | '"' | '\\' => character.to_string(), // in a name, not in a string
-        _ => character.escape_debug().to_string(),
-    };
-    path.display().to_string().chars().map(escaped).collect()
+    escaped(&path.display().to_string())
 }
 
 /// A path as a word of a command that is advised: a shell takes it as it is, whatever is in it. Control
 /// characters are escaped, as in [`shown`].
 ///
 /// ```
-/// use udpsocket_jwt_server::tools::terminal::for_shell;
+/// use udpsocket_jwt_server::tools::print::for_shell;
 ///
 /// assert_eq!(for_shell("class/keys_priv".as_ref()), "class/keys_priv");
 /// assert_eq!(for_shell("a $(rm -rf ~) class".as_ref()), "'a $(rm -rf ~) class'");
@@ -163,6 +164,31 @@ pub(crate) fn shortened(text: &str, columns: usize) -> String {
     text.chars().take(columns.saturating_sub(3)).chain("...".chars()).collect()
 }
 
+/// Words in lines of so many columns; a longer word is cut.
+pub(crate) fn wrapped(words: impl IntoIterator<Item: ToString>, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        let word = shortened(&word.to_string(), columns);
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                *line += " ";
+                *line += &word;
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
+/// Words behind a start, broken into lines: the next ones begin below the first word. Nothing where
+/// there is no word.
+pub(crate) fn block(start: &str, words: impl IntoIterator<Item: ToString>) -> String {
+    let lines = wrapped(words, COLUMNS - start.len());
+    let indent = " ".repeat(start.len());
+    let starts = std::iter::once(start).chain(std::iter::repeat(&*indent));
+    starts.zip(lines).map(|(start, line)| format!("{start}{line}\n")).collect()
+}
+
 /// Text as a JSON string, in its quotes.
 pub(crate) fn json_string(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default() // a str can't fail
@@ -172,7 +198,7 @@ pub(crate) fn json_string(text: &str) -> String {
 /// [`<[u8]>::escape_ascii`](slice::escape_ascii) writes them, at most 64 of them.
 ///
 /// ```
-/// use udpsocket_jwt_server::tools::terminal::quote;
+/// use udpsocket_jwt_server::tools::print::quote;
 ///
 /// assert_eq!(quote(b"\x1b[2Jgone"), r#""\x1b[2Jgone""#, "a datagram can't drive a terminal");
 /// ```

@@ -1,10 +1,11 @@
 //! Text that is not the JSON object that was meant: the first character that JSON does not have
 //! tells which language printed it.
 
-use super::text::{BOM, find, from_base64, from_hexadecimal, is_address, percent_decoded, wide};
+use super::encodings::{find, from_base64, from_hexadecimal, is_address, percent_decoded, wide};
 use super::{Diagnosis, Row};
 use crate::jws::json_object;
-use crate::tools::terminal::{describe, quote};
+use crate::keys::BYTE_ORDER_MARK;
+use crate::tools::print::{describe, quote};
 use crate::tools::to_base64url;
 use serde_json::Value;
 
@@ -67,7 +68,7 @@ pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
     if json.trim_ascii().is_empty() {
         return row(("write the JSON into it: it is empty", "nothing stands there"));
     }
-    if let Some(rest) = json.strip_prefix(BOM) {
+    if let Some(rest) = json.strip_prefix(BYTE_ORDER_MARK) {
         let also = diagnose(rest).map(|also| format!("; then {also}")).unwrap_or_default();
         let found = format!("a byte order mark (EF BB BF) stands before the JSON{also}");
         return Some(Diagnosis::new("write it as UTF-8 without byte order mark", found));

@@ -1,15 +1,14 @@
 //! A datagram that is no token: what wraps or encodes one, or what was sent in its place.
 
-use super::text::{
-    BOM, find, from_base64, from_hexadecimal, from_numbers, is_address, is_text, percent_decoded, replaced,
-    wide,
+use super::encodings::{
+    find, from_base64, from_hexadecimal, from_numbers, is_address, is_text, percent_decoded, replaced, wide,
 };
+use super::reason::after_reason;
 use super::{Diagnosis, Row};
 use crate::jws::json_object;
-use crate::keys::without_newline;
+use crate::keys::{BYTE_ORDER_MARK, without_newline};
 use crate::tools::base64url;
-use crate::tools::terminal::quote;
-use crate::tools::terminal::refusals::after_reason;
+use crate::tools::print::quote;
 use serde_json::Value;
 
 const ALONE: &str = "send the token and nothing else";
@@ -178,21 +177,45 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
         return None;
     }
     if text.trim_ascii().is_empty() {
-        return row(("send the token: the variable or file was empty", "an empty datagram"));
+        return row(("send the token: the variable or file was empty", "it holds nothing"));
     }
     if text.iter().all(|&byte| byte == 0) {
         return row(("fill the buffer before sending it", "a datagram of nothing but NULs"));
-    }
-    if let Some(rest) = text.strip_prefix(BOM).filter(|rest| !rest.is_empty()) {
-        let found = "a byte order mark (EF BB BF) stands before the text";
-        let also = diagnose(rest).map(|also| format!("; then {also}")).unwrap_or_default();
-        return Some(Diagnosis::new("send it without the byte order mark", format!("{found}{also}")));
     }
     if wide(text).is_some() {
         return row((
             "send ASCII bytes, not UTF-16 (wide) characters",
             "every other byte is a NUL: it is UTF-16",
         ));
+    }
+    // What a buffer holds behind the text is counted, and looked at no more.
+    let nuls = text.iter().rev().take_while(|&&byte| byte == 0).count();
+    let (text, nuls) = text.split_at(text.len() - nuls);
+    if is_token(text) {
+        return Some(of_surroundings(b"", nuls));
+    }
+    let mut rest = text;
+    while let Some(unmarked) = rest.strip_prefix(BYTE_ORDER_MARK) {
+        rest = unmarked;
+    }
+    if rest.len() < text.len() {
+        let marks = (text.len() - rest.len()) / BYTE_ORDER_MARK.len();
+        let found = match marks {
+            1 => "a byte order mark (EF BB BF) stands before the text".into(),
+            _ => format!("{marks} byte order marks (EF BB BF) stand before the text"),
+        };
+        let also = Some(rest).filter(|rest| !rest.is_empty()).and_then(of_text);
+        let also = also.map(|also| format!("; then {also}")).unwrap_or_default();
+        return Some(Diagnosis::new("send it without the byte order mark", format!("{found}{also}")));
+    }
+    of_text(text)
+}
+
+/// What is wrong with a text that has nothing before it and behind it but what a language puts there.
+fn of_text(text: &[u8]) -> Option<Diagnosis> {
+    let row = |row: Row| Some(Diagnosis::from(row));
+    if is_token(text) {
+        return None;
     }
     if has_several(text) && !text.starts_with(b"{") {
         return row(("send one token in a datagram: clear the buffer", "more than one token is in it"));
@@ -247,13 +270,13 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
                 }
                 _ => ("send a token: header.payload.signature", "it is some other text"),
             };
-            Some(Diagnosis::new(change, format!("{found}: {}", quote(&text[..text.len().min(24)]))))
+            row((change, found))
         })
 }
 
 /// Three parts of base64url, the first of which is the JSON of a header.
 fn is_token(text: &[u8]) -> bool {
-    let parts: Vec<_> = text.split(|&byte| byte == b'.').collect();
+    let parts: Vec<_> = text.splitn(4, |&byte| byte == b'.').collect();
     parts.len() == 3
         && parts.iter().all(|part| part.iter().all(|byte| is_base64url(*byte)))
         && base64url(parts[0]).is_ok_and(|header| header.trim_ascii_start().starts_with(b"{"))
@@ -383,7 +406,7 @@ fn of_parts(text: &[u8]) -> Option<Diagnosis> {
             ("add the signature: header.payload.signature", "two parts: the signature is missing".into())
         }
         (parts @ 4.., Some(_)) if find(text, b"...").is_none() => {
-            ("send three parts: header.payload.signature", format!("{parts} parts"))
+            ("send three parts: header.payload.signature", format!("found {parts} parts"))
         }
         (_, Some(_)) if find(text, b"...").is_some() => (
             "copy the token whole: part of it is ...",

@@ -1,17 +1,18 @@
 //! A reply that is not taken: cut short, sent back, verified with what is not the secret, or with
 //! an `id_request` that is the hash of something else.
 
-use super::text::{BOM, from_base64, from_hexadecimal, to_hexadecimal};
-use super::texts::{self, HASHES, Parts};
-use super::{Diagnosis, without_mark};
+use super::encodings::{from_base64, from_hexadecimal, to_hexadecimal, without_mark};
+use super::signable::{self, HASHES};
+use super::{Diagnosis, encodings};
 use crate::claims::{Otp, REPLY_HEADER, id_request as hash_of, reply};
-use crate::jws::json_object;
-use crate::keys::without_newline;
+use crate::jws::{Parts, json_object, split};
+use crate::keys::{BYTE_ORDER_MARK, without_newline};
 use crate::server::MOST_BYTES;
-use crate::tools::terminal::quote;
-use crate::tools::{base64url, to_base64url};
+use crate::tools::print::quote;
+use crate::tools::to_base64url;
 use ring::digest::digest;
 use ring::hmac;
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// Characters of an HMAC-SHA-256 in base64url.
@@ -41,12 +42,28 @@ pub fn cut(text: &[u8]) -> Option<Diagnosis> {
 
 /// A reply that came back to the server.
 pub fn sent_back(datagram: &[u8]) -> Option<Diagnosis> {
-    let parts = Parts::of(without_newline(datagram))?;
-    let (header, payload) = (json_object(&parts.header).ok()?, json_object(&parts.payload).ok()?);
-    (header.get("alg")? == "HS256" && payload.contains_key("id_request")).then(|| {
-        let found = "it is a reply of this server, come back";
+    is_whole(without_newline(datagram)).then(|| {
+        let found = "it is a reply, as this server makes them";
         Diagnosis::new("send your own request: this is the server's reply", found)
     })
+}
+
+/// A reply is signed with HS256 and carries `id_request`.
+fn is_whole(text: &[u8]) -> bool {
+    split(text).is_ok_and(|token| {
+        member(&token.header, "alg") == Some("HS256".into()) && member(&token.payload, "id_request").is_some()
+    })
+}
+
+/// Whether this is a reply, perhaps one that is cut: that is known by its header, which a request does not
+/// share beyond `{"alg":"`.
+pub fn is_reply(text: &[u8]) -> bool {
+    is_whole(text) || text.len() >= 16 && split(text).is_err() && cut(text).is_some()
+}
+
+/// A member of a JSON object in bytes.
+pub fn member(json: &[u8], name: &str) -> Option<Value> {
+    json_object(json).ok()?.get(name).cloned()
 }
 
 type Secret<'a> = (Option<Cow<'a, [u8]>>, &'static str, &'static str);
@@ -61,8 +78,7 @@ pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Optio
     const ASCII: &str = "take the secret as ASCII, not UTF-16";
     const FILE: &str = "read the secret file, not its name";
     const DECODED: &str = "the secret decoded from base64";
-    let parts = Parts::of(without_newline(token))?;
-    let tag = base64url(parts.signature).ok()?;
+    let parts = split(without_newline(token)).ok()?;
     let secret = without_newline(secret_file);
     let with = |end: &[u8]| Some(Cow::from([secret, end].concat()));
     let bytes = |bytes| Some(Cow::Borrowed(bytes));
@@ -82,15 +98,19 @@ pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Optio
         (from_hexadecimal(secret).map(Cow::from), AS_IT_STANDS, "the secret decoded from hexadecimal"),
         (from_base64(secret).map(Cow::from), AS_IT_STANDS, DECODED),
         (from_base64(&secret[..secret.len() / 4 * 4]).map(Cow::from), AS_IT_STANDS, DECODED),
-        (text(texts::base64(secret)), AS_IT_STANDS, "base64 of the secret"),
+        (text(signable::base64(secret)), AS_IT_STANDS, "base64 of the secret"),
         (text(to_base64url(secret)), AS_IT_STANDS, "base64url of the secret"),
         (text(to_hexadecimal(secret)), AS_IT_STANDS, "hexadecimal of the secret"),
-        (Some([BOM, secret].concat().into()), "take the byte order mark off the secret", "a byte order mark"),
+        (
+            Some([BYTE_ORDER_MARK, secret].concat().into()),
+            "take the byte order mark off the secret",
+            "a byte order mark",
+        ),
         (bytes(without_mark(secret)), AS_IT_STANDS, "the secret without its byte order mark"),
         (wide(b"", u16::to_le_bytes), ASCII, "the secret in UTF-16"),
         (wide(b"", u16::to_be_bytes), ASCII, "the secret in UTF-16"),
         (wide(b"\xff\xfe", u16::to_le_bytes), ASCII, "the secret in UTF-16, with its mark"),
-        (super::text::wide(secret).map(Cow::from), AS_IT_STANDS, "the secret's UTF-16 as ASCII"),
+        (encodings::wide(secret).map(Cow::from), AS_IT_STANDS, "the secret's UTF-16 as ASCII"),
         (Some(secret.to_ascii_uppercase().into()), AS_IT_STANDS, "the secret in upper case"),
         (Some(secret.to_ascii_lowercase().into()), AS_IT_STANDS, "the secret in lower case"),
         (words.first().copied().map(Cow::from), AS_IT_STANDS, "the first word of the secret"),
@@ -112,7 +132,7 @@ pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Optio
     }
     let verifies = |key: &[u8]| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-        hmac::verify(&key, parts.signing_input, &tag).is_ok()
+        hmac::verify(&key, parts.signing_input, &parts.signature).is_ok()
     };
     if verifies(secret) {
         return None;
@@ -120,16 +140,17 @@ pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Optio
     let made_with = keys.iter().find(|(key, ..)| key.as_ref().is_some_and(|key| verifies(key)));
     let (change, found) = match made_with {
         Some((_, change, with)) => (*change, Cow::from(format!("it verifies with {with}"))),
-        None => of_tag(&parts, &tag, secret),
+        None => of_tag(&parts, secret),
     };
     Some(Diagnosis::new(change, found))
 }
 
 /// What a tag is that no key explains.
-fn of_tag(parts: &Parts, tag: &[u8], secret: &[u8]) -> (&'static str, Cow<'static, str>) {
+fn of_tag(parts: &Parts, secret: &[u8]) -> (&'static str, Cow<'static, str>) {
+    let tag = &parts.signature[..];
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     // No reply is longer than a request may be: of a longer one hundreds of texts would be made in vain.
-    let texts = if parts.signing_input.len() > MOST_BYTES { Vec::new() } else { texts::all(parts) };
+    let texts = if parts.signing_input.len() > MOST_BYTES { Vec::new() } else { signable::all(parts) };
     let text = texts.into_iter().find(|text| hmac::verify(&key, &text.bytes, tag).is_ok());
     match (text, tag.len()) {
         (Some(text), _) => (
@@ -157,7 +178,7 @@ fn of_tag(parts: &Parts, tag: &[u8], secret: &[u8]) -> (&'static str, Cow<'stati
 pub fn id_request(found: &str, request: &[u8]) -> Option<Diagnosis> {
     const CHANGE: &str = "hash the payload's JSON as sent: decode part 2, SHA-256";
     let request = without_newline(request);
-    let parts = Parts::of(request)?;
+    let parts = split(request).ok()?;
     let wanted = hash_of(&parts.payload);
     let said = |change: &'static str, found: String| Some(Diagnosis::new(change, found));
     if found == wanted {
@@ -173,14 +194,14 @@ pub fn id_request(found: &str, request: &[u8]) -> Option<Diagnosis> {
         return said("compare all 64 characters", "it is the payload's hash, cut".into());
     }
     let hash = from_hexadecimal(found.as_bytes()).or_else(|| from_base64(found.as_bytes()))?;
-    let bytes = |text: &texts::Text| {
+    let bytes = |text: &signable::Text| {
         HASHES.into_iter().find(|(_, algorithm)| digest(algorithm, &text.bytes).as_ref() == hash)
     };
-    let mut all = texts::all(&parts);
+    let mut all = signable::all(&parts);
     let more =
-        |bytes: &[u8], what: &str| texts::Text { bytes: bytes.into(), what: what.into(), change: CHANGE };
-    all.push(more(parts.signature, "the signature's base64url"));
-    all.push(more(&base64url(parts.signature).unwrap_or_default(), "the signature"));
+        |bytes: &[u8], what: &str| signable::Text { bytes: bytes.into(), what: what.into(), change: CHANGE };
+    all.push(more(to_base64url(&parts.signature).as_bytes(), "the signature's base64url"));
+    all.push(more(&parts.signature, "the signature"));
     all.push(more(&[request, b"\n"].concat(), "the whole token and a newline"));
     if let Some((text, (name, _))) = all.iter().find_map(|text| Some((text, bytes(text)?))) {
         let is_payload = text.bytes == parts.payload;

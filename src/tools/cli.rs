@@ -1,11 +1,13 @@
 //! The command line: what the professor types, and what is said to a mistake in it.
 
-use super::{Colours, notify, say, say_soon, shown, startup, wait_until_said};
+use super::notify;
 use crate::server::Server;
 use crate::start::{Settings, Started, start};
-use crate::tools::commands::check::Check;
+use crate::tools::commands::{self, check::Check};
 use crate::tools::commands::{mermaid, report, timeline};
-use crate::tools::lab::{Lab, explain::Explainer, journal::Journal, trial::Trial};
+use crate::tools::faults::{groups_json, start as startup};
+use crate::tools::lab::{Tools, explain::Explainer, journal::Journal, trial::Trial};
+use crate::tools::print::{Colours, escaped, say, say_soon, shown, wait_until_said};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -163,7 +165,7 @@ impl Arguments {
                     _ => {
                         return Err(Failure::Usage(format!(
                             "there is no option \"{}\" here",
-                            text.escape_debug()
+                            escaped(&text)
                         )));
                     }
                 };
@@ -195,7 +197,7 @@ impl Arguments {
         parse(&text).ok_or_else(|| {
             let is_directory = Path::new(&operand).is_dir();
             let hint = if is_directory { "; DIR comes third: 127.0.0.1 5555 DIR" } else { "" };
-            Failure::Usage(format!("\"{}\" is not {what}{hint}", text.escape_debug()))
+            Failure::Usage(format!("\"{}\" is not {what}{hint}", escaped(&text)))
         })
     }
 
@@ -206,7 +208,7 @@ impl Arguments {
             None => Ok(directory),
             Some(extra) => Err(Failure::Usage(format!(
                 "\"{}\" is one argument too many",
-                extra.to_string_lossy().escape_debug()
+                escaped(&extra.to_string_lossy())
             ))),
         }
     }
@@ -315,7 +317,7 @@ fn serve(arguments: Arguments) -> Result<ExitCode, Failure> {
         format!("{shown}: cannot be read: {error}; name the directory with keys_pub/ and keys_priv/ in it")
     })?;
     startup::check_clock(SystemTime::now())?;
-    let table = startup::load_table(&settings.keys)?;
+    let table = groups_json::load(&settings.keys)?;
     let mut started =
         start(settings, table.clone()).map_err(|fault| startup::failure(&fault, settings, &table))?;
     let local = started.socket.local_addr();
@@ -360,7 +362,7 @@ impl Options {
         let lose = match arguments.options.get("--lose").map(|percent| percent.to_string_lossy()) {
             None => 0,
             Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).ok_or_else(|| {
-                let percent = percent.escape_debug();
+                let percent = escaped(&percent);
                 Failure::Usage(format!("--lose takes a PERCENT, an integer from 0 to 100, not \"{percent}\""))
             })?,
         };
@@ -380,10 +382,10 @@ impl Options {
     }
 
     /// The lab that the options ask for.
-    fn lab(&self, server: &Server) -> Result<Lab, String> {
+    fn lab(&self, server: &Server) -> Result<Tools, String> {
         let logs = &self.settings.logs;
         let trial = || Trial::new(logs, &server.class.table, &server.progress);
-        Ok(Lab {
+        Ok(Tools {
             journal: Journal::new(logs, self.is_verbose),
             lose: self.lose,
             trial: self.arguments.has("--trial").then(trial).transpose()?,
@@ -394,7 +396,7 @@ impl Options {
 
 /// Says what the professor should know of a start.
 fn announce(started: &Started, options: &Options, local: SocketAddr) {
-    let mut text = startup::table(started);
+    let mut text = commands::start::table(started);
     for warning in startup::warnings(started, &options.settings) {
         text += &format!("warning: {warning}\n");
     }

@@ -2,8 +2,10 @@
 //! letter off.
 
 use super::Diagnosis;
-use super::text::{distance, nearest};
-use crate::tools::terminal::{describe, quote};
+use super::encodings::nearest;
+use crate::claims::Request;
+use crate::groups::Group;
+use crate::tools::print::{describe, quote};
 use serde_json::{Map, Value};
 
 /// What each claim is called where it is called otherwise.
@@ -61,11 +63,10 @@ fn absent(members: &Map<String, Value>, claim: &str) -> Diagnosis {
     let known = |name: &str| NAMES.iter().any(|(known, _)| *known == name);
     let others = NAMES.iter().find(|(known, _)| *known == claim).map_or("", |(_, others)| *others);
     let names = || members.keys().map(String::as_str).filter(|name| !known(name));
-    let is_alike = |name: &&str| {
-        let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' ', '"'], "");
-        plain(name) == plain(claim) || others.split(' ').any(|other| plain(other) == plain(name))
-    };
-    if let Some(name) = names().find(is_alike).or_else(|| nearest(claim, names())) {
+    let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' ', '"'], "");
+    let alike: Vec<_> = others.split(' ').chain([claim]).map(plain).collect();
+    let is_alike = |name: &&str| alike.contains(&plain(name));
+    if let Some(name) = names().find(is_alike).or_else(|| Some(nearest(claim, names())?.0)) {
         let found = format!("there is a claim {}, and no {claim}", quote(name.as_bytes()));
         let change = match name.is_ascii() && name.len() <= 24 && name.chars().all(|char| !char.is_control())
         {
@@ -109,9 +110,17 @@ fn plain(name: &str) -> String {
     name.chars().map(ascii).filter(shows).map(|char| char.to_ascii_uppercase()).collect()
 }
 
+/// That the table has no group of this name.
+pub fn in_no_table(name: &str) -> String {
+    format!("claim group is {}, which is not in the server's table", quote(name.as_bytes()))
+}
+
+/// A longer name is not looked for in the table.
+const MOST_LETTERS: usize = 64;
+
 /// The group of the table that a name almost is.
 pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> Option<Diagnosis> {
-    let found = format!("{} is in no table", quote(name.as_bytes()));
+    let found = in_no_table(name);
     let same = |wanted: &str| groups.clone().find(|group| group.eq_ignore_ascii_case(wanted));
     let said = |change: String| Some(Diagnosis::new(change, found.clone()));
     if let Some(group) = same(name.trim_matches(|char: char| char.is_whitespace() || char.is_control())) {
@@ -120,15 +129,15 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
     if let Some(group) = same(name.trim_matches(['"', '\'', '`', '[', ']'])) {
         return said(format!("take the quotes off group {group}"));
     }
-    if let Some(group) = same(&plain(name)) {
+    let plain = plain(name);
+    if let Some(group) = same(&plain) {
         return said(format!("write group {group} in plain ASCII letters"));
     }
     let stem = |end: &&str| name.to_ascii_lowercase().strip_suffix(*end).and_then(same);
     if let Some(group) = [".pem", ".ssh", ".pub"].iter().find_map(stem) {
         return said(format!("write group {group}, not its key's file"));
     }
-    if let Some(group) = nearest(&plain(name), groups.clone()) {
-        let letters = distance(&plain(name), &group.to_ascii_uppercase());
+    if let Some((group, letters)) = nearest(&plain, groups.clone()) {
         let letters = if letters == 1 { "a letter".into() } else { format!("{letters} letters") };
         return Some(Diagnosis::new(
             format!("write group {group}"),
@@ -141,8 +150,8 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
             format!("group is {}, a number", quote(name.as_bytes())),
         ));
     }
-    let contained = |group: &&str| group.len() >= 4 && plain(name).contains(&group.to_ascii_uppercase());
-    if let Some(group) = groups.clone().find(contained) {
+    let contained = |group: &&str| group.len() >= 4 && plain.contains(&group.to_ascii_uppercase());
+    if let Some(group) = groups.clone().find(|group| plain.len() <= MOST_LETTERS && contained(group)) {
         return said(format!("write group {group} alone"));
     }
     let names = groups.take(8).collect::<Vec<_>>().join(", ");
@@ -165,22 +174,43 @@ pub fn exchanged(seq_number: u64, matricula: u64, members: u8) -> Option<Diagnos
 }
 
 /// What is in order in a state.
-pub fn in_order(members: u64, state: u64, seq_number: u64) -> Diagnosis {
+pub fn in_order(members: u8, state: u64, seq_number: u64) -> Diagnosis {
+    let (next, last) = (state + 1, u64::from(members));
     let change = match state {
         0 => "send seq_number 1".into(),
-        _ if state < members => format!("send seq_number {}, {state} again, or 0 to start over", state + 1),
-        _ if state == members => format!("everyone is in: send seq_number {state} again, or 0 to start over"),
+        _ if state < last => format!("send seq_number {next}, {state} again, or 0 to start over"),
+        _ if state == last => format!("everyone is in: send seq_number {state} again, or 0 to start over"),
         _ => "send seq_number 0, to start over".into(),
     };
     Diagnosis::new(change, format!("seq_number is {seq_number} in state {state} of {members}"))
+}
+
+/// A span of time as a student reads it.
+fn span(seconds: f64) -> String {
+    match seconds {
+        ..172_800.0 => format!("{seconds:.1} s"),
+        ..1e9 => format!("{:.0} days", seconds / 86_400.0),
+        _ => "many years".into(),
+    }
+}
+
+/// That a time has passed.
+pub fn passed(claim: &str, seconds: f64) -> String {
+    format!("{claim} passed {} ago", span(seconds))
+}
+
+/// That a time is still to come.
+pub fn ahead(claim: &str, seconds: f64) -> String {
+    format!("{claim} is {} ahead", span(seconds))
 }
 
 /// Where others begin to count seconds, and how much later than 1970 that is.
 const EPOCHS: [(f64, &str); 2] =
     [(978_307_200.0, "2001, as Swift's reference date"), (946_684_800.0, "2000, as MicroPython does")];
 
-/// What is wrong with a time that has passed or is still to come. All in seconds since 1970.
-pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64) -> Option<Diagnosis> {
+/// What is wrong with a time that has passed or is still to come, in a message that came now, or may be old.
+/// All in seconds since 1970.
+pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64, may_be_old: bool) -> Option<Diagnosis> {
     let said = |change: String, found: String| Some(Diagnosis::new(change, found));
     let off = value - now;
     let hours = |span: f64| (span / 1_800.0).round() / 2.0;
@@ -206,25 +236,25 @@ pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64) -> Option<Diagn
         _ => {
             let iat_off = iat.map(|iat| iat - now);
             match iat_off {
-                Some(iat_off) if is_zone(iat_off) => said(
-                    format!("make {claim} from UTC: time.time(), not utcnow().timestamp()"),
-                    format!(
-                        "iat is {:+} hours off, which is a time zone, or a clock that is off",
-                        hours(iat_off)
-                    ),
-                ),
-                Some(iat_off) if iat_off > 1.0 => said(
-                    "set your clock: it is ahead".into(),
-                    format!("iat is {iat_off:.0} s ahead of the server's clock"),
-                ),
-                _ if claim == "exp" && off <= 0.0 => said(
-                    "sign anew; if it was just signed, set your clock".into(),
-                    format!("exp passed {:.0} s ago by the server's clock", -off),
-                ),
-                _ if claim == "nbf" && off > 0.0 => said(
-                    "set your clock, or leave nbf out".into(),
-                    format!("nbf is {off:.0} s ahead of the server's clock"),
-                ),
+                Some(iat_off) if is_zone(iat_off) => {
+                    let old = if may_be_old && iat_off < 0.0 { ", or it was signed so long ago" } else { "" };
+                    let hours = hours(iat_off);
+                    said(
+                        format!("make {claim} from UTC: time.time(), not utcnow().timestamp()"),
+                        format!(
+                            "iat is {hours:+} hours off, which is a time zone, or a clock that is off{old}"
+                        ),
+                    )
+                }
+                Some(iat_off) if iat_off > 1.0 => {
+                    said("set your clock: it is ahead".into(), ahead("iat", iat_off))
+                }
+                _ if claim == "exp" && off <= 0.0 => {
+                    said("sign anew; if it was just signed, set your clock".into(), passed(claim, -off))
+                }
+                _ if claim == "nbf" && off > 0.0 => {
+                    said("set your clock, or leave nbf out".into(), ahead(claim, off))
+                }
                 _ => None,
             }
         }
@@ -237,9 +267,9 @@ pub fn alg(header: &Map<String, Value>) -> Option<Diagnosis> {
     let found = format!("alg is {}", describe(header.get("alg")));
     let change = match header.get("alg") {
         None => {
-            let name = header.keys().find(|name| {
-                distance(&name.to_lowercase(), "alg") <= 1 || name.to_lowercase() == "algorithm"
-            });
+            let name = header
+                .keys()
+                .find(|name| nearest(name, ["alg"]).is_some() || name.to_lowercase() == "algorithm");
             match name {
                 Some(name) if name.chars().all(|char| char.is_ascii_graphic()) => {
                     format!("rename header member {name} to alg")
@@ -269,4 +299,27 @@ pub fn alg(header: &Map<String, Value>) -> Option<Diagnosis> {
         Some(_) => "write \"alg\":\"RS256\", a string".into(),
     };
     Some(Diagnosis::new(change, found))
+}
+
+/// What the server does not look at, but its student should. `group` is the table's, if that is known.
+pub fn notes(group: Option<&Group>, request: &Request, claims: &Map<String, Value>, now: f64) -> Vec<String> {
+    const A_YEAR: f64 = 365.0 * 86_400.0;
+    let Request { seq_number, seq_max, exp, matricula, .. } = *request;
+    let mut notes = Vec::new();
+    if let Some(exp) = exp.filter(|exp| exp - now > A_YEAR) {
+        let unit = time("exp", exp, None, now, true).map(|diagnosis| diagnosis.to_string());
+        notes.push(unit.unwrap_or_else(|| "exp is more than a year ahead: it counts seconds".into()));
+    }
+    if let (Some(Group { name, members, .. }), Some(seq_max)) = (group, seq_max)
+        && seq_max != u64::from(*members)
+    {
+        notes.push(format!("seq_max is {seq_max}, but the table gives {name} {members} members"));
+    }
+    let claimed = || seq_max.and_then(|seq_max| u8::try_from(seq_max).ok());
+    let members = group.map(|group| group.members).or_else(claimed);
+    let exchanged = members.and_then(|members| exchanged(seq_number, matricula, members));
+    let iat = claims.get("iat").and_then(Value::as_f64).filter(|iat| iat - now > 1.0);
+    let clock = iat.and_then(|iat| time("iat", iat, Some(iat), now, true));
+    notes.extend(exchanged.into_iter().chain(clock).map(|diagnosis| diagnosis.to_string()));
+    notes
 }

@@ -1,12 +1,15 @@
 //! What the diagnoses share: text in the encodings that it is mistaken for, and how near two words
 //! are.
 
+use crate::keys::BYTE_ORDER_MARK;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, Engine};
 
-/// UTF-8's byte order mark.
-pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
+/// A text without UTF-8's byte order mark.
+pub(super) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
 
 /// Text that could be typed on any keyboard, and line breaks.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
@@ -16,6 +19,11 @@ pub(super) fn is_text(bytes: &[u8]) -> bool {
 /// Where some bytes begin in others.
 pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// Whether some bytes stand in others.
+pub(super) fn contains(text: &[u8], wanted: &[u8]) -> bool {
+    find(text, wanted).is_some()
 }
 
 /// Text with some of it replaced.
@@ -119,31 +127,51 @@ pub(super) fn reprinted(json: &[u8], after_comma: &str, after_colon: &str) -> Ve
 }
 
 /// How many letters must be put in, left out, changed, or swapped with their neighbour to make one
-/// word of another.
-pub(super) fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
-    for i in 1..=one.len() {
-        let mut row = vec![i];
-        for j in 1..=other.len() {
-            let changed = rows[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
-            let mut least = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[one.len()][other.len()]
-}
-
-/// The word that another is almost: at most a third of its letters differ, case apart.
-pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if word.len() > 64 {
+/// word of another; none if more than `most`.
+pub(super) fn distance(one: &[char], other: &[char], most: usize) -> Option<usize> {
+    if one.len().abs_diff(other.len()) > most {
         return None;
     }
-    let word = word.trim().to_lowercase();
-    let near = |other: &&str| distance(&word, &other.to_lowercase()) <= (other.len() / 3).max(1);
-    words.into_iter().filter(near).min_by_key(|other| distance(&word, &other.to_lowercase()))
+    // What both begin or end with needs no look: names of one table are often alike.
+    let begin = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let (one, other) = (&one[begin..], &other[begin..]);
+    let end = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
+    let (one, other) = (&one[..one.len() - end], &other[..other.len() - end]);
+    // Far from the diagonal more would be put in or left out than `most`.
+    let (width, far) = (other.len() + 1, most + 1);
+    let mut cells = vec![far as u8; (one.len() + 1) * width];
+    for i in 0..=one.len() {
+        for j in i.saturating_sub(most)..=other.len().min(i + most) {
+            let before = |up: usize, left: usize| cells[(i - up) * width + j - left];
+            let is_swap = i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1];
+            cells[i * width + j] = match (i, j) {
+                (0, _) | (_, 0) => (i + j) as u8,
+                _ if one[i - 1] == other[j - 1] => before(1, 1),
+                _ if is_swap => before(2, 2).min(before(1, 1)).min(before(1, 0)).min(before(0, 1)) + 1,
+                _ => before(1, 1).min(before(1, 0)).min(before(0, 1)) + 1,
+            };
+        }
+    }
+    cells.last().map(|&distance| distance.into()).filter(|distance| *distance <= most)
+}
+
+/// The word that another is almost, and how many letters differ: a third of them at most, and four; case
+/// apart. A long word is almost none.
+pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, usize)> {
+    const MOST_DIFFERENT: usize = 4;
+    const LONGEST_WORD: usize = 64;
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
+    let word: Vec<char> = word.trim().to_lowercase().chars().collect();
+    let mut nearest = None;
+    for other in words.into_iter().filter(|other| other.len() <= LONGEST_WORD) {
+        let letters: Vec<char> = other.to_lowercase().chars().collect();
+        let most = (other.len() / 3).clamp(1, MOST_DIFFERENT);
+        let nearer = nearest.map_or(most, |(_, least): (_, usize)| most.min(least.saturating_sub(1)));
+        if let Some(distance) = distance(&word, &letters, nearer) {
+            nearest = Some((other, distance));
+        }
+    }
+    nearest
 }

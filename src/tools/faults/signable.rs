@@ -1,30 +1,12 @@
-//! What may have been signed or hashed in the place of what should have been: all that can be
+//! The texts that may have been signed or hashed in the place of what should have been: all that can be
 //! computed from a token.
 
-use super::text::{find, reprinted, to_hexadecimal};
-use crate::tools::{base64url, to_base64url};
+use super::encodings::{find, reprinted, to_hexadecimal};
+use crate::jws::Parts;
+use crate::tools::to_base64url;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, Engine};
 use ring::digest::{self, digest};
 use serde_json::Value;
-
-/// A token in its three parts, the first two as they decode.
-pub(super) struct Parts<'a> {
-    pub signing_input: &'a [u8],
-    pub header: Vec<u8>,
-    pub payload: Vec<u8>,
-    /// The third part, as sent.
-    pub signature: &'a [u8],
-}
-
-impl<'a> Parts<'a> {
-    pub fn of(token: &'a [u8]) -> Option<Self> {
-        let mut parts = token.split(|&byte| byte == b'.');
-        let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
-        let signing_input = &token[..header.len() + 1 + payload.len()];
-        let (header, payload) = (base64url(header).ok()?, base64url(payload).ok()?);
-        parts.next().is_none().then_some(Self { signing_input, header, payload, signature })
-    }
-}
 
 /// A text that may have been signed or hashed.
 pub(super) struct Text {
@@ -43,6 +25,9 @@ pub(super) const HASHES: [(&str, &digest::Algorithm); 5] = [
     ("SHA-512", &digest::SHA512),
     ("SHA-512/256", &digest::SHA512_256),
 ];
+
+/// The place of SHA-1 among them.
+pub(super) const SHA_1: usize = 1;
 
 pub(super) const SIGN: &str = "sign header.payload in base64url, exactly as sent";
 const PRINTED: &str = "sign the JSON that is sent, do not print it again";
@@ -123,7 +108,7 @@ pub(super) fn all(parts: &Parts) -> Vec<Text> {
         (parts.payload.clone(), "the payload's JSON"),
     ];
     texts.extend(inner.iter().flat_map(|(bytes, what)| in_other_forms(bytes, what)));
-    let token = [parts.signing_input, b".", parts.signature].concat();
+    let token = [parts.signing_input, b".", to_base64url(&parts.signature).as_bytes()].concat();
     texts.push(Text { bytes: token, what: "the whole token".into(), change: SIGN });
     let change = "hand the text to the signing: nothing was signed";
     texts.push(Text { bytes: Vec::new(), what: "nothing, an empty text".into(), change });

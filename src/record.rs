@@ -1,0 +1,115 @@
+//! A record: one line of `received.jsonl` (section 5, point 6, of [the protocol](crate::protocol)), and
+//! what the lines of a group say together.
+//!
+//! A message is recorded if it says something new. A message with the number and the matricula of the
+//! group's last record says nothing new: it is a repeat. One with that number and another matricula is a
+//! correction, and it is recorded: the later record counts.
+//!
+//! ```
+//! use udpsocket_jwt_server::record::Record;
+//!
+//! let line = br#"{"time":"2023-11-14T22:13:20.000Z","peer":"192.0.2.7:50000","group":"JAVALI","seq_number":1,"seq_max":3,"matricula":20240001,"token":"eyJ.eyJ.c2ln"}"#;
+//! let record = Record::parse(line).unwrap();
+//! assert_eq!((record.group.as_str(), record.seq_number, record.matricula), ("JAVALI", 1, 20240001));
+//! ```
+
+use crate::allowance::Allowance;
+use crate::claims::Request;
+use crate::refusal::NotRecorded;
+use crate::time::{parse_rfc3339, rfc3339};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Most records of a group. So the file's size has a bound, whatever an attacker sends.
+pub const MOST_RECORDS: u32 = 100_000;
+/// No record is longer, its LF included: a token of 4,096 bytes and the rest.
+pub const LONGEST_LINE: u64 = 8_192;
+
+/// A line of the file, read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When its datagram was received: time since 1970-01-01 UTC.
+    pub time: Duration,
+    /// The group, as the table spelled it.
+    pub group: String,
+    /// The member's number, or 0 for a start-over.
+    pub seq_number: u8,
+    /// What the client believed the number of members to be. Only the tools read it.
+    pub seq_max: Option<u64>,
+    /// The member's student number.
+    pub matricula: u64,
+}
+
+impl Record {
+    /// Parses a line without its LF; none if it is not a whole record.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let record: Value = serde_json::from_slice(line).ok()?;
+        let text = |name: &str| record.get(name).and_then(Value::as_str);
+        let integer = |name: &str| record.get(name).and_then(Value::as_u64);
+        let seq_max = record.get("seq_max").filter(|seq_max| seq_max.is_null() || seq_max.is_u64())?;
+        let is_whole = text("peer").is_some() && text("token").is_some();
+        is_whole.then_some(Self {
+            time: parse_rfc3339(text("time")?)?,
+            group: text("group")?.into(),
+            seq_number: u8::try_from(integer("seq_number")?).ok()?,
+            seq_max: seq_max.as_u64(),
+            matricula: integer("matricula")?,
+        })
+    }
+}
+
+/// The line of a record, its LF included. No datagram can end the line or begin another. The numbers are
+/// printed by the server, the group is spelled as in the table, and a token that has verified consists of
+/// base64url and dots.
+pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
+    let Request { seq_number, matricula, seq_max, .. } = request;
+    let (time, seq_max) = (rfc3339(time), seq_max.map_or("null".into(), |seq_max| seq_max.to_string()));
+    let before_the_token = format!(
+        "{{\"time\":\"{time}\",\"peer\":\"{peer}\",\"group\":\"{group}\",\"seq_number\":{seq_number},\
+         \"seq_max\":{seq_max},\"matricula\":{matricula},\"token\":\""
+    );
+    [before_the_token.as_bytes(), token, b"\"}\n"].concat()
+}
+
+/// What the records of a group say together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The `seq_number` of the group's last record: the state of its state machine.
+    pub state: u64,
+    /// The `matricula` of the group's last record. None if there is no record.
+    pub matricula: Option<u64>,
+    /// Number of its records.
+    pub records: u32,
+    /// The greatest `seq_number` of any of them. Only the tools read it.
+    pub greatest: u64,
+    /// What they have left of the group's allowance.
+    pub allowance: Allowance,
+}
+
+impl Progress {
+    /// Whether a message says what the group's last record already says.
+    pub fn knows(&self, request: &Request) -> bool {
+        self.state == request.seq_number && self.matricula == Some(request.matricula)
+    }
+
+    /// Whether the group may have one more record, of this time.
+    pub fn admits(&self, time: Duration, has_limit: bool) -> Result<(), NotRecorded> {
+        if self.records >= MOST_RECORDS {
+            return Err(NotRecorded::TooMany);
+        }
+        if has_limit && !self.allowance.permits(time) {
+            return Err(NotRecorded::TooFast);
+        }
+        Ok(())
+    }
+
+    /// One more record of the group.
+    pub fn add(&mut self, seq_number: u64, matricula: u64, time: Duration) {
+        self.state = seq_number;
+        self.matricula = Some(matricula);
+        self.records = self.records.saturating_add(1);
+        self.greatest = self.greatest.max(seq_number);
+        self.allowance.spend(time);
+    }
+}

@@ -1,0 +1,169 @@
+//! A restart: `received.jsonl` is read back (section 5, points 3 and 4, of
+//! [the protocol](crate::protocol)).
+//!
+//! The file is the server's memory. A group's state is the `seq_number` of its last record, and its
+//! allowance follows from the times of its records. So a start reads the file from the beginning, and
+//! knows what the server before it knew. It does not verify the signatures again: the file is the
+//! server's own.
+//!
+//! What follows the last LF is the tail. Where the machine went down in the middle of a write, the tail is
+//! the beginning of one record, perhaps with NULs in it. Nobody was told that this record was kept, so it
+//! is cut off. Every other oddity may be a student's record that was damaged later. The start does not
+//! guess: it ends, and says which line it is.
+
+use crate::files::open_log;
+use crate::groups::Table;
+use crate::received::{Disk, NamedFile, Records};
+use crate::record::{LONGEST_LINE, Progress, Record};
+use crate::refusal::NotRecorded;
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+/// So many groups that the table lacks are named.
+pub const MOST_UNKNOWN: usize = 100;
+
+/// What the start found in the file.
+pub struct Found {
+    /// The file, ready for more.
+    pub records: Records,
+    /// What it says of each group of the table.
+    pub progress: Vec<Progress>,
+    /// What followed its last LF.
+    pub tail: Tail,
+    /// Groups that have records and are not in the table, of many the first 100.
+    pub unknown: BTreeSet<String>,
+}
+
+/// What follows the last LF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// Nothing.
+    Nothing,
+    /// A whole record without its LF, which is kept. Behind it may be so many NULs, which are cut off.
+    Record(u64),
+    /// So many bytes that are the beginning of one record, which are cut off: it was never acknowledged.
+    Torn(u64),
+}
+
+/// Why the file can't be used.
+#[derive(Debug)]
+pub enum Fault {
+    /// It cannot be opened for writing.
+    Open(io::Error),
+    /// Another server is using it.
+    InUse,
+    /// It cannot be locked.
+    Lock(io::Error),
+    /// It cannot be read.
+    Read(io::Error),
+    /// The line of this number is not a whole record. Of a line that is too long for one, its beginning.
+    Line(u64, Vec<u8>),
+    /// After the last LF are so many bytes, which begin like this: neither a record nor the beginning of
+    /// one. Whole records may be in them, joined by an editor.
+    Tail(u64, Vec<u8>),
+    /// Its last line cannot be ended or cut off, or it cannot be synced.
+    Mend(NotRecorded),
+    /// Its directory cannot be synced.
+    Sync(io::Error),
+}
+
+/// Opens or creates the file, locks it, reads it back, and makes sure that all of it is on the
+/// disk: what a group's state is taken from must not vanish later.
+pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
+    let path = std::path::absolute(path).map_err(Fault::Open)?;
+    let file = open_log(&path).map_err(Fault::Open)?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => Fault::InUse,
+        TryLockError::Error(error) => Fault::Lock(error),
+    })?;
+    let metadata = file.metadata().map_err(Fault::Open)?;
+    let real = path.canonicalize().map_err(Fault::Open)?; // the name may be a link
+    let disk = NamedFile::new(file, path).map_err(Fault::Open)?;
+    let found = read_back(Box::new(disk), table, syncs)?;
+    if let Some(directory) = real.parent().filter(|_| cfg!(unix) && metadata.len() == 0) {
+        // A new file's name is on the disk only once its directory is.
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(Fault::Sync)?;
+    }
+    Ok(found)
+}
+
+/// Reads the file from its beginning, ends or cuts off its last line, and syncs it.
+pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Found, Fault> {
+    let mut progress = vec![Progress::default(); table.len()];
+    let mut unknown = BTreeSet::new();
+    let length = disk.length().map_err(Fault::Read)?.unwrap_or_default();
+    let mut reader = BufReader::with_capacity(1 << 16, (&mut disk).take(length));
+    let (length, tail) = each_record(&mut reader, |number, record| {
+        let record = record.map_err(|line| Fault::Line(number, line.into()))?;
+        match table.find(&record.group) {
+            Some(group) => progress[group].add(record.seq_number.into(), record.matricula, record.time),
+            None if unknown.len() < MOST_UNKNOWN => _ = unknown.insert(record.group),
+            None => {}
+        }
+        Ok(())
+    })?;
+    let more = match tail {
+        Tail::Nothing => 0,
+        Tail::Record(bytes) | Tail::Torn(bytes) => bytes,
+    };
+    let mut records = Records::of(disk, length, more, syncs).map_err(Fault::Mend)?;
+    if let Tail::Record(_) = tail {
+        records.add(b"\n");
+        records.commit().map_err(Fault::Mend)?;
+    }
+    Ok(Found { records, progress, tail, unknown })
+}
+
+/// Hands each record to `each`, with the number of its line from 1, or the line, if it is not a whole
+/// record. Returns the length of the lines, and what follows the last LF. Memory does not grow with the
+/// file: of a line that is longer than any record, the beginning is handed over.
+pub fn each_record(
+    reader: &mut impl BufRead,
+    mut each: impl FnMut(u64, Result<Record, &[u8]>) -> Result<(), Fault>,
+) -> Result<(u64, Tail), Fault> {
+    let (mut line, mut rest, mut length, mut number) = (Vec::new(), Vec::new(), 0, 1);
+    let mut read = |piece: &mut Vec<u8>| {
+        piece.clear();
+        reader.by_ref().take(LONGEST_LINE).read_until(b'\n', piece).map_err(Fault::Read)?;
+        Ok(piece.ends_with(b"\n"))
+    };
+    loop {
+        let mut is_ended = read(&mut line)?;
+        let mut bytes = line.len() as u64;
+        while !is_ended {
+            is_ended = read(&mut rest)?;
+            bytes += rest.len() as u64;
+            if rest.is_empty() {
+                break; // the file ends here
+            }
+        }
+        let record = |line: &[u8]| Record::parse(line).filter(|_| bytes <= LONGEST_LINE);
+        if is_ended {
+            let line = line.strip_suffix(b"\n").unwrap_or(&line);
+            each(number, record(line).ok_or(line))?;
+            (number, length) = (number + 1, length + bytes);
+            continue;
+        }
+        let nuls = line.iter().rev().take_while(|&&byte| byte == 0).count();
+        let whole = &line[..line.len() - nuls];
+        let may_be_kept = whole.ends_with(b"}") && (whole.len() as u64) < LONGEST_LINE; // with its LF
+        return match record(whole).filter(|_| may_be_kept) {
+            Some(record) => {
+                each(number, Ok(record))?;
+                Ok((length + whole.len() as u64, Tail::Record(nuls as u64)))
+            }
+            None if bytes == 0 => Ok((length, Tail::Nothing)),
+            None if bytes <= LONGEST_LINE && is_torn(&line) => Ok((length, Tail::Torn(bytes))),
+            None => Err(Fault::Tail(bytes, line)),
+        };
+    }
+}
+
+/// Whether bytes can be the beginning of one record, of which a power failure may have left some as NUL.
+/// A `}` ends a record and stands nowhere else in it: so no whole record is in these bytes.
+fn is_torn(bytes: &[u8]) -> bool {
+    let mut start = bytes.iter().zip(br#"{"time":""#);
+    start.all(|(&byte, &wanted)| byte == wanted || byte == 0) && !bytes.contains(&b'}')
+}
