@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use udpsocket_jwt_server::allowance::Allowance;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::jws::sign;
-use udpsocket_jwt_server::received::{self, Disk as _, Records};
+use udpsocket_jwt_server::received::{self, Records};
 use udpsocket_jwt_server::refusal::NotRecorded;
 use udpsocket_jwt_server::restart::{Fault, read_back};
 use udpsocket_jwt_server::tools::terminal::startup::check_clock;
@@ -255,7 +255,7 @@ fn a_record_in_a_file_that_has_lost_its_name_before_the_sync_is_taken_back() {
 }
 
 #[test]
-fn on_a_full_disk_a_message_is_still_refused_for_its_own_mistake() {
+fn where_the_disk_takes_nothing_a_message_is_still_refused_for_its_own_mistake() {
     let signer = javali();
     let mut lab = Lab::of_javali(&signer);
     lab.disk.set().is_full = true;
