@@ -361,7 +361,7 @@ act_what_is_served() {
     typed "$SSH vm 'mkdir -p $dropin; printf \"%s\\n\" [Service] ExecStart= \"ExecStart=$home/current/udpsocket-jwt-server --keys $home/current/class --logs /var/lib/udpsocket-jwt-server :: 5555\" >$dropin/old.conf; systemctl daemon-reload'; $vm professor status"
     comes 1 'drop-in: ' 'the unit starts something else'
     typed "$vm professor run elsewhere"
-    comes 1 'the unit starts something else' "remove $dropin/old.conf"
+    comes 1 'the unit starts something else' "remove $dropin/old.conf" 'Nothing has changed'
     typed "$SSH vm 'systemctl restart udpsocket-jwt-server'; $vm professor status"
     comes 1 'what is served is not what the release says'
     typed "$SSH vm rm -r $dropin; $vm professor up $class"
