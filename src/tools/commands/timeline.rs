@@ -4,6 +4,7 @@ use super::remarks::remarks;
 use crate::claims;
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::base64url;
+use crate::tools::lab::exam::table::Trick;
 use crate::tools::lab::log::{MOST_BYTES, not_read, read_tail};
 use crate::tools::terminal::{Colours, refusals, shortened};
 use serde_json::Value;
@@ -60,10 +61,7 @@ impl Lost {
         Some(match name {
             "request" => Self::Request,
             "reply" => Self::Reply,
-            "reply_damaged" => Self::Replaced("damaged HMAC"),
-            "reply_other_id_request" => Self::Replaced("another id_request"),
-            "reply_previous" => Self::Replaced("the previous reply"),
-            _ => return None,
+            trick => Self::Replaced(Trick::of_name(trick)?.entry().name),
         })
     }
 }
