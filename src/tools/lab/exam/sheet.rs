@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Most replies to the last message of a passed exam whose `otp_number` is kept.
 const MOST_PROOFS: usize = 8;
 
+/// A box that is broken again and again is said to be so this long after the last time.
+const SAID_AGAIN: Duration = Duration::from_secs(60);
+
 /// What a line says of a box, or of the whole sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -165,7 +168,7 @@ impl Sheet {
         let is_new = match line.verdict {
             Verdict::Shown => !matches!(state, State::Shown(_)),
             Verdict::Question => matches!(state, State::Open) || self.reopens(trick),
-            _ => true,
+            _ => !matches!(state, State::Broken(known) if line.time < known.time + SAID_AGAIN),
         };
         if !is_new {
             return false;
