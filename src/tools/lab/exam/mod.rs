@@ -236,6 +236,7 @@ impl Default for GoingOn {
 #[derive(Clone, Copy, Debug)]
 struct Handling {
     number: u64,
+    id: Id,
     fate: Fate,
     is_old: bool,
 }
@@ -265,8 +266,9 @@ pub struct Exam {
     plays: u32,
     /// Of each number the last matricula, and until when its message was good.
     list: BTreeMap<u64, (u64, f64)>,
-    /// When the last right reply to each number left, since when no fresh message of the next number has come.
-    left: BTreeMap<u64, Duration>,
+    /// The payloads of each number to which a right reply has left, and when last. A fresh message of the
+    /// next number takes one away: as many of those may still arrive as are left here.
+    left: BTreeMap<u64, Vec<(Id, Duration)>>,
     sheet: Sheet,
     play: Option<Play>,
     /// Start-overs since the client began, and whether it does so now.
@@ -397,7 +399,7 @@ impl Exam {
         if is_fresh {
             self.last = if message.number == 0 { Last::Zero } else { Last::Member };
         }
-        self.handling = Some(Handling { number: message.number, fate, is_old: !is_fresh });
+        self.handling = Some(Handling { number: message.number, id: message.id, fate, is_old: !is_fresh });
         let is_current = self.play.as_ref().is_some_and(|play| play.message.has(message.id));
         if let (Some(handling), true) = (&mut self.handling, is_current) {
             handling.is_old = false;
@@ -525,7 +527,7 @@ impl Exam {
                 } else {
                     self.play = play;
                 }
-                self.left.remove(&number.wrapping_sub(1));
+                self.has_come(number);
                 Fate::AsEver
             }
         }
@@ -540,8 +542,32 @@ impl Exam {
     /// Whether going on to this message from the number before is a proof: it comes from the socket that sent
     /// that one, and no right reply to it has left that could have led here.
     fn is_proof(&self, play: &Play, message: &Message, before: u64, now: Duration) -> bool {
-        let has_left = self.left.get(&before).is_some_and(|left| now < *left + STALE);
-        message.peer == play.message.peer && now >= self.settles && !has_left
+        let may_arrive = before < self.members && self.may_arrive(message.number, now);
+        message.peer == play.message.peer && now >= self.settles && !may_arrive
+    }
+
+    /// A right reply to a payload of this number has left.
+    fn has_left(&mut self, number: u64, id: Id, now: Duration) {
+        let left = self.left.entry(number).or_default();
+        left.retain(|(known, time)| *known != id && now < *time + STALE);
+        left.push((id, now));
+        if left.len() > MOST_COPIES {
+            left.remove(0);
+        }
+    }
+
+    /// A fresh message of this number has come.
+    fn has_come(&mut self, number: u64) {
+        let left = number.checked_sub(1).and_then(|before| self.left.get_mut(&before));
+        if let Some(left) = left.filter(|left| !left.is_empty()) {
+            left.remove(0);
+        }
+    }
+
+    /// Whether a fresh message of this number may arrive, since a right reply has left to the one before.
+    fn may_arrive(&self, number: u64, now: Duration) -> bool {
+        let left = number.checked_sub(1).and_then(|before| self.left.get(&before));
+        left.is_some_and(|left| left.iter().any(|(_, time)| now < *time + STALE))
     }
 
     fn accuse(&mut self, is_proof: bool, trick: Trick, play: &Play, now: Duration) {
@@ -588,7 +614,7 @@ impl Exam {
                 (_, Purpose::OtherNumber(asked)) if asked == number => {
                     self.note(Verdict::Question, Trick::NextNumber, number, copies, now);
                 }
-                _ => self.examine_going_on(&play, now, false),
+                _ => {}
             }
         }
         self.is_spared |= play.purpose != Purpose::OutOfOrder;
@@ -638,8 +664,7 @@ impl Exam {
         let plan = self.plan(purpose, 1, &mut draws);
         let message_of_play = Current::new(message, now, plan);
         let (zeros, last_zero, pause) = (0, Duration::ZERO, UNKNOWN_PAUSE);
-        let stale = self.left.iter().filter(|(_, left)| now < **left + STALE).map(|(number, _)| number + 1);
-        let stale = stale.collect();
+        let stale = (2..=self.members).filter(|number| self.may_arrive(*number, now)).collect();
         let play = Play { purpose, began: now, stale, message: message_of_play, zeros, last_zero, pause };
         self.copy(play, message, now)
     }
@@ -684,7 +709,7 @@ impl Exam {
         let before = play.message.number;
         let is_asked_otherwise = play.purpose == Purpose::OtherNumber(before);
         if play.message.right.is_some() && !is_asked_otherwise {
-            self.left.remove(&before);
+            self.has_come(message.number);
             self.examine_going_on(&play, now, true);
             let mut draws = Draws(message.seed);
             let plan = self.plan(play.purpose, message.number, &mut draws);
@@ -692,7 +717,7 @@ impl Exam {
             return self.copy(play, message, now);
         }
         let is_proof = self.is_proof(&play, message, before, now);
-        self.left.remove(&before);
+        self.has_come(message.number);
         let is_tried = play.message.count() >= TRIES - 1;
         let trick = match play.purpose {
             Purpose::OtherNumber(asked) if asked == before => Trick::NextNumber,
@@ -704,15 +729,14 @@ impl Exam {
     }
 
     /// A message is over, and its right reply has left: whether the client goes on for its sake.
-    fn examine_going_on(&mut self, play: &Play, now: Duration, has_gone_on: bool) {
+    fn examine_going_on(&mut self, play: &Play, now: Duration, has_taken_it: bool) {
         let message = &play.message;
         let Some((copies, replies)) = message.right else { return };
         let (number, count) = (message.number, message.count());
         let going_on = &mut self.going_on;
         going_on.most_copies = going_on.most_copies.max(copies);
         going_on.most_replies = going_on.most_replies.max(replies);
-        let has_stopped = count < TRIES && message.payloads.len() == 1;
-        if has_gone_on || has_stopped {
+        if has_taken_it {
             going_on.fewest_copies = going_on.fewest_copies.min(count);
             going_on.fewest_replies = going_on.fewest_replies.min(message.replies());
         }
@@ -721,7 +745,7 @@ impl Exam {
             self.note(Verdict::Shown, Trick::GoesOn, number, count, now);
         }
         let is_late = message.plan.then == Fate::WaitsForNext && message.payloads.len() == 1;
-        if is_late && (has_gone_on || has_stopped) {
+        if is_late && has_taken_it {
             self.note(Verdict::Shown, Trick::Late, number, count, now);
         }
         self.examine_pace(play, now);
@@ -763,7 +787,9 @@ impl Exam {
             _ => {}
         }
         match message.right {
-            Some(_) if number == self.members => self.examine_going_on(play, now, false),
+            Some(_) if number == self.members => {
+                self.examine_going_on(play, now, has_stopped && message.payloads.len() == 1);
+            }
             Some(_) => self.note(Verdict::Question, Trick::GoesOn, number, copies, now),
             None => {
                 let believed = message.believed(now);
@@ -776,7 +802,7 @@ impl Exam {
     /// Told that the state machine has accepted the message that was taken last; its reply has this
     /// `otp_number`.
     pub fn handled(&mut self, now: Duration, otp_number: u16) {
-        let Some(Handling { number, fate, is_old }) = self.handling.take() else { return };
+        let Some(Handling { number, id, fate, is_old }) = self.handling.take() else { return };
         let has_moved = self.state != number;
         self.state = number;
         if is_old && has_moved {
@@ -792,7 +818,7 @@ impl Exam {
         if !is_right {
             return;
         }
-        self.left.insert(number, now);
+        self.has_left(number, id, now);
         if number == 0 && self.last == Last::Zero {
             self.last = Last::AnsweredZero;
         }
