@@ -1,7 +1,8 @@
 //! The exam of `--trial` on its own, in virtual time: sound clients on every network, and clients that break
 //! one rule each.
 //!
-//! `cargo test --release --test exam -- --ignored --nocapture` plays 20,000 times and prints the table.
+//! `cargo test --release --test exam -- --include-ignored --nocapture` plays in 20,000 worlds and prints the
+//! tables of all of it.
 
 mod world;
 
@@ -248,8 +249,8 @@ struct Examined {
     world: World,
 }
 
-fn examined(manners: &Manners, members: u8, seed: u64, plays: u32) -> Examined {
-    let mut world = World::new(members, CLEAN, seed);
+fn examined(manners: &Manners, members: u8, network: Network, seed: u64, plays: u32) -> Examined {
+    let mut world = World::new(members, network, seed);
     let mut broken = None;
     for play in 1..=plays {
         (0..manners.clients).for_each(|_| world.begins(manners, None, 1_000));
@@ -341,7 +342,7 @@ fn neither_the_number_of_copies_nor_of_replies_tells_which_one_is_right() {
             replies[wrong + 1] += 1;
         }
         let is_open = sheet.shown() == 0;
-        assert!(copies[1..].iter().all(|plans| *plans > if is_open { 0 } else { 200 }), "{copies:?}");
+        assert!(copies[1..].iter().all(|plans| *plans > if is_open { 0 } else { 100 }), "{copies:?}");
         assert!(replies[1] > 200 && replies[4] > 200, "{replies:?}");
     }
 }
@@ -353,7 +354,7 @@ fn a_client_that_breaks_a_rule_never_passes_and_is_told_which_one() {
     for (what, change, comes) in &faults() {
         let manners = &broken(&[*change]);
         for (members, seed) in [(3, 1), (3, 2), (4, 3), (5, 4)] {
-            let Examined { broken, world } = examined(manners, members, seed, 12);
+            let Examined { broken, world } = examined(manners, members, CLEAN, seed, 12);
             let sheet = world.exam.sheet();
             let mut wrong = Vec::new();
             if !sheet.proofs().is_empty() {
@@ -429,7 +430,7 @@ fn no_client_that_breaks_one_rule_or_two_passes_in_a_group_of_any_size() {
             // It ends after its only member, whatever next_number says, and has no other message: no server
             // can tell.
             let is_seen = members > 1 || !["counts by itself", "takes an earlier reply"].contains(what);
-            let world = examined(&broken(&[*change]), members, 7, 30).world;
+            let world = examined(&broken(&[*change]), members, CLEAN, 7, 30).world;
             if is_seen && !world.exam.sheet().proofs().is_empty() {
                 passed.push(format!("{what}, {members} members"));
             }
@@ -438,7 +439,7 @@ fn no_client_that_breaks_one_rule_or_two_passes_in_a_group_of_any_size() {
     for pair in 0..100 {
         let (one, other) = (pair % faults.len(), (pair * 7 + 11 + pair / faults.len()) % faults.len());
         let manners = broken(&[faults[one].1, faults[other].1]);
-        if !examined(&manners, 3, pair as u64, 15).world.exam.sheet().proofs().is_empty() {
+        if !examined(&manners, 3, CLEAN, pair as u64, 15).world.exam.sheet().proofs().is_empty() {
             passed.push(format!("{} and {}", faults[one].0, faults[other].0));
         }
     }
@@ -451,8 +452,39 @@ fn a_client_that_keeps_the_rules_is_never_broken_and_passes_in_the_end() {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo test --release --test exam -- --ignored --nocapture"]
+#[ignore = "takes minutes: cargo test --release --test exam -- --include-ignored --nocapture"]
 fn in_20000_worlds_no_client_that_keeps_the_rules_is_broken_and_each_passes() {
     let count = std::env::var("WORLDS").ok().and_then(|count| count.parse().ok()).unwrap_or(20_000);
     println!("{}", all_sound(0..count));
+}
+
+/// Where the network loses a trick, a client that would have fallen for it shows the box: no server can tell.
+/// But most are found out all the same, and none is told a rule that it keeps.
+#[test]
+#[ignore = "takes a minute: cargo test --release --test exam -- --include-ignored --nocapture"]
+fn over_a_network_that_loses_a_fifth_most_faults_are_still_told() {
+    let lossy = Network { loss_to: 0.2, loss_back: 0.2, ..CLEAN };
+    let mut table = format!("{:52} of 20 groups of three, in 20 plays at 20 % loss\n", "");
+    let (mut provable, mut told) = (0, 0);
+    for (what, change, comes) in &faults() {
+        let manners = broken(&[*change]);
+        let worlds: Vec<_> = (0..20).map(|seed| examined(&manners, 3, lossy, seed, 20)).collect();
+        let broken = worlds.iter().filter(|examined| examined.broken.is_some()).count();
+        let passed =
+            worlds.iter().filter(|examined| !examined.world.exam.sheet().proofs().is_empty()).count();
+        if let Broken(trick) = comes {
+            provable += worlds.len();
+            told += broken;
+            let rule = |found: Trick| found.entry().rule == trick.entry().rule;
+            let all = worlds.iter().filter_map(|examined| examined.broken);
+            assert!(
+                all.clone().all(|(_, found)| rule(found) || is_told(found, *trick, &manners)),
+                "{what}: {:?}",
+                all.collect::<Vec<_>>()
+            );
+        }
+        _ = writeln!(table, "{what:52} broken {broken:3}, passed {passed:3}");
+    }
+    println!("{table}");
+    assert!(told * 10 >= provable * 9, "{told} of {provable}\n{table}");
 }

@@ -60,6 +60,8 @@ const STALE: Duration = Duration::from_secs(60);
 const MOST_SEEN: usize = 4_096;
 /// How many copies of a message are looked at.
 const MOST_COPIES: usize = 64;
+/// How many pauses of a client are kept.
+const MOST_PAUSES: usize = 32;
 /// A client's pause, where only one copy has come.
 const UNKNOWN_PAUSE: Duration = Duration::from_secs(5);
 
@@ -280,6 +282,8 @@ pub struct Exam {
     /// Who sent the last fresh messages.
     peers: VecDeque<SocketAddr>,
     going_on: GoingOn,
+    /// The last pauses that the client made between two copies.
+    pauses: VecDeque<Duration>,
     /// Whether a message of this run was answered: its reply can be sent once more to another.
     has_earlier_reply: bool,
     /// The client whose play another one has ended: its payloads, and its socket. If it goes on sending, two
@@ -310,6 +314,7 @@ impl Exam {
             is_spared: false,
             peers: VecDeque::new(),
             going_on: GoingOn::default(),
+            pauses: VecDeque::new(),
             has_earlier_reply: false,
             ended: None,
             rests_until: Duration::ZERO,
@@ -350,7 +355,25 @@ impl Exam {
 
     /// The pause that the client makes, for a wrong reply in the middle of it.
     pub fn pause(&self) -> Duration {
-        self.play.as_ref().map_or(UNKNOWN_PAUSE, |play| play.message.pause())
+        let of_message = || self.play.as_ref().map_or(UNKNOWN_PAUSE, |play| play.message.pause());
+        self.usual_pause().unwrap_or_else(of_message)
+    }
+
+    /// The client's pause, as many messages tell it: the network lengthens one or the other.
+    fn usual_pause(&self) -> Option<Duration> {
+        let mut pauses: Vec<_> = self.pauses.iter().copied().collect();
+        pauses.sort_unstable();
+        pauses.get(pauses.len() / 2).copied().filter(|_| pauses.len() >= 3)
+    }
+
+    /// Keeps the pauses of a message in which no wrong reply came in the middle of one.
+    fn learn_pauses(&mut self, message: &Current) {
+        if message.copies.iter().any(|copy| matches!(copy.fate, Fate::HalfAPauseLater(_))) {
+            return;
+        }
+        self.pauses.extend(message.pauses());
+        let too_many = self.pauses.len().saturating_sub(MOST_PAUSES);
+        self.pauses.drain(..too_many);
     }
 
     /// When the client has been silent for so long that its play is over.
@@ -596,6 +619,7 @@ impl Exam {
             _ => false,
         };
         if play.zeros == 0 {
+            self.learn_pauses(&play.message);
             play.pause = pause;
             let first = play.message.copies.first().map_or(now, |copy| copy.time);
             let is_soon = copies < 2 || now.saturating_sub(first) < pause.mul_f64(7.5);
@@ -855,6 +879,7 @@ impl Exam {
         let message = &play.message;
         let (number, copies) = (message.number, message.count());
         let own: Vec<_> = message.own().copied().collect();
+        self.learn_pauses(message);
         if number == 0 || message.payloads.len() > 1 {
             return;
         }
@@ -869,7 +894,8 @@ impl Exam {
         }
         if own.iter().any(|copy| matches!(copy.fate, Fate::HalfAPauseLater(_))) {
             let pauses = message.pauses();
-            let in_time = pauses.iter().skip(1).filter(|pause| **pause <= pauses[0].mul_f64(1.25)).count();
+            let in_time = self.usual_pause().unwrap_or(pauses[0]).mul_f64(1.25);
+            let in_time = pauses.iter().skip(1).filter(|pause| **pause <= in_time).count();
             let verdict = if in_time >= 2 { Verdict::Shown } else { Verdict::Question };
             self.note(verdict, Trick::Timer, number, copies, now);
         }
