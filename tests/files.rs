@@ -9,7 +9,7 @@ use common::{
     Class, Client, PROGRAM, Running, Server, Signer, ended, failed, has, lines, record, recorded, run,
     set_mode, shell, wait_until,
 };
-use in_memory::{Lab, NOW, Outcome};
+use in_memory::{Disk, Lab, NOW, Outcome};
 use ring::hmac;
 use std::fs;
 use std::io::Read;
@@ -17,7 +17,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use udpsocket_jwt_server::allowance::Allowance;
+use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::jws::sign;
+use udpsocket_jwt_server::refusal::NotRecorded;
+use udpsocket_jwt_server::restart::{Fault, read_back};
 use udpsocket_jwt_server::tools::terminal::startup::check_clock;
 
 const RECEIVED: &str = "received.jsonl";
@@ -250,6 +253,25 @@ fn a_record_in_a_file_that_has_lost_its_name_before_the_sync_is_taken_back() {
     assert_eq!(records, [1, 2].map(|number| ("JAVALI".into(), number, 100 + number)), "once");
 }
 
+#[test]
+fn on_a_full_disk_a_message_is_still_refused_for_its_own_mistake() {
+    let signer = javali();
+    let mut lab = Lab::of_javali(&signer);
+    lab.disk.set().is_full = true;
+    let no_number = signer.sign(common::RS256, r#"{"group":"JAVALI","matricula":7}"#);
+    let handled = lab.handle_together(&[signer.message("JAVALI", 1, 7), no_number]);
+    let outcomes: Vec<_> = handled.iter().map(|handled| handled.outcome).collect();
+    assert_eq!(outcomes, [Err("not_recorded"), Err("bad_claim")]);
+}
+
+#[test]
+fn a_start_ends_on_a_file_that_has_lost_its_name_by_its_sync() {
+    let disk = Disk::of(common::record("JAVALI", 1, 7).as_bytes());
+    disk.set().moves_at_sync = true;
+    let fault = read_back(Box::new(disk), &Table::compiled_in(), true).err();
+    assert!(matches!(fault, Some(Fault::Mend(NotRecorded::Moved))), "{fault:?}");
+}
+
 // The allowance.
 
 /// The moments, in ms, at which a group may have a record, of those at which one is asked for.
@@ -270,6 +292,8 @@ fn a_group_may_have_300_records_at_once_and_then_two_a_second() {
     const START: u64 = 1_700_000_000_000;
     let mut group = Allowance::default();
     assert_eq!(allowed(&mut group, std::iter::repeat_n(START, 1_000)).len(), 300);
+    // What a server with --no-limit records beyond that is not held against the group.
+    (0..1_000).for_each(|_| group.spend(Duration::from_millis(START)));
     let minute = allowed(&mut group, (START + 1..=START + 60_000).step_by(10));
     assert_eq!(minute.len(), 119, "one at each half second");
     // Nothing is saved up beyond that, however long the group is idle.
