@@ -9,7 +9,7 @@ mod world;
 use std::fmt::Write;
 use std::time::Duration;
 use udpsocket_jwt_server::tools::lab::exam::Fate;
-use udpsocket_jwt_server::tools::lab::exam::deal::{Draws, Table as Deal};
+use udpsocket_jwt_server::tools::lab::exam::deal::{Draws, Table as Deal, Times};
 use udpsocket_jwt_server::tools::lab::exam::sheet::{Line, Sheet, State, Verdict};
 use udpsocket_jwt_server::tools::lab::exam::table::{Entry, TABLE, Trick};
 use world::{CLEAN, Jti, Manners, Network, Next, Random, Sockets, Then, World, sound};
@@ -332,7 +332,7 @@ fn neither_the_number_of_copies_nor_of_replies_tells_which_one_is_right() {
     for sheet in [&shown, &Sheet::default()] {
         let (mut copies, mut replies) = ([0; 6], [0; 5]);
         for seed in 0..3_000 {
-            let table = Deal { sheet, members: 3, has_earlier_reply: true };
+            let table = Deal { sheet, times: &Times::default(), members: 3, has_earlier_reply: true };
             let plan = table.tricks(seed % 3 + 1, &mut Draws(seed));
             let wrong = plan.tricks.iter().filter(is_wrong).count();
             let silences = plan.tricks.len() - wrong;

@@ -41,9 +41,7 @@ impl server::Lab for Lab {
         let due = trial.due();
         let pause = trial.pause();
         for (client, reply) in due {
-            if !self.loses() {
-                _ = socket.send_to(reply.as_bytes(), client);
-            }
+            _ = socket.send_to(reply.as_bytes(), client);
         }
         _ = socket.set_read_timeout(pause); // without it a reply leaves when the next datagram has come
     }
@@ -56,9 +54,10 @@ impl server::Lab for Lab {
     }
 
     fn leaves(&mut self, class: &Class, handled: &Handled, reply: &str) -> Option<Instead> {
-        let instead = self.trial.as_mut().and_then(|trial| trial.leaves(class, handled, reply));
+        let is_lost = self.loses();
+        let instead = self.trial.as_mut().and_then(|trial| trial.leaves(class, handled, reply, is_lost));
         let is_sent = instead.as_ref().is_none_or(|instead| !instead.replies.is_empty());
-        if is_sent && self.loses() {
+        if is_lost && is_sent {
             let outcome = Err(lost("reply", "its reply was discarded: send it again"));
             return Some(Instead { replies: Vec::new(), outcome });
         }

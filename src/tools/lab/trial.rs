@@ -127,12 +127,21 @@ impl Trial {
         (examinee.fate == Fate::RequestLost).then(|| lost("request", how()))
     }
 
-    /// A reply leaves: another may take its place, or none.
-    pub fn leaves(&mut self, class: &Class, handled: &Handled, reply: &str) -> Option<Instead> {
+    /// A reply leaves: another may take its place, or none. `is_lost`: whatever it is, it is lost on its way.
+    pub fn leaves(
+        &mut self,
+        class: &Class,
+        handled: &Handled,
+        reply: &str,
+        is_lost: bool,
+    ) -> Option<Instead> {
         let Handled { datagram, reading: Ok(message), outcome: Ok(acknowledgment) } = handled else {
             return None;
         };
         let examinee = &mut self.examinees[message.group];
+        if is_lost && examinee.fate != Fate::AsEver {
+            examinee.exam.loses_reply();
+        }
         examinee.exam.handled(datagram.time, acknowledgment.otp.number);
         let earlier = examinee.replied(&message.id_request, reply);
         let right = Right {
@@ -153,7 +162,7 @@ impl Trial {
             Fate::HalfAPauseLater(trick) => {
                 let due = datagram.time + examinee.exam.pause() / 2;
                 let waiting = Waiting { due, client: datagram.sender, reply: right.wrong(trick) };
-                if self.waiting.len() < MOST_WAITING {
+                if !is_lost && self.waiting.len() < MOST_WAITING {
                     self.waiting.push(waiting);
                 }
                 (None, Trick::Timer.entry().name, "half a pause later a wrong reply came")

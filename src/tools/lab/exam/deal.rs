@@ -6,7 +6,7 @@
 //! way fails 17 % of the messages, and no more.
 
 use super::sheet::{Sheet, State};
-use super::table::Trick;
+use super::table::{TABLE, Trick};
 
 /// What becomes of a copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,11 +95,16 @@ impl Draws {
 pub struct Table<'a> {
     /// The group's sheet.
     pub sheet: &'a Sheet,
+    /// How often the client has come through each trick since the sheet was empty.
+    pub times: &'a Times,
     /// How many members it has.
     pub members: u64,
     /// Whether there is an earlier reply that can be sent once more.
     pub has_earlier_reply: bool,
 }
+
+/// How often a client has come through each trick.
+pub type Times = [u8; TABLE.len()];
 
 /// The tricks of the plays that are for one alone.
 const ALONE: [Trick; 3] = [Trick::StartOver, Trick::GiveUp, Trick::NextNumber];
@@ -111,7 +116,8 @@ impl Table<'_> {
             tricks.into_iter().filter(|trick| !self.sheet.is_shown(*trick) && self.can_be_dealt(*trick));
         let mut open = draws.shuffled(open.collect());
         // Another payload was seen: a late reply is what proves that.
-        open.sort_by_key(|trick| self.is_questioned(*trick) != (*trick == Trick::Late));
+        let is_later = |trick: Trick| self.is_questioned(trick) != (trick == Trick::Late);
+        open.sort_by_key(|trick| (is_later(*trick), self.times[*trick as usize]));
         open
     }
 
@@ -151,10 +157,12 @@ impl Table<'_> {
     }
 
     /// What becomes of the copies of a message. After the last member no other can come, so what a client
-    /// believes there is not known for certain: new tricks come before that.
+    /// believes there is not known for certain: each wrong reply comes before that for the first time.
     pub fn tricks(&self, number: u64, draws: &mut Draws) -> Plan {
         let is_last = number == self.members && self.members > 1;
-        let dealt = Trick::WRONG_REPLIES.into_iter().chain([Trick::Timer]).filter(|_| !is_last);
+        let is_known = |trick: &Trick| self.times[*trick as usize] > 0;
+        let dealt = Trick::WRONG_REPLIES.into_iter().chain([Trick::Timer]);
+        let dealt = dealt.filter(|trick| !is_last || is_known(trick));
         // Another payload proves nothing for number 1: its client may have been started again.
         let late = (number == self.members.min(2) || number > 1 && !is_last).then_some(Trick::Late);
         let open = self.open(dealt.chain(late), draws);

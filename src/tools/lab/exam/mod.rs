@@ -43,12 +43,15 @@ pub mod wrong;
 pub use deal::Fate;
 
 use crate::fsm;
-use deal::{Draws, Plan, Purpose};
-use sheet::{Line, Sheet, Verdict};
+use deal::{Draws, Plan, Purpose, Times};
+use sheet::{Line, Sheet, State, Verdict};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
-use table::{CLOCKS_DIFFER, DELIVERIES, LONGEST_DELAY, LONGEST_LIFE, SHORT_PAUSE, START_OVERS, TRIES, Trick};
+use table::{
+    CLOCKS_DIFFER, DELIVERIES, LONGEST_DELAY, LONGEST_LIFE, SHORT_PAUSE, START_OVERS, TIMES, TIMES_IF_BROKEN,
+    TRIES, Trick,
+};
 
 /// The beginning of the hash of a payload, or of a `jti`.
 pub type Id = u128;
@@ -282,6 +285,8 @@ pub struct Exam {
     /// Who sent the last fresh messages.
     peers: VecDeque<SocketAddr>,
     going_on: GoingOn,
+    /// How often it has come through each trick since the sheet was empty.
+    times: Times,
     /// The last pauses that the client made between two copies.
     pauses: VecDeque<Duration>,
     /// Whether a message of this run was answered: its reply can be sent once more to another.
@@ -314,6 +319,7 @@ impl Exam {
             is_spared: false,
             peers: VecDeque::new(),
             going_on: GoingOn::default(),
+            times: Times::default(),
             pauses: VecDeque::new(),
             has_earlier_reply: false,
             ended: None,
@@ -446,6 +452,7 @@ impl Exam {
         if self.sheet.add(line) {
             if line.verdict == Verdict::Broken {
                 self.going_on = GoingOn::default();
+                self.times = Times::default();
             }
             self.lines.push(line);
         }
@@ -695,7 +702,7 @@ impl Exam {
 
     fn table(&self) -> deal::Table<'_> {
         let Self { members, has_earlier_reply, .. } = *self;
-        deal::Table { sheet: &self.sheet, members, has_earlier_reply }
+        deal::Table { sheet: &self.sheet, times: &self.times, members, has_earlier_reply }
     }
 
     fn plan(&self, purpose: Purpose, number: u64, draws: &mut Draws) -> Plan {
@@ -823,6 +830,17 @@ impl Exam {
         }
     }
 
+    /// Told, before that is handled, that nothing will reach the client in answer to the copy that was taken
+    /// last: then a wrong reply is none.
+    pub fn loses_reply(&mut self) {
+        let copies = self.play.as_mut().map(|play| &mut play.message.copies);
+        if let Some(last) = copies.and_then(|copies| copies.last_mut())
+            && matches!(last.fate, Fate::Wrong(_) | Fate::HalfAPauseLater(_))
+        {
+            last.fate = Fate::ReplyLost;
+        }
+    }
+
     /// Told that the state machine has accepted the message that was taken last; its reply has this
     /// `otp_number`.
     pub fn handled(&mut self, now: Duration, otp_number: u16) {
@@ -888,7 +906,7 @@ impl Exam {
                 Fate::RequestLost | Fate::ReplyLost => {
                     self.note(Verdict::Shown, Trick::Silence, number, copies, now);
                 }
-                Fate::Wrong(trick) => self.note(Verdict::Shown, trick, number, copies, now),
+                Fate::Wrong(trick) => self.came_through(trick, number, copies, now),
                 _ => {}
             }
         }
@@ -898,6 +916,21 @@ impl Exam {
             let in_time = pauses.iter().skip(1).filter(|pause| **pause <= in_time).count();
             let verdict = if in_time >= 2 { Verdict::Shown } else { Verdict::Question };
             self.note(verdict, Trick::Timer, number, copies, now);
+        }
+    }
+
+    /// The client has sent the same bytes again after a wrong reply.
+    fn came_through(&mut self, trick: Trick, number: u64, copies: u32, now: Duration) {
+        let is_broken = matches!(self.sheet.state(trick), State::Broken(_));
+        let times = &mut self.times[trick as usize];
+        *times = times.saturating_add(1);
+        let enough = match is_broken {
+            true => TIMES_IF_BROKEN,
+            false if self.members == 1 => 1, // whose client is not found out by going on, but by ending
+            false => TIMES,
+        };
+        if *times >= enough {
+            self.note(Verdict::Shown, trick, number, copies, now);
         }
     }
 

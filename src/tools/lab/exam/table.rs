@@ -20,6 +20,11 @@ pub const START_OVERS: u32 = 3;
 pub const LONGEST_LIFE: Duration = Duration::from_secs(3_600);
 /// How far the clock of a client may be from that of the server.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(120);
+/// How often a client comes through a wrong reply before its box is shown, and how often if it was broken: the
+/// network may lose one, and then nobody knows what the client would have done.
+pub const TIMES: u8 = 2;
+/// See [`TIMES`].
+pub const TIMES_IF_BROKEN: u8 = 3;
 /// A pause below this is too short for a reply to come.
 pub const SHORT_PAUSE: Duration = Duration::from_millis(100);
 
