@@ -643,7 +643,6 @@ impl Exam {
             let first = play.message.copies.first().map_or(now, |copy| copy.time);
             let is_soon = copies < 2 || now.saturating_sub(first) < pause.mul_f64(7.5);
             match (is_soon, play.purpose) {
-                (false, Purpose::OutOfOrder) => {}
                 (true, _) if play.message.right.is_none() => {
                     self.note(Verdict::Question, Trick::StartOver, number, copies, now);
                     if play.purpose != Purpose::OutOfOrder {
