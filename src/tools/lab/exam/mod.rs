@@ -59,10 +59,16 @@ pub type Id = u128;
 /// A fresh message that answers a right reply arrives within this time after that: the reply is delayed by 10 s
 /// at most, eight tries 5 s apart follow, and the last of them is delayed too.
 const STALE: Duration = Duration::from_secs(60);
+/// A number 1 that comes again after so many seconds is not of this run.
+const OLD: u128 = 120;
 /// How many payloads of a group are remembered, and how many values of `jti`.
 const MOST_SEEN: usize = 4_096;
 /// How many copies of a message are looked at.
 const MOST_COPIES: usize = 64;
+/// The network lengthens pauses and loses wrong replies, but a client that keeps its second is in time more
+/// often than it is late. So many times more, and the box is shown; many more late ones are not counted.
+const ENOUGH_IN_TIME: i32 = 2;
+const ENOUGH_LATE: i32 = 6;
 /// How many pauses of a client are kept.
 const MOST_PAUSES: usize = 32;
 /// A client's pause, where only one copy has come.
@@ -287,6 +293,8 @@ pub struct Exam {
     going_on: GoingOn,
     /// How often it has come through each trick since the sheet was empty.
     times: Times,
+    /// How many more pauses were in time than late, of those in which a wrong reply came.
+    in_time: i32,
     /// The last pauses that the client made between two copies.
     pauses: VecDeque<Duration>,
     /// Whether a message of this run was answered: its reply can be sent once more to another.
@@ -320,6 +328,7 @@ impl Exam {
             peers: VecDeque::new(),
             going_on: GoingOn::default(),
             times: Times::default(),
+            in_time: 0,
             pauses: VecDeque::new(),
             has_earlier_reply: false,
             ended: None,
@@ -338,7 +347,7 @@ impl Exam {
 
     /// Remembers a payload that was verified before this start.
     pub fn remember(&mut self, id: Id, jti: Option<Id>) {
-        self.payloads.insert(id, id);
+        self.payloads.insert(id, 0);
         if let Some(jti) = jti {
             self.jtis.insert(jti, id);
         }
@@ -402,7 +411,8 @@ impl Exam {
     /// Takes a message before it is handled: what becomes of it.
     pub fn take(&mut self, message: &Message, now: Duration) -> Fate {
         self.tick(now);
-        let is_fresh = self.payloads.insert(message.id, message.id).is_none();
+        let first = self.payloads.insert(message.id, now.as_secs().into());
+        let is_fresh = first.is_none();
         if is_fresh {
             self.examine_payload(message, now);
             self.examine_list(message, now);
@@ -418,7 +428,9 @@ impl Exam {
             Some(play) if play.message.has(message.id) => self.copy(play, message, now),
             play if is_fresh => self.fresh(play, message, now),
             play => {
-                if message.number == 1 && play.is_none() {
+                // Of this run it may be a late copy.
+                let is_of_earlier_run = first.is_some_and(|first| first + OLD < now.as_secs().into());
+                if message.number == 1 && play.is_none() && is_of_earlier_run {
                     self.note(Verdict::Question, Trick::Payload, 1, 1, now);
                 }
                 self.play = play;
@@ -634,8 +646,7 @@ impl Exam {
                 (true, _) if play.message.right.is_none() => {
                     self.note(Verdict::Question, Trick::StartOver, number, copies, now);
                     if play.purpose != Purpose::OutOfOrder {
-                        let believed = play.message.believed(now);
-                        self.note(Verdict::Question, believed, number, copies, now);
+                        self.doubt(play.message.believed(now), number, copies, now);
                     }
                 }
                 (false, Purpose::StartOver(_)) if is_alone => {
@@ -822,8 +833,7 @@ impl Exam {
             }
             Some(_) => self.note(Verdict::Question, Trick::GoesOn, number, copies, now),
             None => {
-                let believed = message.believed(now);
-                self.note(Verdict::Question, believed, number, copies, now);
+                self.doubt(message.believed(now), number, copies, now);
                 self.examine_pace(play, now);
             }
         }
@@ -912,10 +922,20 @@ impl Exam {
         if own.iter().any(|copy| matches!(copy.fate, Fate::HalfAPauseLater(_))) {
             let pauses = message.pauses();
             let in_time = self.usual_pause().unwrap_or(pauses[0]).mul_f64(1.25);
-            let in_time = pauses.iter().skip(1).filter(|pause| **pause <= in_time).count();
-            let verdict = if in_time >= 2 { Verdict::Shown } else { Verdict::Question };
+            for pause in pauses.iter().skip(1) {
+                self.in_time += if *pause <= in_time { 1 } else { -1 };
+            }
+            self.in_time = self.in_time.clamp(-ENOUGH_LATE, ENOUGH_IN_TIME);
+            let is_in_time = self.in_time == ENOUGH_IN_TIME;
+            let verdict = if is_in_time { Verdict::Shown } else { Verdict::Question };
             self.note(verdict, Trick::Timer, number, copies, now);
         }
+    }
+
+    /// The client may have believed this, or the network may have lost all of its copies since.
+    fn doubt(&mut self, believed: Trick, number: u64, copies: u32, now: Duration) {
+        self.times[believed as usize] = 0;
+        self.note(Verdict::Question, believed, number, copies, now);
     }
 
     /// The client has sent the same bytes again after a wrong reply.
