@@ -78,11 +78,13 @@ sign() { # SEQ_NUMBER
 
 # Rule 2. Is this the reply that we wait for? It verifies, and answers this request and no other.
 right_reply() { # REPLY
-    local claims next='"next_number":([0-9]{1,3})[,}]'
+    local claims next='"next_number":([0-9]{1,3})[,}]' otp='"otp_number":([0-9]{1,5})[,}]'
     claims=$("$scripts/verify.sh" "$secret" "$1" 2>/dev/null) || { say "ignored: it does not verify"; return 1; }
     [[ $claims == *'"id_request":"'"$id_request"'"'* ]] || { say "ignored: it answers another request"; return 1; }
     [[ $claims =~ $next ]] || { say "ignored: no next_number in $claims"; return 1; }
     next_number=${BASH_REMATCH[1]}
+    [[ $claims =~ $otp ]] || { say "ignored: no otp_number in $claims"; return 1; }
+    otp_number=${BASH_REMATCH[1]}
 }
 
 # Waits for the right reply until the time is up. Others leave the timer as it is.
@@ -139,4 +141,4 @@ while true; do
         seq_number=0
     fi
 done
-say "everyone is in"
+say "everyone is in, otp_number $otp_number"

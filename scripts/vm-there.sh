@@ -167,7 +167,12 @@ finish() {
 }
 
 serve() { # RELEASE
-    local holder unit_before=''
+    local holder why unit_before=''
+    systemctl daemon-reload
+    if ours; then
+        why=$(overridden)
+        [[ -z $why ]] || fail "$why. Nothing has changed"
+    fi
     if [[ $(systemctl is-active "$unit") != active ]]; then
         holder=$(ss -Hulpn 'sport = :5555' 2>/dev/null) || true
         [[ -z $holder ]] || fail "UDP port 5555 is another program's: ${holder##*users:}. Stop it; nothing has changed"
@@ -244,6 +249,9 @@ amiss() {
     fi
     [[ $(systemctl is-enabled "$unit" 2>&1) == enabled ]] || echo 'it is not enabled: a boot would not start it'
     [[ $(show NeedDaemonReload) == no ]] || echo 'the unit or a drop-in has changed since systemd read it'
+    overridden
+}
+overridden() {
     [[ $(show ExecStart) == *" path=$home/current/start ;"* ]] \
         || echo "the unit starts something else than $home/current/start: remove $(show DropInPaths)"
 }

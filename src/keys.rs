@@ -204,11 +204,11 @@ fn ssh_rsa(mut blob: &[u8]) -> Option<Numbers> {
 }
 
 pub(crate) const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
+pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
-const RSA_ENCRYPTION: &[u8] =
+pub(crate) const RSA_ENCRYPTION: &[u8] =
     &[SEQUENCE, 13, OBJECT_IDENTIFIER, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0];
 
 /// Takes the next DER element (X.690 section 8.1) off `der`: its content, if its tag is `tag`.

@@ -68,6 +68,15 @@
 
 pub mod allowance;
 pub mod claims;
+#[doc = include_str!("client.md")]
+#[allow(clippy::doc_markdown)] // a page for students, not of this crate's items
+pub mod client {}
+#[doc = include_str!("client.pt.md")]
+#[allow(clippy::doc_markdown)]
+pub mod client_pt {}
+#[doc = include_str!("course.md")]
+#[allow(clippy::doc_markdown)]
+pub mod course {}
 pub mod files;
 pub mod fsm;
 pub mod groups;

@@ -760,11 +760,16 @@ fn a_token_is_told_the_same_by_check_the_log_and_an_explanation() {
 
         let [found, change] = mistake.as_ref().unwrap_or(&[found.clone(), change.clone()]).clone();
         let told = format!("{change} ({found})");
-        std::thread::sleep(std::time::Duration::from_millis(60)); // it rests from opening a signature
+        // Explanations get a tenth of the time, and to open a signature takes long in an unoptimized build.
+        let rest = if *reason == "bad_signature" { 500 } else { 60 };
+        std::thread::sleep(std::time::Duration::from_millis(rest));
         let client = explaining.client();
         client.send(token);
         let logged = &explained.requests(number + 1)[number];
-        assert_eq!(logged["detail"].as_str(), Some(&*told), "{what}");
+        // What is too short for any explanation is not looked at twice.
+        let is_too_short = format!("{reason}: \n").len() >= token.len();
+        let logged_as = if is_too_short { &sentence } else { &told };
+        assert_eq!(logged["detail"].as_str(), Some(&**logged_as), "{what}");
         let reply =
             client.receive(std::time::Duration::from_millis(if token.len() < 40 { 50 } else { 5_000 }));
         let reply = reply.unwrap_or_default();

@@ -9,16 +9,17 @@ use common::{
     Class, Client, PROGRAM, Running, Server, Signer, ended, failed, has, lines, record, recorded, run,
     set_mode, shell, wait_until,
 };
-use in_memory::{Disk, Lab, NOW, Outcome};
+use in_memory::{Call, Disk, Lab, NOW, Outcome};
 use ring::hmac;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use udpsocket_jwt_server::allowance::Allowance;
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::jws::sign;
+use udpsocket_jwt_server::received::{self, Records};
 use udpsocket_jwt_server::refusal::NotRecorded;
 use udpsocket_jwt_server::restart::{Fault, read_back};
 use udpsocket_jwt_server::tools::faults::start::check_clock;
@@ -254,7 +255,7 @@ fn a_record_in_a_file_that_has_lost_its_name_before_the_sync_is_taken_back() {
 }
 
 #[test]
-fn on_a_full_disk_a_message_is_still_refused_for_its_own_mistake() {
+fn where_the_disk_takes_nothing_a_message_is_still_refused_for_its_own_mistake() {
     let signer = javali();
     let mut lab = Lab::of_javali(&signer);
     lab.disk.set().is_full = true;
@@ -270,6 +271,47 @@ fn a_start_ends_on_a_file_that_has_lost_its_name_by_its_sync() {
     disk.set().moves_at_sync = true;
     let fault = read_back(Box::new(disk), &Table::compiled_in(), true).err();
     assert!(matches!(fault, Some(Fault::Mend(NotRecorded::Moved))), "{fault:?}");
+}
+
+/// A disk that takes 100 bytes at a time.
+struct Slow(Disk);
+
+impl Read for Slow {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl received::Disk for Slow {
+    fn length(&mut self) -> io::Result<Option<u64>> {
+        self.0.length()
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(&bytes[..bytes.len().min(100)])
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.0.cut(length)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync()
+    }
+}
+
+#[test]
+fn what_several_writes_have_left_of_a_record_is_cut_off() {
+    let disk = Disk::default();
+    let mut records = Records::of(Box::new(Slow(disk.clone())), 0, 0, true).unwrap();
+    let line = common::record("JAVALI", 1, 7);
+    records.add(line.as_bytes());
+    disk.set().plan = vec![Outcome::Succeeds, Outcome::Succeeds, Outcome::Fails];
+    assert_eq!(records.commit(), Err(NotRecorded::Disk("the disk fails".into())));
+    assert!(disk.get().bytes.is_empty() && disk.get().calls.contains(&Call::Cut(0)));
+    records.add(line.as_bytes());
+    assert_eq!(records.commit(), Ok(()));
+    assert_eq!(disk.get().bytes, line.as_bytes());
 }
 
 // The allowance.

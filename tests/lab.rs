@@ -151,15 +151,6 @@ fn percent_is_an_integer_from_0_to_100() {
     assert!(usage_error(&["--lose"]).contains("--lose takes a value"));
 }
 
-#[test]
-fn no_trial_is_lossy_by_chance() {
-    let class = Class::new();
-    let directory = class.directory.path().to_str().unwrap();
-    let error = usage_error(&["--trial", "--lose", "30", "127.0.0.1", "0", directory]);
-    assert!(error.contains("--lose and --trial: choose one"), "{error}");
-    Server::start(&class, &["--trial", "--lose", "0"]);
-}
-
 /// Signed requests that are refused, and why.
 fn refused() -> Vec<(String, &'static str)> {
     let with = |members: &str| JAVALI.sign(RS256, ending_with(&claims("JAVALI", 1, 7), members));

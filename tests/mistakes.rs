@@ -101,8 +101,13 @@ fn each_mistake_is_told_by_its_own_sentence() {
         return;
     }
     let mut wrong = Vec::new();
-    for (number, said) in all {
+    for (number, mut said) in all {
         let line = &mistakes[number];
+        if line["says"] != *said {
+            // `check` opens a signature only for so long: a busy machine may have had no time.
+            let bytes = BASE64_STANDARD.decode(line["bytes"].as_str().unwrap()).unwrap();
+            said = self::said(&class, line["kind"].as_str().unwrap(), &bytes);
+        }
         let lacks: Vec<_> = texts(line, "must").into_iter().filter(|words| !said.contains(words)).collect();
         let has: Vec<_> = texts(line, "never").into_iter().filter(|words| said.contains(words)).collect();
         if line["says"] != *said || !lacks.is_empty() || !has.is_empty() {

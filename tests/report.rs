@@ -111,7 +111,7 @@ fn without_a_file_or_with_an_empty_one_every_group_is_shown_as_not_started() {
         }
         let csv = csv(&directory);
         assert_eq!(csv.len(), 3 * 4 + 4 + 1);
-        assert!(csv.iter().all(|row| row.ends_with(",,,not started,,0,0")), "{csv:#?}");
+        assert!(csv.iter().all(|row| row.ends_with(",,,not started,,0,0,")), "{csv:#?}");
     }
     assert!(!directory.file(REQUESTS).exists(), "a report writes nothing");
 }
@@ -280,9 +280,12 @@ fn a_member_is_marked_corrected_whichever_record_of_whichever_run_says_something
     let replayed = &[(1, 111), (2, 5), (0, 0), (1, 222), (2, 5), (0, 0), (1, 111), (2, 5)];
     let runs = &[(1, 1), (0, 0), (1, 2), (0, 0), (1, 3), (2, 5)];
     for (messages, row) in [
-        (captured, "111,2023-11-14T22:02:20.123Z,complete,corrected: 222 at 2023-11-14T22:01:20.123Z,1,0"),
-        (replayed, "111,2023-11-14T22:06:20.123Z,complete,corrected: 222 at 2023-11-14T22:03:20.123Z,3,2"),
-        (runs, "3,2023-11-14T22:04:20.123Z,complete,corrected: 2 at 2023-11-14T22:02:20.123Z and 1 more,1,2"),
+        (captured, "111,2023-11-14T22:02:20.123Z,complete,corrected: 222 at 2023-11-14T22:01:20.123Z,1,0,"),
+        (replayed, "111,2023-11-14T22:06:20.123Z,complete,corrected: 222 at 2023-11-14T22:03:20.123Z,3,2,"),
+        (
+            runs,
+            "3,2023-11-14T22:04:20.123Z,complete,corrected: 2 at 2023-11-14T22:02:20.123Z and 1 more,1,2,",
+        ),
     ] {
         let directory = class(r#"{"ALFA": 2}"#, &records("ALFA", messages));
         assert!(csv(&directory).contains(&format!("ALFA,1,{row}")), "{:#?}", csv(&directory));
@@ -298,7 +301,8 @@ fn members_beyond_the_table_are_shown_with_the_seq_max_that_it_contradicts() {
     let shown = text(directory.path());
     shows(&shown, "ALFA", &["says 4 members, the table 3;", "4 14 ", "beyond the table: 4"]);
     assert!(!part(&shown, "BETA").contains("says ") && !part(&shown, "BETA").contains("beyond"), "{shown}");
-    let row = "ALFA,4,14,2023-11-14T22:03:20.123Z,complete,beyond the table; says 4 members; the table 3,1,0";
+    let row =
+        "ALFA,4,14,2023-11-14T22:03:20.123Z,complete,beyond the table; says 4 members; the table 3,1,0,";
     assert_eq!(csv(&directory)[3], row);
 }
 
@@ -375,6 +379,37 @@ fn the_last_refused_request_is_shown_with_its_reason_or_as_unverified() {
 }
 
 #[test]
+fn the_csv_tells_how_much_of_the_exam_is_shown() {
+    let line = |group: &str, verdict: &str, trick: &str| {
+        format!(
+            "{{\"time\":\"2023-11-14T22:13:20.000Z\",\"group\":\"{group}\",\"rule\":2,\"trick\":\"{trick}\",\
+             \"verdict\":\"{verdict}\",\"seq_number\":1,\"copies\":2,\"detail\":\"\"}}\n"
+        )
+    };
+    let directory = class(r#"{"ALFA": 1, "BETA": 1, "GAMA": 1, "DELTA": 1}"#, "");
+    let lines = [
+        line("ALFA", "shown", "silence") + &line("ALFA", "shown", "timer") + &line("ALFA", "shown", "timer"),
+        line("BETA", "shown", "silence") + &line("BETA", "broken", "hmac_cut"),
+        line("GAMA", "question", "pace") + &line("GAMA", "shown", "nonsense") + "{\"verdict\":\"shown\"}\n",
+    ];
+    directory.write("trial.jsonl", lines.concat());
+    let words: Vec<_> =
+        csv(&directory).iter().map(|row| row.rsplit(',').next().unwrap().to_string()).collect();
+    assert_eq!(words, ["2/21", "0/21", "", "0/21"], "ALFA, BETA, DELTA, GAMA");
+    let board = text(directory.path());
+    shows(&board, "ALFA", &["exam: 2 of 21; run it again: 19 of 21 are still to come"]);
+    shows(&board, "BETA", &["exam: 0 of 21; ", "exam: rule 2 hmac_cut: broken, "]);
+    assert!(!part(&board, "DELTA").contains("exam:"), "{board}");
+    let sheet = well(directory.path(), &["--group", "GAMA"]);
+    let sheet = sheet.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        sheet.contains("rule 2 pace: to come, 2023-11-14 22:13:20 UTC, number 1, 2 copies: its copies"),
+        "{sheet}"
+    );
+    assert!(sheet.contains("rule 4 start_over: to come: alone in its play"), "{sheet}");
+}
+
+#[test]
 fn the_csv_is_exact_to_the_byte() {
     let table = r#"{"ALFA": 3, "BETA": [201, 202], "GAMA": 1}"#;
     let received = records("ALFA", &[(1, 11), (2, 12), (2, 19), (3, 13), (0, 0), (1, 21)])
@@ -382,14 +417,14 @@ fn the_csv_is_exact_to_the_byte() {
         + &record("BETA", 1, 201, 60);
     assert_eq!(
         well(class(table, &received).path(), &["--csv"]),
-        "group,seq_number,matricula,acknowledged,run,note,complete_runs,start_overs\r\n\
-         ALFA,1,11,2023-11-14T22:00:20.123Z,complete,corrected: 21 at 2023-11-14T22:05:20.123Z,1,1\r\n\
-         ALFA,2,19,2023-11-14T22:02:20.123Z,complete,corrected: 12 at 2023-11-14T22:01:20.123Z,1,1\r\n\
-         ALFA,3,13,2023-11-14T22:03:20.123Z,complete,,1,1\r\n\
-         BETA,1,201,2023-11-14T23:00:20.123Z,current,corrected: 999 at 2023-11-14T22:59:20.123Z,0,0\r\n\
-         BETA,2,,,current,,0,0\r\n\
-         BETA,,202,,current,missing,0,0\r\n\
-         GAMA,1,,,not started,,0,0\r\n"
+        "group,seq_number,matricula,acknowledged,run,note,complete_runs,start_overs,exam\r\n\
+         ALFA,1,11,2023-11-14T22:00:20.123Z,complete,corrected: 21 at 2023-11-14T22:05:20.123Z,1,1,\r\n\
+         ALFA,2,19,2023-11-14T22:02:20.123Z,complete,corrected: 12 at 2023-11-14T22:01:20.123Z,1,1,\r\n\
+         ALFA,3,13,2023-11-14T22:03:20.123Z,complete,,1,1,\r\n\
+         BETA,1,201,2023-11-14T23:00:20.123Z,current,corrected: 999 at 2023-11-14T22:59:20.123Z,0,0,\r\n\
+         BETA,2,,,current,,0,0,\r\n\
+         BETA,,202,,current,missing,0,0,\r\n\
+         GAMA,1,,,not started,,0,0,\r\n"
     );
 }
 
@@ -525,9 +560,9 @@ fn remarks(requests: &str) -> Vec<String> {
 fn a_time_line_tells_of_each_datagram_when_from_where_what_was_sent_and_what_came_back() {
     let requests = request(0, "lost_on_purpose", &lost(1, "a", "request"))
         + &request(1_001, "lost_on_purpose", &lost(1, "a", "reply"))
-        + &request(2_002, "lost_on_purpose", &lost(1, "a", "reply_damaged"))
-        + &request(3_003, "lost_on_purpose", &lost(1, "a", "reply_other_id_request"))
-        + &request(4_004, "lost_on_purpose", &lost(1, "a", "reply_previous"))
+        + &request(2_002, "lost_on_purpose", &lost(1, "a", "hmac_damaged"))
+        + &request(3_003, "lost_on_purpose", &lost(1, "a", "id_request_of_another"))
+        + &request(4_004, "lost_on_purpose", &lost(1, "a", "previous_reply"))
         + &request(5_005, "answered", &answered(1, "a")).replace(":50000", ":50001")
         + &request(5_010, "bad_signature", r#","detail":"for a reason","datagram":"eyJ""#)
         + &request(900_000, "bad_claim", r#","detail":"what it is","datagram":"eyK""#)
@@ -539,9 +574,9 @@ fn a_time_line_tells_of_each_datagram_when_from_where_what_was_sent_and_what_cam
         "2023-11-14
 22:00:00.000  192.0.2.7:50000  1                     --x      lost on purpose
 22:00:01.001                   1   copy 2  +1.001 s  --> x--  its reply lost on purpose
-22:00:02.002                   1   copy 3  +1.001 s  --> <--  trial: damaged HMAC
-22:00:03.003                   1   copy 4  +1.001 s  --> <--  trial: another id_request
-22:00:04.004                   1   copy 5  +1.001 s  --> <--  trial: the previous reply
+22:00:02.002                   1   copy 3  +1.001 s  --> <--  trial: hmac_damaged
+22:00:03.003                   1   copy 4  +1.001 s  --> <--  trial: id_request_of_another
+22:00:04.004                   1   copy 5  +1.001 s  --> <--  trial: previous_reply
 22:00:05.005  192.0.2.7:50001  1   copy 6  +1.001 s  --> <--  next_number 2, otp_number 17
 22:00:05.010  192.0.2.7:50000  ?                     -->      bad_signature (unverified):
               for a reason
@@ -558,11 +593,11 @@ fn a_time_line_tells_of_each_datagram_when_from_where_what_was_sent_and_what_cam
     C->>S: 22:00:01.001 seq_number 1 copy 2 +1.001 s
     S--xC: lost on purpose
     C->>S: 22:00:02.002 seq_number 1 copy 3 +1.001 s
-    S-->>C: trial: damaged HMAC
+    S-->>C: trial: hmac_damaged
     C->>S: 22:00:03.003 seq_number 1 copy 4 +1.001 s
-    S-->>C: trial: another id_request
+    S-->>C: trial: id_request_of_another
     C->>S: 22:00:04.004 seq_number 1 copy 5 +1.001 s
-    S-->>C: trial: the previous reply
+    S-->>C: trial: previous_reply
     C->>S: 22:00:05.005 seq_number 1 copy 6 +1.001 s from 192.0.2.7:50001
     S-->>C: next_number 2, otp_number 17
     C->>S: 22:00:05.010 seq_number ? from 192.0.2.7:50000
@@ -699,15 +734,15 @@ fn only_a_group_s_own_report_shows_the_number_that_proves_its_pass() {
     let directory = class(r#"{"ALFA": 3}"#, &records("ALFA", &[(1, 20_240_001), (2, 20_240_002)]));
     directory.write(
         "trial.jsonl",
-        "{\"time\":\"2023-11-14T22:13:20.000Z\",\"group\":\"ALFA\",\"seq_number\":3,\"copies\":7,\
-         \"verdict\":\"passed\",\"otp_number\":12345,\"detail\":\"\"}\n",
+        "{\"time\":\"2023-11-14T22:13:20.000Z\",\"group\":\"ALFA\",\"verdict\":\"passed\",\
+         \"seq_number\":3,\"copies\":7,\"otp_number\":12345,\"detail\":\"\"}\n",
     );
     let board = text(directory.path());
-    shows(&board, "ALFA", &["trial: passed at 2023-11-14 22:13:20 UTC; ask for the otp_number"]);
+    shows(&board, "ALFA", &["exam: passed at 2023-11-14 22:13:20 UTC; ask for the otp_number"]);
     assert!(!board.contains("12345") && board.contains("20240001"), "{board}");
     let text = well(directory.path(), &["--group", "ALFA"]);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("the otp_number of the last reply: 12345"), "{text}");
+    assert!(words.contains("a last reply, at 2023-11-14 22:13:20 UTC: otp_number 12345"), "{text}");
     assert!(words.contains("2 of 3 in state 2") && !text.contains("2024"), "{text}");
 }
 

@@ -366,10 +366,6 @@ impl Options {
                 Failure::Usage(format!("--lose takes a PERCENT, an integer from 0 to 100, not \"{percent}\""))
             })?,
         };
-        if lose > 0 && arguments.has("--trial") {
-            let error = "--lose and --trial: choose one; a trial loses the same for everyone";
-            return Err(Failure::Usage(error.into()));
-        }
         let settings = Settings {
             address: SocketAddr::new(ip, port),
             keys: arguments.directory("--keys", &directory),
@@ -402,7 +398,7 @@ fn announce(started: &Started, options: &Options, local: SocketAddr) {
     }
     for (option, note) in [
         ("--lose", "requests and replies are lost on purpose"),
-        ("--trial", "clients are examined, and get the right reply at the sixth to eighth copy"),
+        ("--trial", "clients are examined: requests and replies are lost, wrong and late replies go"),
         ("--explain", "what is refused is answered with the reason, at whatever address it names"),
         ("--no-sync", "records are not synced: a crash of the machine may lose some"),
         ("--no-limit", "who has captured two tokens of a group can use up its records"),
@@ -411,14 +407,6 @@ fn announce(started: &Started, options: &Options, local: SocketAddr) {
         if options.arguments.has(option) {
             text += &format!("note: {option}: {note}\n");
         }
-    }
-    let of_groups = started.server.class.table.iter().zip(&started.server.progress);
-    let in_a_run: Vec<_> =
-        of_groups.filter(|(_, progress)| progress.state > 0).map(|(group, _)| group.name.as_str()).collect();
-    if options.arguments.has("--trial") && !in_a_run.is_empty() {
-        let names = in_a_run.join(", ");
-        text += "note: --trial: not in state 0, so examined only once they start over with 0: ";
-        text += &(names + "\n");
     }
     if local.ip().is_loopback() {
         let way_out = "ADDRESS 0.0.0.0 opens it to the network";

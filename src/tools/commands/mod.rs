@@ -1,6 +1,7 @@
 //! What a person runs beside the server.
 
 pub mod check;
+pub mod exam;
 pub mod key;
 pub mod mermaid;
 pub mod remarks;

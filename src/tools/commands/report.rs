@@ -5,6 +5,7 @@
 //! Done stays done: what counts is the last complete run, and a later start-over, perhaps a
 //! replayed 0, is shown beside it.
 
+use super::exam::{self, Tone};
 use super::{remarks, timeline::Timeline};
 use crate::files::open_to_read;
 use crate::fsm;
@@ -13,8 +14,9 @@ use crate::record::{Progress, Record};
 use crate::restart::{MOST_UNKNOWN, each_record};
 use crate::time::{now, parse_rfc3339, rfc3339};
 use crate::tools::faults::{groups_json, reason, record};
+use crate::tools::lab::exam::sheet::{Line, Sheet};
 use crate::tools::lab::log::{MOST_LOG_BYTES, not_read, read_tail};
-use crate::tools::lab::verdict::{self, Line, Standing, Verdict};
+use crate::tools::lab::trial::BEGAN;
 use crate::tools::print::{COLUMNS, Colours, block, escaped, shown};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,7 +80,7 @@ pub struct History {
     last_seen: Option<Duration>,
     last_recorded: Option<Duration>,
     last_refused: Option<Refused>,
-    trial: Standing,
+    sheet: Sheet,
 }
 
 impl Run {
@@ -159,6 +161,8 @@ pub struct Report {
     others: BTreeMap<String, u64>,
     /// Records of further ones, not named.
     further: u64,
+    /// When a server with `--trial` was started last.
+    examined_since: Option<Duration>,
     /// What the professor should mend, a sentence each.
     pub warnings: Vec<String>,
     /// What could not be read of the logs, which only add to the records.
@@ -182,6 +186,7 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
         groups,
         records: 0,
         strangers: None,
+        examined_since: None,
         others: BTreeMap::new(),
         further: 0,
         warnings: Vec::new(),
@@ -199,7 +204,7 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
     }
     for name in ["trial.1.jsonl", "trial.jsonl"] {
         let path = logs.join(name);
-        let read = read_tail(&path, MOST_LOG_BYTES, |verdict| report.add_verdict(verdict));
+        let read = read_tail(&path, MOST_LOG_BYTES, |verdict| report.add_line_of_exam(verdict));
         report.notes.extend(not_read(&path, &read));
     }
     Ok(report)
@@ -274,9 +279,14 @@ impl Report {
         Some(())
     }
 
-    fn add_verdict(&mut self, line: &Value) -> Option<()> {
+    /// A line of `trial.jsonl`: what a box shows, or that a server with `--trial` was started.
+    fn add_line_of_exam(&mut self, line: &Value) -> Option<()> {
+        if line.get("verdict").and_then(Value::as_str) == Some(BEGAN) {
+            self.examined_since = parse_rfc3339(line.get("time")?.as_str()?);
+            return None;
+        }
         let (group, line) = Line::parse(line)?;
-        self.groups[self.table.find(group)?].trial.add(line);
+        _ = self.groups[self.table.find(group)?].sheet.add(line);
         Some(())
     }
 
@@ -296,7 +306,7 @@ impl Report {
             if self.records == 1 { "" } else { "s" },
         );
         for (group, history) in self.table.iter().zip(&self.groups) {
-            text += &group_text(group, history, now, colours);
+            text += &group_text(group, history, self.examined_since, now, colours);
         }
         if let Some((count, refused)) = &self.strangers {
             text += &format!("\nrefused before a group was made out: {count}\n");
@@ -334,14 +344,15 @@ impl Report {
         if history.records > 0 {
             text += &list("", facts(group, history, now));
         }
-        text += &trial_text(&history.trial, true, now, colours);
+        text += &exam_text(history, self.examined_since, true, now, colours);
         text + &timeline.to_text(colours) + &remarks::to_text(&timeline.rows())
     }
 
     /// One row for each group and member (RFC 4180), for a spreadsheet.
     pub fn to_csv(&self) -> String {
-        let mut text =
-            String::from("group,seq_number,matricula,acknowledged,run,note,complete_runs,start_overs\r\n");
+        let mut text = String::from(
+            "group,seq_number,matricula,acknowledged,run,note,complete_runs,start_overs,exam\r\n",
+        );
         for (group, history) in self.table.iter().zip(&self.groups) {
             let run = history.counting();
             let kind = match &history.last_complete {
@@ -349,7 +360,8 @@ impl Report {
                 None if history.records > 0 => "current",
                 None => "not started",
             };
-            let counts = format!("{},{}", history.complete_runs, history.started_over);
+            let word = exam::word(&history.sheet);
+            let counts = format!("{},{},{word}", history.complete_runs, history.started_over);
             let beyond = run.members.keys().copied().filter(|number| *number > group.members);
             for number in (1..=group.members).chain(beyond) {
                 _ = write!(text, "{},{number},", group.name);
@@ -415,7 +427,13 @@ fn head_text(group: &Group, history: &History, now: Duration, colours: Colours) 
     head + "\n"
 }
 
-fn group_text(group: &Group, history: &History, now: Duration, colours: Colours) -> String {
+fn group_text(
+    group: &Group,
+    history: &History,
+    examined_since: Option<Duration>,
+    now: Duration,
+    colours: Colours,
+) -> String {
     let run = history.counting();
     let mut text = format!("\n{}", head_text(group, history, now, colours));
     if history.records > 0 {
@@ -436,7 +454,7 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
         text += &list("unknown:", sent.iter().filter(|matricula| is_unknown(group, **matricula)));
         text += &list("sent under two numbers:", sent.iter().filter(|matricula| run.times(**matricula) > 1));
     }
-    text += &trial_text(&history.trial, false, now, colours);
+    text += &exam_text(history, examined_since, false, now, colours);
     if let Some(refused) = &history.last_refused {
         let unverified = if refused.is_signed { "" } else { ", unverified" };
         let line = refused_text(unverified, refused, now);
@@ -446,35 +464,32 @@ fn group_text(group: &Group, history: &History, now: Duration, colours: Colours)
     text
 }
 
-/// The verdicts that stand. The number that proves a pass is not for a projected screen: where it is
-/// shown, so is that of another pass, since the student may name either.
-fn trial_text(trial: &Standing, with_proof: bool, now: Duration, colours: Colours) -> String {
-    let mut text = String::new();
-    for line in trial.lines().filter(|line| with_proof || trial.passed_again.as_ref() != Some(*line)) {
-        let Line { time, number, verdict, otp_number, .. } = *line;
-        let is_over = now > time + verdict::WAIT;
-        let time = clock(time, now);
-        let mut sentence = match verdict {
-            Verdict::Passed if is_over => {
-                format!("passed at {time} UTC; ask for the otp_number of the last reply")
-            }
-            Verdict::Passed => format!(
-                "so far: passed at {time} UTC, if no other copy comes within 10 s; ask for the otp_number of \
-                 the last reply"
-            ),
-            _ => format!("{} at number {number}, {time} UTC: {}", verdict.name(), verdict.explanation()),
-        };
-        if let Some(otp_number) = otp_number.filter(|_| with_proof) {
-            sentence += &format!(": {otp_number}");
-        }
-        let lines = list("trial:", sentence.split(' '));
-        text += &match verdict {
-            Verdict::Passed if is_over => colours.green(&lines),
-            _ if verdict.is_fault() => colours.red(&lines),
-            _ => colours.yellow(&lines),
-        };
+/// The exam of a group: in a line, or with each box.
+fn exam_text(
+    history: &History,
+    examined_since: Option<Duration>,
+    with_boxes: bool,
+    now: Duration,
+    colours: Colours,
+) -> String {
+    let at = |line: &Line| clock(line.time, now);
+    let mut lines = exam::summary(&history.sheet, at);
+    if let Some(since) = examined_since.filter(|since| history.last_seen < Some(*since)) {
+        lines.push((Tone::Open, format!("nothing has come since {} UTC", clock(since, now))));
     }
-    text
+    let lines_of = |label: &str, lines: Vec<(Tone, String)>| -> String {
+        let paint = |(tone, sentence): (Tone, String)| {
+            let text = list(label, sentence.split(' '));
+            match tone {
+                Tone::Good => colours.green(&text),
+                Tone::Bad => colours.red(&text),
+                Tone::Open => colours.yellow(&text),
+            }
+        };
+        lines.into_iter().map(paint).collect()
+    };
+    let boxes = if with_boxes { exam::boxes(&history.sheet, at) } else { Vec::new() };
+    lines_of("exam:", lines) + &lines_of(" ", boxes)
 }
 
 fn refused_text(unverified: &str, refused: &Refused, now: Duration) -> String {

@@ -4,6 +4,7 @@ use crate::claims;
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::base64url;
 use crate::tools::faults::reason;
+use crate::tools::lab::exam::table::Trick;
 use crate::tools::lab::log::{MOST_LOG_BYTES, not_read, read_tail};
 use crate::tools::print::{COLUMNS, Colours, block, escaped};
 use serde_json::Value;
@@ -59,10 +60,7 @@ impl Lost {
         Some(match name {
             "request" => Self::Request,
             "reply" => Self::Reply,
-            "reply_damaged" => Self::Replaced("damaged HMAC"),
-            "reply_other_id_request" => Self::Replaced("another id_request"),
-            "reply_previous" => Self::Replaced("the previous reply"),
-            _ => return None,
+            trick => Self::Replaced(Trick::of_name(trick)?.entry().name),
         })
     }
 }

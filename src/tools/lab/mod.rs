@@ -5,7 +5,6 @@ pub mod explain;
 pub mod journal;
 pub mod log;
 pub mod trial;
-pub mod verdict;
 
 use crate::claims::random_number;
 use crate::refusal::Refusal;
@@ -37,6 +36,16 @@ impl server::Lab for Tools {
         }
     }
 
+    fn waits(&mut self, socket: &UdpSocket) {
+        let Some(trial) = &mut self.trial else { return };
+        let due = trial.due();
+        let pause = trial.pause();
+        for (client, reply) in due {
+            _ = socket.send_to(reply.as_bytes(), client);
+        }
+        _ = socket.set_read_timeout(pause); // without it a reply leaves when the next datagram has come
+    }
+
     fn arrives(&mut self, _: &Class, datagram: &Datagram, reading: &Reading) -> Option<Refusal> {
         if self.loses() {
             return Some(lost("request", "the request was discarded: send it again"));
@@ -45,11 +54,14 @@ impl server::Lab for Tools {
     }
 
     fn leaves(&mut self, class: &Class, handled: &Handled, reply: &str) -> Option<Instead> {
-        if self.loses() {
+        let is_lost = self.loses();
+        let instead = self.trial.as_mut().and_then(|trial| trial.leaves(class, handled, reply, is_lost));
+        let is_sent = instead.as_ref().is_none_or(|instead| !instead.replies.is_empty());
+        if is_lost && is_sent {
             let outcome = Err(lost("reply", "its reply was discarded: send it again"));
             return Some(Instead { replies: Vec::new(), outcome });
         }
-        self.trial.as_mut()?.leaves(class, handled, reply)
+        instead
     }
 
     fn sent(&mut self, class: &Class, batch: &[Handled], socket: &UdpSocket) {
@@ -62,7 +74,7 @@ impl server::Lab for Tools {
             self.journal.write(class, handled, explanation.found.as_deref());
         }
         if let Some(trial) = &mut self.trial {
-            trial.write(class);
+            trial.write();
         }
         self.journal.end();
     }

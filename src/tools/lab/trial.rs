@@ -1,206 +1,294 @@
-//! `--trial`: the server examines the client (section 8 of [the protocol](crate::protocol)), the same
-//! for everyone.
+//! `--trial`: the server examines the clients (section 8 of [the protocol](crate::protocol)).
 //!
-//! Of each message from number 1 on, copy by copy: the first is discarded; the second is handled
-//! and its reply discarded; the third gets the right reply with a damaged HMAC; the fourth a
-//! well-signed reply with another `id_request`; the fifth the reply to the message before; and the
-//! sixth, seventh or eighth the right reply, of which those before it get none. What that shows of a
-//! client is the [`exam`]'s to say; here it is carried out and written down.
+//! What becomes of each copy, and what it shows, is the [exam](super::exam)'s to say. Here it is carried out
+//! and written down: requests and replies are lost, wrong replies take their place, some leave later; and
+//! what a box of the sheet shows is a line of `trial.jsonl`.
 
-use super::exam::{self, Exam, FIRST_RIGHT_COPY, Fate, Finding, RIGHT_COPIES};
+use super::exam::sheet::{Line, Sheet, Verdict};
+use super::exam::table::Trick;
+use super::exam::wrong::Right;
+use super::exam::{self, Exam, Fate, Id};
 use super::log::{Log, MOST_LOG_BYTES, read_tail};
 use super::lost;
-use super::verdict::{Line, Standing, Verdict};
 use crate::claims;
 use crate::groups::Table;
-use crate::jws;
 use crate::record::Progress;
 use crate::refusal::Refusal;
 use crate::server::{Class, Datagram, Handled, Instead, Message};
-use crate::time::rfc3339;
+use crate::time::{now, rfc3339};
 use crate::tools::base64url;
+use crate::tools::faults::reason;
 use crate::tools::print::say_soon;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
+
+/// Most replies that wait until it is their time to leave.
+const MOST_WAITING: usize = 1_024;
 
 /// A group, as the examiner knows it.
 #[derive(Debug)]
 struct Examinee {
+    name: String,
+    members: u8,
     exam: Exam,
     /// What becomes of the copy that is being handled.
     fate: Fate,
-    /// The last right reply to the message, and to the message before, each with its number.
-    replies: [(u8, String); 2],
-    standing: Standing,
+    /// The last right reply, and the last one to another message before that, each with its `id_request`.
+    replies: [(String, String); 2],
+    /// The right reply that waits for the next copy.
+    held: Option<String>,
 }
 
 impl Examinee {
-    /// Keeps the right reply to a message of this number; the one to the message before, if there is
-    /// one.
-    fn reply_to(&mut self, number: u8, reply: &str) -> Option<String> {
-        let [current, previous] = &mut self.replies;
-        if current.0 != number {
-            *previous = std::mem::take(current);
+    /// Keeps the right reply to a message; the last one to another message, if there was one.
+    fn replied(&mut self, id_request: &str, reply: &str) -> Option<String> {
+        let [last, earlier] = &mut self.replies;
+        if last.0 != id_request {
+            *earlier = std::mem::take(last);
         }
-        *current = (number, reply.into());
-        (number > 1 && previous.0 == number - 1).then(|| previous.1.clone())
+        *last = (id_request.into(), reply.into());
+        (!earlier.1.is_empty() && earlier.0 != id_request).then(|| earlier.1.clone())
     }
+}
+
+/// A reply that leaves later.
+#[derive(Debug)]
+struct Waiting {
+    due: Duration,
+    client: SocketAddr,
+    reply: String,
 }
 
 /// The examiner of all groups.
 #[derive(Debug)]
 pub struct Trial {
     examinees: Vec<Examinee>,
-    /// Verdicts that are still to be written down, each with its group.
-    verdicts: Vec<(usize, Line)>,
+    waiting: Vec<Waiting>,
     log: Log,
-    /// What makes the copy that gets the right reply unforeseeable.
+    /// What makes the tricks of a message unforeseeable.
     key: hmac::Key,
 }
 
 impl Trial {
-    /// An examiner of the groups of a table, which have got so far. Verdicts are written to
-    /// `trial.jsonl` in `directory`, in which those of an earlier start stand.
+    /// An examiner of the groups of a table, which have got so far. What is shown is written to
+    /// `trial.jsonl` in `directory`. The sheets that an earlier start has left there are read back, and so
+    /// are the messages that it has seen.
     pub fn new(directory: &Path, table: &Table, progress: &[Progress]) -> Result<Self, String> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| "--trial: the system gave no random bytes: start the server again")?;
-        let examinee = |(group, progress): (&crate::groups::Group, &Progress)| Examinee {
-            exam: Exam::new(group.members, u8::try_from(progress.state).unwrap_or(u8::MAX)),
-            fate: Fate::AsEver,
-            replies: Default::default(),
-            standing: Standing::default(),
+        let sheets = read_sheets(directory, table);
+        let now = now();
+        let examinee = |((group, progress), sheet): ((&crate::groups::Group, &Progress), Sheet)| {
+            let mut exam = Exam::new(group.members);
+            exam.restore(progress.state, sheet, progress.records > 0, now);
+            Examinee {
+                name: group.name.clone(),
+                members: group.members,
+                exam,
+                fate: Fate::AsEver,
+                replies: Default::default(),
+                held: None,
+            }
         };
-        let mut examinees: Vec<_> = table.iter().zip(progress).map(examinee).collect();
-        remember_records(&directory.join("received.jsonl"), table, &mut examinees);
-        for name in ["trial.1.jsonl", "trial.jsonl"] {
-            _ = read_tail(&directory.join(name), MOST_LOG_BYTES, |line| {
-                let (group, line) = Line::parse(line)?;
-                examinees[table.find(group)?].standing.add(line);
-                Some(())
-            });
-        }
-        Ok(Self { examinees, verdicts: Vec::new(), log: Log::open(directory, "trial.jsonl"), key })
+        let mut examinees: Vec<_> = table.iter().zip(progress).zip(sheets).map(examinee).collect();
+        remember(directory, table, &mut examinees);
+        let mut trial =
+            Self { examinees, waiting: Vec::new(), log: Log::open(directory, "trial.jsonl"), key };
+        trial.append(&format!("{{\"time\":\"{}\",\"verdict\":\"{BEGAN}\"}}\n", rfc3339(now)));
+        Ok(trial)
     }
 
-    /// A message arrives: its first copy is lost.
+    /// A message arrives: its request may be lost.
     pub fn arrives(&mut self, datagram: &Datagram, message: &Message) -> Option<Refusal> {
-        let request = message.request.as_ref().ok()?;
-        let message_of_exam = exam::Message {
-            number: u8::try_from(request.seq_number).ok()?,
-            id_request: &message.id_request,
-            exp: request.exp,
-            peer: datagram.peer(),
-            right_copy: self.right_copy(&message.id_request),
-        };
         let examinee = &mut self.examinees[message.group];
-        let (fate, findings) = examinee.exam.take(&message_of_exam, datagram.time);
-        examinee.fate = fate;
-        for finding in findings {
-            self.note(message.group, datagram, finding, None);
-        }
-        (fate == Fate::RequestLost).then(|| lost("request", "trial, copy 1: the request was discarded"))
+        examinee.fate = Fate::AsEver;
+        let (id, jti) = known_by(message.token)?;
+        let Ok(request) = &message.request else {
+            examinee.exam.remember(id, jti);
+            return None;
+        };
+        let tag = hmac::sign(&self.key, format!("{} {}", examinee.name, message.id_request).as_bytes());
+        let seed = tag.as_ref().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+        let message = exam::Message {
+            number: request.seq_number,
+            id,
+            jti,
+            exp: request.exp,
+            matricula: request.matricula,
+            peer: datagram.peer(),
+            seed,
+        };
+        examinee.fate = examinee.exam.take(&message, datagram.time);
+        let copies = examinee.exam.copies();
+        let how = || format!("trial, copy {copies}: the request was discarded");
+        (examinee.fate == Fate::RequestLost).then(|| lost("request", how()))
     }
 
-    /// The copy of a message that gets the right reply: always the same, and not to be known
-    /// beforehand.
-    fn right_copy(&self, id_request: &str) -> u32 {
-        let tag = hmac::sign(&self.key, id_request.as_bytes());
-        FIRST_RIGHT_COPY + u32::from(tag.as_ref()[0]) % RIGHT_COPIES
-    }
-
-    /// A reply leaves: before the right copy another takes its place, or none.
-    pub fn leaves(&mut self, class: &Class, handled: &Handled, reply: &str) -> Option<Instead> {
+    /// A reply leaves: another may take its place, or none. `is_lost`: whatever it is, it is lost on its way.
+    pub fn leaves(
+        &mut self,
+        class: &Class,
+        handled: &Handled,
+        reply: &str,
+        is_lost: bool,
+    ) -> Option<Instead> {
         let Handled { datagram, reading: Ok(message), outcome: Ok(acknowledgment) } = handled else {
             return None;
         };
-        let number = message.seq_number?.try_into().ok()?;
         let examinee = &mut self.examinees[message.group];
-        let fate = examinee.fate;
-        if let Some(finding) = examinee.exam.handled(number, datagram.time) {
-            self.note(message.group, datagram, finding, Some(acknowledgment.otp.number));
+        if is_lost && examinee.fate != Fate::AsEver {
+            examinee.exam.loses_reply();
         }
-        if fate == Fate::AsEver {
-            return None;
-        }
-        let other = || {
-            let other = claims::id_request(reply.as_bytes());
-            let other = claims::reply(&other, acknowledgment.next_number, acknowledgment.otp);
-            jws::sign(claims::REPLY_HEADER, &other, &class.secret)
+        examinee.exam.handled(datagram.time, acknowledgment.otp.number);
+        let earlier = examinee.replied(&message.id_request, reply);
+        let right = Right {
+            reply,
+            id_request: &message.id_request,
+            next_number: acknowledgment.next_number,
+            otp: acknowledgment.otp,
+            secret: &class.secret,
+            key: class.keys[message.group].as_ref()?,
+            earlier: earlier.as_deref(),
         };
-        let examinee = &mut self.examinees[message.group];
-        let previous = examinee.reply_to(number, reply);
-        let (sent, word, what) = match (fate, previous) {
-            (Fate::ReplyLost, _) => (None, "reply", "its reply was discarded"),
-            (Fate::DamagedHmac, _) => {
-                (Some(damaged(reply)), "reply_damaged", "the HMAC of its reply was damaged")
+        let fate = examinee.fate;
+        let held = if fate == Fate::AsEver { None } else { examinee.held.take() };
+        let (sent, word, what) = match fate {
+            Fate::AsEver | Fate::Right => return None,
+            Fate::RequestLost | Fate::ReplyLost => (None, "reply", "its reply was discarded"),
+            Fate::Wrong(trick) => (Some(right.wrong(trick)), trick.entry().name, trick.entry().done),
+            Fate::HalfAPauseLater(trick) => {
+                let due = datagram.time + examinee.exam.pause() / 2;
+                let waiting = Waiting { due, client: datagram.sender, reply: right.wrong(trick) };
+                if !is_lost && self.waiting.len() < MOST_WAITING {
+                    self.waiting.push(waiting);
+                }
+                (None, Trick::Timer.entry().name, "half a pause later a wrong reply came")
             }
-            (Fate::PreviousReply, Some(previous)) => {
-                (Some(previous), "reply_previous", "it got the reply to the message before")
+            Fate::WaitsForNext => {
+                examinee.held = Some(reply.into());
+                (held, Trick::Late.entry().name, "its reply waits for the next copy")
             }
-            (Fate::OtherIdRequest | Fate::PreviousReply, _) => {
-                (Some(other()), "reply_other_id_request", "it got a reply with another id_request")
+            Fate::OtherNumber => {
+                let next_number = match acknowledgment.next_number {
+                    0 => u64::from(examinee.members) + 1,
+                    next_number => next_number + 1,
+                };
+                let what = "its reply asked for another number than the next";
+                (Some(right.asking_for(next_number)), Trick::NextNumber.entry().name, what)
             }
-            _ => return None,
         };
         let copies = examinee.exam.copies();
         let outcome = Err(lost(word, format!("trial, copy {copies}: {what}")));
         Some(Instead { replies: sent.into_iter().collect(), outcome })
     }
 
-    /// Notes a verdict, which is written down once everything is sent. `otp_number` is the one of the
-    /// right reply, if that is what leaves.
-    fn note(&mut self, group: usize, datagram: &Datagram, finding: Finding, otp_number: Option<u16>) {
-        let Finding { verdict, number, copies } = finding;
-        let otp_number = otp_number.filter(|_| verdict == Verdict::Passed);
-        self.verdicts.push((group, Line { time: datagram.time, number, copies, verdict, otp_number }));
+    /// The replies whose time to leave has come, each with its client.
+    pub fn due(&mut self) -> Vec<(SocketAddr, String)> {
+        let now = now();
+        let due = self.waiting.extract_if(.., |waiting| waiting.due <= now);
+        due.map(|waiting| (waiting.client, waiting.reply)).collect()
+    }
+
+    /// How long it is until something has to be done even if no datagram comes.
+    pub fn pause(&mut self) -> Option<Duration> {
+        let now = now();
+        self.examinees.iter_mut().for_each(|examinee| examinee.exam.tick(now));
+        self.write();
+        let over = self.examinees.iter().filter_map(|examinee| examinee.exam.over());
+        let next = over.chain(self.waiting.iter().map(|waiting| waiting.due)).min()?;
+        // A socket takes no timeout of zero.
+        Some(next.saturating_sub(now).max(Duration::from_millis(1)))
     }
 
     /// Writes down what has been shown, and says what the professor should know of it.
-    pub fn write(&mut self, class: &Class) {
-        for (group, line) in std::mem::take(&mut self.verdicts) {
-            let Line { time, number, verdict, .. } = line;
-            let name = &class.table[group].name;
-            if verdict.is_fault() || verdict == Verdict::Passed {
-                let time = &rfc3339(time)[11..19];
-                say_soon(format!(
-                    "{time} trial: {name} number {number}: {}: {}",
-                    verdict.name(),
-                    verdict.explanation()
-                ));
+    pub fn write(&mut self) {
+        for group in 0..self.examinees.len() {
+            for line in self.examinees[group].exam.lines() {
+                let Examinee { name, exam, .. } = &self.examinees[group];
+                let time = &rfc3339(line.time)[11..19];
+                let (shown, of) = (exam.sheet().shown(), exam::table::TABLE.len());
+                match line.verdict {
+                    Verdict::Broken => {
+                        let rule = line.trick.map_or(0, |trick| trick.entry().rule);
+                        let number = line.number;
+                        say_soon(format!(
+                            "{time} trial: {name} number {number}, rule {rule}: {}",
+                            line.detail()
+                        ));
+                    }
+                    Verdict::Passed => say_soon(format!("{time} trial: {name} has passed: {shown} of {of}")),
+                    Verdict::Shown | Verdict::Question => {}
+                }
+                let line = line.to_json(name);
+                self.append(&line);
             }
-            let mut lines = line.to_json(name);
-            if self.log.turns_over(&lines) {
-                lines = self.standing(&class.table) + &lines;
-            }
-            self.log.append(&lines);
-            self.examinees[group].standing.add(line);
         }
     }
 
-    /// The verdicts that stand, of every group: a log that turns over must not take them with it.
-    fn standing(&self, table: &Table) -> String {
-        let of_group = |(group, examinee): (&crate::groups::Group, &Examinee)| {
-            examinee.standing.lines().map(|line| line.to_json(&group.name)).collect::<String>()
-        };
-        table.iter().zip(&self.examinees).map(of_group).collect()
+    /// Appends to the log. When it turns over, the sheets are written first into the next.
+    fn append(&mut self, line: &str) {
+        let mut lines = String::new();
+        if self.log.turns_over(line) {
+            for Examinee { name, exam, .. } in &self.examinees {
+                lines.extend(exam.sheet().lines().iter().map(|line| line.to_json(name)));
+            }
+        }
+        self.log.append(&(lines + line));
     }
 }
 
-/// Who replays what was recorded before this start must not be taken for the client.
-fn remember_records(path: &Path, table: &Table, examinees: &mut [Examinee]) {
-    _ = read_tail(path, u64::MAX, |record| {
-        let text = |name: &str| record.get(name).and_then(Value::as_str);
-        let payload = text("token").and_then(|token| base64url(token.split('.').nth(1)?.as_bytes()).ok());
-        examinees[table.find(text("group")?)?].exam.remember(&claims::id_request(&payload?));
-        Some(())
-    });
+/// The verdict of a line that says when a server with `--trial` was started.
+pub const BEGAN: &str = "began";
+
+/// The sheets that stand in a directory, in the order of the table.
+pub fn read_sheets(directory: &Path, table: &Table) -> Vec<Sheet> {
+    let mut sheets = vec![Sheet::default(); table.len()];
+    for name in ["trial.1.jsonl", "trial.jsonl"] {
+        _ = read_tail(&directory.join(name), MOST_LOG_BYTES, |line| {
+            let (group, line) = Line::parse(line)?;
+            _ = sheets[table.find(group)?].add(line);
+            Some(())
+        });
+    }
+    sheets
 }
 
-/// A reply whose HMAC does not verify: the first character of it is another.
-fn damaged(reply: &str) -> String {
-    let (signing_input, tag) = reply.rsplit_once('.').unwrap_or((reply, ""));
-    let first = if tag.starts_with('A') { "B" } else { "A" };
-    format!("{signing_input}.{first}{}", tag.get(1..).unwrap_or_default())
+/// What a token's payload is known by: the beginning of its hash, and of that of its `jti`.
+fn known_by(token: &[u8]) -> Option<(Id, Option<Id>)> {
+    let payload = base64url(token.split(|byte| *byte == b'.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    let jti = match claims.get("jti") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(jti)) if jti.is_empty() => None,
+        Some(jti) => Some(id(&claims::id_request(jti.to_string().as_bytes()))?),
+    };
+    Some((id(&claims::id_request(&payload))?, jti))
+}
+
+fn id(id_request: &str) -> Option<Id> {
+    Id::from_str_radix(id_request.get(..32)?, 16).ok()
+}
+
+/// Who replays what was verified before this start must not be taken for the client.
+fn remember(directory: &Path, table: &Table, examinees: &mut [Examinee]) {
+    let mut remember = |line: &Value| {
+        let text = |name: &str| line.get(name).and_then(Value::as_str);
+        let is_signed =
+            text("outcome").is_none_or(|outcome| outcome == "answered" || reason::is_signed(outcome));
+        let exam = &mut examinees[table.find(text("group")?)?].exam;
+        let is_lost = text("outcome") == Some("lost_on_purpose");
+        let token = text("token").or(text("datagram").filter(|_| is_signed || is_lost));
+        match token.and_then(|token| known_by(token.as_bytes())) {
+            Some((id, jti)) => exam.remember(id, jti),
+            None => exam.remember(id(text("id_request")?)?, None),
+        }
+        Some(())
+    };
+    for name in ["requests.1.jsonl", "requests.jsonl", "received.jsonl"] {
+        _ = read_tail(&directory.join(name), MOST_LOG_BYTES, &mut remember);
+    }
 }
