@@ -383,7 +383,7 @@ fn of_surroundings(before: &[u8], token: usize, after: &[u8]) -> Diagnosis {
         None => {
             let shown = |text: &[u8], place| match text.len() {
                 0 => None,
-                ..=16 => Some(format!("{} stands {place}", quote(text))),
+                1..=16 => Some(format!("{} stands {place}", quote(text))),
                 length => Some(format!("{}... ({length} bytes) stands {place}", quote(&text[..16]))),
             };
             let both = [shown(before, "before the token"), shown(after, "behind it")];

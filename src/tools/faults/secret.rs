@@ -12,7 +12,7 @@ use std::path::Path;
 const MAKE: &str = "make one that can be typed: openssl rand -hex 32";
 
 /// The first that is found says it for those below.
-const ODDITIES: [Form; 12] = [
+const ODDITIES: [Form; 15] = [
     ("save it as plain ASCII, not UTF-16", "it is UTF-16, as PowerShell's > writes it", |secret| {
         wide(secret).is_some()
     }),
@@ -27,6 +27,9 @@ const ODDITIES: [Form; 12] = [
     ),
     ("leave one newline at its end, or none", "more than one newline stands at its end", |secret| {
         secret.ends_with(b"\n")
+    }),
+    ("break its lines with LF, not CR", "there is a CR in it, as old Macs end lines", |secret| {
+        secret.contains(&b'\r') && !secret.contains(&b'\n')
     }),
     ("take the space off its end", "a space, tab or CR stands at its end", |secret| {
         secret.trim_ascii_end().len() < secret.len()
@@ -48,6 +51,12 @@ const ODDITIES: [Form; 12] = [
     ("leave the value alone, without NAME=", "it reads NAME=value, all of which counts", |secret| {
         let name = secret.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
         name >= 3 && secret.get(name) == Some(&b'=') && secret.len() > name + 4
+    }),
+    ("take the \\n out: it is two characters", "there is \\n in it, as two characters", |secret| {
+        contains(secret, b"\\n") || contains(secret, b"\\r")
+    }),
+    ("take the 0x off, or tell everybody of it", "it begins 0x, which counts", |secret| {
+        secret.starts_with(b"0x")
     }),
     (MAKE, "there is a space in it, which is easily lost or doubled", |secret| secret.contains(&b' ')),
 ];
