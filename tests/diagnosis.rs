@@ -696,9 +696,9 @@ fn a_time_that_is_off_is_named_with_the_unit_or_the_clock_that_made_it() {
         ("a clock two days slow", "exp", now - 172_500.0, Some(now - 172_800.0), "set your clock"),
     ];
     for (name, claim, value, iat, change) in cases {
-        is_told(name, about_claims::time(claim, value, iat, now, false), change, "");
+        is_told(name, about_claims::time(claim, value, iat, now), change, "");
     }
-    assert_eq!(about_claims::time("exp", now + 60.0, Some(now), now, false), None);
+    assert_eq!(about_claims::time("exp", now + 60.0, Some(now), now), None);
 }
 
 #[test]
@@ -746,7 +746,7 @@ fn a_reply_that_is_cut_says_how_much_is_missing() {
     for other in [whole.as_str(), &message(), &message()[..100], "", "hello"] {
         assert_eq!(replies::cut(other.as_bytes()), None, "{other}");
     }
-    assert!(replies::sent_back(whole.as_bytes()).unwrap().change().contains("the server's reply"));
+    assert!(replies::sent_back(whole.as_bytes()).unwrap().change().contains("a reply's form"));
     assert_eq!(replies::sent_back(message().as_bytes()), None);
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 const MAKE: &str = "make one that can be typed: openssl rand -hex 32";
 
 /// The first that is found says it for those below.
-const ODDITIES: [Form; 15] = [
+const ODDITIES: [Form; 13] = [
     ("save it as plain ASCII, not UTF-16", "it is UTF-16, as PowerShell's > writes it", |secret| {
         wide(secret).is_some()
     }),
@@ -27,9 +27,6 @@ const ODDITIES: [Form; 15] = [
     ),
     ("leave one newline at its end, or none", "more than one newline stands at its end", |secret| {
         secret.ends_with(b"\n")
-    }),
-    ("break its lines with LF, not CR", "there is a CR in it, as old Macs end lines", |secret| {
-        secret.contains(&b'\r') && !secret.contains(&b'\n')
     }),
     ("take the space off its end", "a space, tab or CR stands at its end", |secret| {
         secret.trim_ascii_end().len() < secret.len()
@@ -54,9 +51,6 @@ const ODDITIES: [Form; 15] = [
     }),
     ("take the \\n out: it is two characters", "there is \\n in it, as two characters", |secret| {
         contains(secret, b"\\n") || contains(secret, b"\\r")
-    }),
-    ("take the 0x off, or tell everybody of it", "it begins 0x, which counts", |secret| {
-        secret.starts_with(b"0x")
     }),
     (MAKE, "there is a space in it, which is easily lost or doubled", |secret| secret.contains(&b' ')),
 ];
