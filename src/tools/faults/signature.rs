@@ -541,7 +541,11 @@ fn forms(signature: &[u8], n: &[u8]) -> Vec<Form> {
             "encode as many bytes as the signing returned",
             "more bytes stand behind it",
         ),
-        (last.map(<[u8]>::to_vec), "encode the signature alone", "more bytes stand before it"),
+        (
+            last.filter(|_| !is_buffer).map(<[u8]>::to_vec),
+            "encode the signature alone",
+            "more bytes stand before it",
+        ),
     ]
     .into_iter()
     .filter_map(|(form, change, found)| {
