@@ -386,6 +386,41 @@ fn what_the_table_contradicts_is_a_note() {
     }
 }
 
+#[test]
+fn a_name_that_comes_twice_is_a_note_and_so_is_a_number_that_is_never_in_order() {
+    let class = Class::new();
+    let twice = claims("JAVALI", 1, 7).replace('}', r#","seq_number":2}"#);
+    let checked = in_class(&class, JAVALI.sign(RS256, twice));
+    let note = "\nnote: the payload has \"seq_number\" twice: the last counts\n";
+    assert!(checked.status == 0 && checked.output.contains(note), "{checked:#?}");
+    let exchanged = in_class(&class, JAVALI.message("JAVALI", 20_150_466, 1));
+    assert_eq!(exchanged.last_line(), "The server never takes it: its seq_number is in order in no state.");
+}
+
+#[test]
+fn a_reply_that_the_server_does_not_print_is_somebody_elses() {
+    let class = Class::new();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, common::SECRET.as_bytes());
+    let payload = |space: &str, number| {
+        let id_request = "0".repeat(64);
+        format!(
+            r#"{{"id_request":{space}"{id_request}","next_number":2,"otp_number":{number},"otp_timestamp":1700000000}}"#
+        )
+    };
+    for (payload, is_ours) in
+        [(payload("", 20_000), true), (payload(" ", 20_000), false), (payload("", 20_001), false)]
+    {
+        let reply =
+            udpsocket_jwt_server::jws::sign(udpsocket_jwt_server::claims::REPLY_HEADER, &payload, &key);
+        let checked = in_class(&class, &reply);
+        assert_eq!(
+            (checked.status, checked.output.contains("somebody else made it")),
+            (0, !is_ours),
+            "{checked:#?}"
+        );
+    }
+}
+
 /// JAVALI's key in each form that is read: its file, what it is called, and what of it to hand in.
 fn forms() -> [(&'static str, Vec<u8>, &'static str, &'static str); 6] {
     let private = private_key("JAVALI", 2048);

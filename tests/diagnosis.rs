@@ -680,6 +680,20 @@ fn values_in_each_others_place_are_named() {
 }
 
 #[test]
+fn a_name_that_an_object_has_twice_is_found_however_it_is_written() {
+    for (object, name) in [
+        (r#"{"a":1,"a":2}"#, Some("a")),
+        (r#"{"a":1,"\u0061":2}"#, Some("a")),
+        (r#"{ "b" : {"a":1} , "a" : "b" , "b" : [] }"#, Some("b")),
+        (r#"{"a":{"b":1,"b":2},"c":["d","d"],"e":"e"}"#, None),
+        (r#"{"a":"a,\"a\":","b":"{\"b\""}"#, None),
+        ("{}", None),
+    ] {
+        assert_eq!(json::twice(object.as_bytes()).as_deref(), name, "{object}");
+    }
+}
+
+#[test]
 fn a_time_that_is_off_is_named_with_the_unit_or_the_clock_that_made_it() {
     let now = 1_800_000_000.0;
     let cases = [
@@ -689,6 +703,9 @@ fn a_time_that_is_off_is_named_with_the_unit_or_the_clock_that_made_it() {
         ("a time zone behind", "exp", now - 10_500.0, Some(now - 10_800.0), "from UTC"),
         ("a time zone ahead", "nbf", now + 3_600.0, Some(now + 3_600.0), "from UTC"),
         ("a clock ahead", "nbf", now + 90.0, Some(now + 90.0), "set your clock"),
+        ("no span, and no iat", "exp", now - 0.4, None, "or sign anew"),
+        ("no span", "exp", now - 0.4, Some(now - 0.4), "add a span to exp"),
+        ("before iat", "exp", now - 7_200.0, Some(now), "write exp as iat plus a span"),
         ("just expired", "exp", now - 5.0, None, "sign anew; if it was just signed, set your clock"),
         ("still to come", "nbf", now + 5.0, None, "leave nbf out"),
         ("Swift's reference date", "exp", now - 978_307_200.0 + 300.0, None, "count exp from 1970"),

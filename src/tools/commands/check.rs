@@ -312,6 +312,9 @@ impl Check<'_> {
         if jws::split(text).is_ok_and(|token| member(&token.payload, "error").is_some()) {
             said += "note: it acknowledges nothing: --explain says in it why the request is refused\n";
         }
+        if cause.is_none() && jws::split(text).is_ok_and(|token| !reply::is_printed(&token.payload)) {
+            said += "note: the server prints no such payload: somebody else made it, with the right secret\n";
+        }
         let bytes = without_newline(&file).len();
         let short = bytes < keys::FEWEST_SECRET_BYTES && !self.allows_weak_keys;
         let short = short.then(|| secret::too_short(bytes, keys::FEWEST_SECRET_BYTES, self.directory));

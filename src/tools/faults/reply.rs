@@ -98,6 +98,18 @@ pub fn member(json: &[u8], name: &str) -> Option<Value> {
     json_object(json).ok()?.get(name).cloned()
 }
 
+/// Whether the server prints a payload so, byte for byte: whoever has the secret can sign another.
+pub fn is_printed(payload: &[u8]) -> bool {
+    let Ok(members) = json_object(payload) else { return false };
+    let number = |name: &str| members.get(name).and_then(Value::as_u64);
+    let acknowledgment = || {
+        let number_drawn = number("otp_number").filter(|number| *number <= 20_000)?;
+        let otp = Otp { number: number_drawn.try_into().ok()?, timestamp: number("otp_timestamp")? };
+        Some(reply(members.get("id_request")?.as_str()?, number("next_number")?, otp))
+    };
+    members.contains_key("error") || acknowledgment().is_some_and(|printed| printed.as_bytes() == payload)
+}
+
 type Secret<'a> = (Option<Cow<'a, [u8]>>, &'static str, &'static str);
 
 /// The key that a reply's HMAC was made with, in the place of the secret: a file's content, and the
