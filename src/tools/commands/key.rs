@@ -6,6 +6,8 @@ use crate::start::MOST_FILE_BYTES;
 use crate::tools::faults::{Diagnosis, key_file};
 use crate::tools::print::{for_shell, shown};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
+use ring::rand::SystemRandom;
+use ring::signature::RSA_PKCS1_SHA256;
 use ring::{digest, rsa};
 use ssh_encoding::{Encode, Mpint};
 use std::path::Path;
@@ -60,7 +62,12 @@ fn of_private(path: &Path, file: &[u8], fewest_bits: usize) -> Result<OwnKey, Di
         "PRIVATE KEY" => rsa::KeyPair::from_pkcs8(block.contents()),
         _ => rsa::KeyPair::from_der(block.contents()),
     };
-    if is_read && pair.is_err() {
+    // Reading does not compare all of its numbers. Signing does: ring opens what it has signed.
+    let signs = |pair: rsa::KeyPair| {
+        let mut signature = vec![0; pair.public().modulus_len()];
+        pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"", &mut signature).is_ok()
+    };
+    if is_read && !pair.is_ok_and(signs) {
         return Err(key_file::of_own_private(file, &named));
     }
     let (form, which) = match (blocks.len(), block.tag()) {

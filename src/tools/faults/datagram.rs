@@ -376,7 +376,7 @@ fn of_surroundings(before: &[u8], token: usize, after: &[u8]) -> Diagnosis {
                 bytes => format!("its length stands before the token, in {bytes} bytes"),
             },
         ),
-        _ if before.len() <= 8 && before.iter().any(|&byte| byte < b' ') => {
+        _ if before.len() <= 8 && before.iter().any(|byte| *byte < b' ' && !byte.is_ascii_whitespace()) => {
             (ALONE, format!("{} bytes that are no text stand before the token", before.len()))
         }
         Some((.., (change, found))) => (*change, (*found).into()),
