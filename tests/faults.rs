@@ -288,7 +288,7 @@ fn a_private_key_is_a_fault_at_the_start_and_ones_own_for_check() {
         encode("OPENSSH PRIVATE KEY", contents)
     };
     let weak = std::fs::read(private_key("JAVALI", 1024)).unwrap();
-    let weak_too = std::fs::read(private_key("exponent-3", 2048)).unwrap();
+    let weak_too = std::fs::read(private_key("another", 2048)).unwrap();
     let elliptic = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
     let mut changed = der.clone();
     changed[700] ^= 1;
