@@ -198,19 +198,23 @@ impl Current {
         self.own().filter(wrong).count() as u32 + self.rights
     }
 
-    /// The box of what the client was sent last: if it goes on or ends now, it believed that.
+    /// The box of what the client was sent last: if it goes on or ends now, it may have believed that. A client
+    /// that believes a reply goes on before its pause is over. Where two kinds came in that time, since the
+    /// network repeated a copy, it is known only that neither was right.
     fn believed(&self, now: Duration) -> Trick {
-        let of_fate = |fate: Fate| match fate {
+        let wrong = |copy: &Copied| match copy.fate {
             Fate::Wrong(trick) | Fate::HalfAPauseLater(trick) => Some(trick),
             _ => None,
         };
-        let own: Vec<_> = self.own().collect();
-        let Some(last) = own.last() else { return Trick::Silence };
-        // Before its pause is over, a client goes on because of a reply: the last, or that to the copy before.
-        let is_early = now.saturating_sub(last.time) < self.pause().mul_f64(0.9);
-        let before = own.len().checked_sub(2).map(|before| own[before].fate);
-        let before = before.filter(|_| is_early).and_then(of_fate);
-        of_fate(last.fate).or(before).unwrap_or(Trick::Silence)
+        let lately = self.pause().mul_f64(0.9);
+        let recent = self.own().filter(|copy| now.saturating_sub(copy.time) < lately);
+        let mut recent: Vec<_> = recent.filter_map(wrong).collect();
+        recent.dedup();
+        match recent[..] {
+            [] => self.own().last().and_then(wrong).unwrap_or(Trick::Silence),
+            [one] => one,
+            _ => Trick::Silence,
+        }
     }
 }
 

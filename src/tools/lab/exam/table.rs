@@ -102,7 +102,7 @@ pub const TABLE: [Entry; 21] = [
         name: "silence",
         done: "a request is lost, or a reply, at any copy but the last",
         keeps: "sends the same bytes again",
-        breaks: "went on though no reply had come: wait for the right reply, and send the same bytes again",
+        breaks: "went on though no right reply had come: wait for it, and send the same bytes again each second",
         question: "a message got no reply, and did not come again: send the same bytes again each second",
     },
     Entry {
