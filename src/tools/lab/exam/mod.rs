@@ -673,7 +673,9 @@ impl Exam {
             _ => Plan { tricks: vec![Fate::ReplyLost], then: Fate::Right },
         };
         let is_same_client = message.peer == play.message.peer;
-        let is_at_once = now.saturating_sub(play.last_zero) < pause * 2;
+        // A client that was started again sends its 1 eight times first, even if all of them are lost.
+        let usual = self.usual_pause().unwrap_or(pause).min(pause);
+        let is_at_once = now.saturating_sub(play.last_zero) < usual * 2;
         if play.zeros > START_OVERS && is_same_client && is_at_once && copies > 1 {
             self.note(Verdict::Broken, Trick::GiveUp, 0, play.zeros, now);
         }
