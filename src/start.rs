@@ -2,7 +2,7 @@
 //! as data. The sentences about it are the tools'. The page's lines
 //!
 //! ```text,page
-//! let secret = fs::read("keys_priv/key_secret_for_hmac.txt").expect("the secret of the class");
+//! let secret = fs::read(path).expect("the secret of the class");
 //! let keys = GROUPS.map(|(group, _)| public_key(group));
 //! ```
 //!
