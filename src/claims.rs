@@ -54,8 +54,9 @@
 //! use udpsocket_jwt_server::jws;
 //!
 //! let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &[0; 32]);
-//! let otp = Otp { number: 20_000, timestamp: 253_402_300_799 }; // the last second of the year 9999
-//! let longest = jws::sign(REPLY_HEADER, &reply(&"0".repeat(64), 255, otp), &secret);
+//! let otp = Otp { number: 20_000, timestamp: 253_402_300_799 }; // the end of the year 9999
+//! let payload = reply(&"0".repeat(64), 255, otp);
+//! let longest = jws::sign(REPLY_HEADER, &payload, &secret);
 //! assert_eq!(longest.len(), 277);
 //!
 //! let signature = |bytes: usize| (bytes * 4).div_ceil(3); // its characters in base64url

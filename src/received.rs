@@ -11,10 +11,10 @@
 //! message and syncs it *before* it sends the reply. The power may fail at any moment:
 //!
 //! ```text
-//! the power fails     on the disk of the record         the client
-//! after the write     all, a part, NULs, or nothing     has no reply, and sends again
-//! after the sync      all of it                         has no reply, and sends again: a repeat
-//! after the reply     all of it                         has a reply, and the reply is true
+//! power fails       on the disk of the record       the client
+//! after the write   all, a part, NULs, or nothing   has no reply, and sends again
+//! after the sync    all of it                       has no reply, and sends a repeat
+//! after the reply   all of it                       has a reply, and the reply is true
 //! ```
 //!
 //! So a crash costs a client one retransmission. It never costs the teacher a student.
