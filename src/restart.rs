@@ -2,8 +2,8 @@
 //!
 //! The file is the server's memory. A group's state is the `seq_number` of its last record. Its allowance
 //! follows from the times of its records. So a start reads the file from the beginning, and then knows of
-//! each group what the server before it knew. It does not verify the signatures again, since only the server
-//! writes the file.
+//! each group what the server before it knew. It does not verify the signatures again, since it
+//! trusts its own file.
 //!
 //! What follows the last LF is the tail. If the machine goes down in the middle of a write, the tail is the
 //! beginning of one record, perhaps with NULs in it. Nobody was told that this record was kept, so it is cut

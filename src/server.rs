@@ -357,8 +357,8 @@ impl Server {
 }
 
 /// Waits for a datagram, and takes those that wait behind it. There are none if a timeout of the lab ends
-/// the wait. After that the socket does not block, so that a reply for which the system has no room does
-/// not hold up the others.
+/// the wait. Once a datagram has come, the socket does not block. So if the system has no room for a reply,
+/// that reply does not hold up the others.
 fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::Result<Vec<Datagram>> {
     socket.set_nonblocking(false)?;
     let first = match receive_one(socket, buffer) {
