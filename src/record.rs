@@ -9,7 +9,8 @@
 //! use udpsocket_jwt_server::record::Record;
 //!
 //! let line = br#"{"time":"2023-11-14T22:13:20.000Z","peer":"192.0.2.7:50000",
-//!     "group":"JAVALI","seq_number":1,"seq_max":3,"matricula":20240001,"token":"eyJ.eyJ.c2ln"}"#;
+//!     "group":"JAVALI","seq_number":1,"seq_max":3,"matricula":20240001,
+//!     "token":"eyJ.eyJ.c2ln"}"#;
 //! let record = Record::parse(line).unwrap();
 //! let Record { group, seq_number, matricula, .. } = record;
 //! assert_eq!((group.as_str(), seq_number, matricula), ("JAVALI", 1, 20240001));
