@@ -26,8 +26,8 @@
 //!
 //! What this undoes: the group's position. If the client was about to send 3, its 3 is out of order now. The
 //! client tries 8 times, starts over itself, and sends everyone again. Each replay can cost the client this
-//! time again. Each also adds a record, if the state was not 0, so it takes from the group's
-//! [allowance](crate::allowance).
+//! time again. Each also adds a record, unless the group's last record is already this 0. That takes from
+//! the group's [allowance](crate::allowance).
 //!
 //! What this can't undo: no record is removed from the file, and no `matricula` changes. A group that was
 //! complete stays complete, since the report counts its last complete run. The 0 names its group under the
@@ -52,8 +52,8 @@
 //! assert_eq!(next(3, 1, 3), None, "out of order");
 //! ```
 
-/// The `next_number` of the reply to `seq_number`, if a group with so many members is in `state`. The
-/// group's new state is then `seq_number`. `None` means that the message is out of order.
+/// The `next_number` of the reply to `seq_number`, for a group of `members` members in `state`. The group's
+/// new state is then `seq_number`. `None` means that the message is out of order.
 pub fn next(members: u64, state: u64, seq_number: u64) -> Option<u64> {
     match seq_number {
         0 => Some(1),

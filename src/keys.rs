@@ -218,7 +218,7 @@ pub(crate) const RSA_ENCRYPTION: &[u8] =
     &[SEQUENCE, 13, OBJECT_IDENTIFIER, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0];
 
 /// Takes the next DER element (X.690 section 8.1) off `der`, and returns its content. `None` means that
-/// the tag is not `tag`, or that the element is not whole.
+/// the tag is not `tag`, that the element is not whole, or that it is not DER.
 pub(crate) fn element<'a>(tag: u8, der: &mut &'a [u8]) -> Option<&'a [u8]> {
     // A length below 0x80 is one byte. Before a longer one stands 0x81 or 0x82: one or two bytes follow.
     // DER allows only the shortest of these.
@@ -248,8 +248,8 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
     number.into_iter().skip_while(|&byte| byte == 0).collect()
 }
 
-/// Whether a private key is in a file. A public key may stand beside it. The dashes, or one end of the
-/// line, may be damaged.
+/// Whether a private key is in a file, in PEM, PuTTY's form, OpenSSL's text or JWK. A public key may stand
+/// beside it. The dashes of PEM, or one end of their line, may be damaged.
 pub fn has_private_key(file: &[u8]) -> bool {
     let has = |text: &[u8], marker: &[u8]| count(text, marker) > 0;
     let is_border = |line| has(line, b"PRIVATE KEY") && (has(line, b"BEGIN ") || has(line, b"END "));

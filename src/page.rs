@@ -1,4 +1,4 @@
-//! The whole protocol on one page. To run it, in a class's directory:
+//! A server on one page. To run it, in a class's directory:
 //! `cargo run --example page -- 127.0.0.1:5555`
 #![cfg_attr(rustfmt, rustfmt_skip)] // no line is longer than a browser shows
 

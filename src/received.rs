@@ -43,9 +43,9 @@
 //! 5. The file must still have its name, and the length that it should have now.
 //!
 //! (`--no-sync` leaves out steps 4 and 5.) Suppose that the disk is full, and step 3 fails. None of the
-//! lines counts, and none of their messages is acknowledged. The other messages that were received with
-//! them are answered if their groups have no line in this commit. The bytes that were written are cut off.
-//! Later messages try the disk anew, so the server needs no restart when there is room again.
+//! lines counts, and none of their messages is acknowledged. In the same batch, the messages of a group
+//! without a line in this commit are answered as ever. The bytes that were written are cut off. Later
+//! messages try the disk anew, so the server needs no restart when there is room again.
 //!
 //! # Why a failed sync is not tried again
 //!

@@ -83,7 +83,7 @@ pub enum NotRecorded {
     Unseen(String),
     /// The file has lost its name, so the next start would not read it.
     Moved,
-    /// The file has the first number of bytes. The server has left it with the second.
+    /// The file has the first number of bytes. It should have the second.
     Changed(u64, u64),
 }
 

@@ -51,7 +51,7 @@ pub enum Tail {
 /// Why the file can't be used.
 #[derive(Debug)]
 pub enum Fault {
-    /// It cannot be opened for writing.
+    /// It cannot be opened for writing, or its path cannot be followed.
     Open(io::Error),
     /// Another server is using it.
     InUse,

@@ -47,7 +47,7 @@
 //!
 //! # Every bound
 //!
-//! What a stranger or a client sends costs at most this:
+//! What a client or an attacker can make the server hold or do:
 //!
 //! | what | at most | enforced in |
 //! | --- | --- | --- |
@@ -64,7 +64,7 @@
 //! | so, bytes of a group's records | 819,200,000 | the two above |
 //! | errors of the socket in a row | 100 | [`Server::run`] |
 //!
-//! What the teacher's files may have:
+//! What the teacher's files may hold:
 //!
 //! | what | at most | enforced in |
 //! | --- | --- | --- |
@@ -74,7 +74,7 @@
 //! | characters of a group's name | 32 | the tools: `faults/groups_json.rs` |
 //! | unknown groups that the start names | 100 | [`MOST_UNKNOWN`](crate::restart::MOST_UNKNOWN) |
 //!
-//! What the tools add:
+//! What the tools may hold or do:
 //!
 //! | what | at most | enforced in |
 //! | --- | --- | --- |
@@ -246,7 +246,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves until the socket fails for good. What can block this loop, [the chapter](self) lists.
+    /// Serves until the socket fails for good. [The chapter](self) lists what can block this loop.
     pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn Lab) -> io::Error {
         let mut buffer = vec![0; 1 << 16]; // holds any datagram
         let mut failures = 0;
@@ -265,7 +265,7 @@ impl Server {
     }
 
     /// Waits for a datagram, handles it and those that wait behind it, and sends the acknowledgments. The
-    /// lab explains and logs when all of them are sent, so no acknowledgment waits for it.
+    /// lab explains and logs when all of them are sent, so none of them waits for the lab's sentences.
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<()> {
         lab.waits(socket);
         let datagrams = receive(socket, buffer, lab.most_together())?;
@@ -348,7 +348,7 @@ impl Server {
         }
     }
 
-    /// The reply to a message that is acknowledged.
+    /// The reply to a message that is acknowledged. `None` means that it is refused.
     pub fn reply(&self, handled: &Handled) -> Option<String> {
         let (Ok(message), Ok(acknowledgment)) = (&handled.reading, &handled.outcome) else { return None };
         let payload = claims::reply(&message.id_request, acknowledgment.next_number, acknowledgment.otp);
@@ -370,7 +370,7 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::R
     socket.set_nonblocking(true)?;
     let mut datagrams = vec![first];
     while datagrams.len() < most_together {
-        // Mostly, nothing waits. If it is a lasting error, the next call fails too, and reports it.
+        // Mostly, the error means that no datagram waits. If the error lasts, the next call reports it.
         let Ok(datagram) = receive_one(socket, buffer) else { break };
         datagrams.push(datagram);
     }
