@@ -59,16 +59,22 @@
 //! let longest = jws::sign(REPLY_HEADER, &payload, &secret);
 //! assert_eq!(longest.len(), 277);
 //!
-//! let signature = |bytes: usize| (bytes * 4).div_ceil(3); // its characters in base64url
-//! assert_eq!(signature(2_048 / 8), 342);
-//! assert_eq!(signature(1_024 / 8), 171, "a key that --allow-weak-keys takes");
-//! assert_eq!(signature(64), 86, "ES256");
+//! let characters = |bytes: usize| (bytes * 4).div_ceil(3); // of so many bytes in base64url
+//! assert_eq!(characters(2_048 / 8), 342);
+//!
+//! let (header, payload) = (r#"{"alg":"RS256"}"#, r#"{"group":"A","seq_number":0,"matricula":0}"#);
+//! let shortest = |signature: usize| {
+//!     characters(header.len()) + 1 + characters(payload.len()) + 1 + characters(signature)
+//! };
+//! assert_eq!(shortest(2_048 / 8), 420);
+//! assert_eq!(shortest(1_024 / 8), 249, "--allow-weak-keys");
+//! assert_eq!((characters(64), shortest(64)), (86, 164), "ES256");
 //! ```
 //!
-//! Two changes would break it. With a key of 1,024 bits (`--allow-weak-keys`) the shortest request has 249
-//! characters: a group `A`, no other claims than the server needs, and a header of `alg` alone. With ES256,
-//! whose signature has 86 characters, it has 164. A server that takes these must compare the lengths and
-//! stay silent if the reply is not smaller. (`--explain` does this for each explanation.)
+//! Two changes would break it. `--allow-weak-keys` takes a key of 1,024 bits, and the shortest request that
+//! it signs has 249 characters. An ES256 signature has 86 characters, and the shortest request with it has
+//! 164. With either, a reply can be larger than its request. To take them safely, a server must compare the
+//! lengths, and stay silent if the reply is not smaller. (`--explain` does this for each explanation.)
 
 use crate::jws::Verified;
 use crate::refusal::Refusal;

@@ -248,8 +248,8 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
     number.into_iter().skip_while(|&byte| byte == 0).collect()
 }
 
-/// Whether a private key is in a file, in PEM, PuTTY's form, OpenSSL's text or JWK. A public key may stand
-/// beside it. The dashes of PEM, or one end of their line, may be damaged.
+/// Whether a private key is in a file, in one of the forms that students have. A public key may stand
+/// beside it. In PEM, the dashes or one end of the line may be damaged.
 pub fn has_private_key(file: &[u8]) -> bool {
     let has = |text: &[u8], marker: &[u8]| count(text, marker) > 0;
     let is_border = |line| has(line, b"PRIVATE KEY") && (has(line, b"BEGIN ") || has(line, b"END "));

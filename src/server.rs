@@ -53,7 +53,7 @@
 //! | --- | --- | --- |
 //! | a datagram that is received | 65,536 bytes | the buffer of [`Server::run`] |
 //! | a datagram that is read | 4,096 bytes | [`MOST_BYTES`], in [`read`] |
-//! | depth of its JSON | 127 | serde_json |
+//! | depth of its JSON | 127 | `serde_json` |
 //! | datagrams in memory at once | 16, so 1 MiB | [`MOST_TOGETHER`] |
 //! | bits of a modulus | 4,096 | [`MOST_BITS`](crate::keys::MOST_BITS), at the start |
 //! | multiplications of a verification | 17 | [`PublicKey::new`], at the start |
