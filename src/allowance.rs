@@ -17,7 +17,8 @@
 //! ```
 //!
 //! All times are counted in whole milliseconds, since a record's line has its time in milliseconds. So a
-//! restart reads back from the file exactly what the server had counted, and a restart changes no decision.
+//! restart reads back from the file exactly what the server had counted, and a restart changes no
+//! decision.
 //!
 //! ```
 //! use std::time::Duration;

@@ -42,9 +42,9 @@
 //! # A reply is smaller than its request
 //!
 //! The sender's address of a datagram can be forged. An attacker who holds a token can send it with the
-//! address of a victim, and the server sends its reply to the victim. If replies were larger than requests,
-//! the attacker could use the server to send a victim more bytes than the attacker sends. So a reply must
-//! be smaller than its request.
+//! address of a victim, and the server sends its reply to the victim. If replies were larger than
+//! requests, the attacker could use the server to send a victim more bytes than the attacker sends. So a
+//! reply must be smaller than its request.
 //!
 //! No code checks this. It follows from the numbers: the longest reply has 277 characters, and the
 //! signature alone of a request with 2,048 bits has 342.
@@ -62,7 +62,8 @@
 //! let characters = |bytes: usize| (bytes * 4).div_ceil(3); // of so many bytes in base64url
 //! assert_eq!(characters(2_048 / 8), 342);
 //!
-//! let (header, payload) = (r#"{"alg":"RS256"}"#, r#"{"group":"A","seq_number":0,"matricula":0}"#);
+//! let header = r#"{"alg":"RS256"}"#;
+//! let payload = r#"{"group":"A","seq_number":0,"matricula":0}"#;
 //! let shortest = |signature: usize| {
 //!     characters(header.len()) + 1 + characters(payload.len()) + 1 + characters(signature)
 //! };
@@ -71,10 +72,12 @@
 //! assert_eq!((characters(64), shortest(64)), (86, 164), "ES256");
 //! ```
 //!
-//! Two changes would break it. `--allow-weak-keys` takes a key of 1,024 bits, and the shortest request that
-//! it signs has 249 characters. An ES256 signature has 86 characters, and the shortest request with it has
-//! 164. With either, a reply can be larger than its request. To take them safely, a server must compare the
-//! lengths, and stay silent if the reply is not smaller. (`--explain` does this for each explanation.)
+//! Two changes would break it. `--allow-weak-keys` takes a key of 1,024 bits, and the shortest request
+//! that it signs has 249 characters. An ES256 signature has 86 characters, and the shortest request with
+//! it has
+//! 164. With either, a reply can be larger than its request. To take them safely, a server must compare
+//!      the lengths, and stay silent if the reply is not smaller. (`--explain` does this for each
+//!      explanation.)
 
 use crate::jws::Verified;
 use crate::refusal::Refusal;

@@ -21,17 +21,17 @@
 //!
 //! # A replayed 0
 //!
-//! Message 0 starts over: the state is 0 again. An attacker who has captured a group's 0 can replay it until
-//! its `exp` has passed. Without an `exp`, this works for ever.
+//! Message 0 starts over: the state is 0 again. An attacker who has captured a group's 0 can replay it
+//! until its `exp` has passed. Without an `exp`, this works for ever.
 //!
-//! What this undoes: the group's position. If the client was about to send 3, its 3 is out of order now. The
-//! client tries 8 times, starts over itself, and sends everyone again. Each replay can cost the client this
-//! time again. Each also adds a record, unless the group's last record is already this 0. That takes from
-//! the group's [allowance](crate::allowance).
+//! What this undoes is the group's position. If the client was about to send 3, its 3 is out of order
+//! now. The client tries 8 times, starts over itself, and sends everyone again. Each replay can cost the
+//! client this time again. Each also adds a record, unless the group's last record is already this 0.
+//! That takes from the group's [allowance](crate::allowance).
 //!
-//! What this can't undo: no record is removed from the file, and no `matricula` changes. A group that was
-//! complete stays complete, since the report counts its last complete run. The 0 names its group under the
-//! signature, so it touches no other group.
+//! This can't undo what is recorded. No record is removed from the file, and no `matricula` changes. A
+//! group that was complete stays complete, since the report counts its last complete run. The 0 names its
+//! group under the signature, so it touches no other group.
 //!
 //! The page has this rule in its middle:
 //!

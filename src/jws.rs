@@ -1,8 +1,8 @@
 //! JSON Web Signature, compact serialization: parse, verify, sign (RFC 7515, RFC 7518 section 3).
 //!
 //! A token is `BASE64URL(header) . BASE64URL(payload) . BASE64URL(signature)`. What is signed is the
-//! *signing input*: the text of the first two parts and the dot between them, exactly as they were sent. So
-//! nobody prints JSON again to verify a token, and two programs need not agree on its white space.
+//! *signing input*: the text of the first two parts and the dot between them, exactly as they were sent.
+//! So nobody prints JSON again to verify a token, and two programs need not agree on its white space.
 //!
 //! base64url writes any bytes as text without a dot, a brace or a newline. One text can have several
 //! encodings: the last character may have bits that belong to no byte. Only the canonical encoding is
@@ -38,20 +38,20 @@
 //!
 //! # Why `crit`, and why `b64`
 //!
-//! `crit` in a header lists extensions. A server that does not understand one of them must refuse the token
-//! (RFC 7515 section 4.1.11). The extension `b64` shows why (RFC 7797). With `"b64": false` the signing
-//! input has the payload itself after the dot, not its base64url text. So `b64` changes *what is signed*.
-//! Suppose that somebody signs the plain text `eyJncm91cCI6...` with `b64` false. A server that ignores
-//! `crit` verifies the same bytes, decodes them as base64url, and finds claims that nobody has signed as
-//! claims. This server understands no extension, so it refuses every token with `crit`. The page does not
-//! look at it.
+//! `crit` in a header lists extensions. A server that does not understand one of them must refuse the
+//! token (RFC 7515 section 4.1.11). The extension `b64` shows why (RFC 7797). With `"b64": false` the
+//! signing input has the payload itself after the dot, not its base64url text. So `b64` changes *what is
+//! signed*. Suppose that somebody signs the plain text `eyJncm91cCI6...` with `b64` false. A server that
+//! ignores `crit` verifies the same bytes, decodes them as base64url, and finds claims that nobody has
+//! signed as claims. This server understands no extension, so it refuses every token with `crit`. The
+//! page does not look at it.
 //!
 //! # Names from later chapters
 //!
-//! A [`PublicKey`] is a group's RSA key: the numbers *n* and *e*, which the start has checked. Its `bits` are
-//! those of *n*. They are [`FEWEST_BITS`] or more, except with `--allow-weak-keys`. Its `components` are *n*
-//! and *e* as ring takes them. A [`Refusal`] is the reason why a datagram is not answered, and what was
-//! found. [`NotAnObject`] says what was found in place of a JSON object.
+//! A [`PublicKey`] is a group's RSA key: the numbers *n* and *e*, which the start has checked. Its `bits`
+//! are those of *n*. They are [`FEWEST_BITS`] or more, except with `--allow-weak-keys`. Its `components`
+//! are *n* and *e* as ring takes them. A [`Refusal`] is the reason why a datagram is not answered, and
+//! what was found. [`NotAnObject`] says what was found in place of a JSON object.
 //!
 //! ```
 //! use udpsocket_jwt_server::jws;
@@ -93,8 +93,8 @@ pub struct Token<'a> {
 pub struct Verified<'a>(&'a Token<'a>);
 
 /// Takes a token apart. Its header must have the `alg` of requests and no `crit`. Its payload must be a JSON
-/// object. The other members of the header (`kid`, `jwk`, `jku`, `x5u`, ...) are ignored: if they were
-/// used, a token could bring the key that it is verified with (RFC 8725 section 3.10).
+/// object. The other members of the header (`kid`, `jwk`, `jku`, `x5u`, ...) are ignored. Otherwise a
+/// token could bring the key that it is verified with (RFC 8725 section 3.10).
 pub fn parse(text: &[u8]) -> Result<Token<'_>, Refusal> {
     let parts = split(text)?;
     let header = json_object(&parts.header).map_err(Refusal::BadHeader)?;
@@ -147,10 +147,10 @@ impl Token<'_> {
         group.and_then(Value::as_str).ok_or_else(|| Refusal::UnknownGroup(group.cloned()))
     }
 
-    /// Verifies the signature. To add ES256, make [`PublicKey`] an enum of two kinds of key, and let this
-    /// call choose by the kind of the *key*, never by the token's `alg`. [`parse`] must then take both
-    /// values of `alg`, and this call must refuse an `alg` that is not the key's. It would break one
-    /// promise: the reply is no longer [smaller than its request](crate::claims).
+    /// Verifies the signature. To add ES256, make [`PublicKey`] an enum of two kinds of key. Let this call
+    /// choose by the kind of the *key*, never by the token's `alg`. [`parse`] must then take both values of
+    /// `alg`, and this call must refuse an `alg` that is not the key's. ES256 would break one promise: the
+    /// reply would no longer be [smaller than its request](crate::claims).
     pub fn verify(&self, key: &PublicKey) -> Result<Verified<'_>, Refusal> {
         match self.parts.verifies(key) {
             true => Ok(Verified(self)),

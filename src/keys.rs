@@ -19,17 +19,17 @@
 //!
 //! # What an RSA key is
 //!
-//! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key is a
-//! number *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign, pad the
-//! hash of the message to the length of *n*, and compute *s* = *m*^*d* mod *n* of the result *m*. To verify,
-//! compute *s*^*e* mod *n*. This gives the padded hash back. Compare it with the padded hash of what was
-//! received. An attacker who finds *d* can factor *n*. Nobody is known to factor 2,048 bits.
+//! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key is
+//! a number *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign, pad
+//! the hash of the message to the length of *n*. That is *m*. The signature is *s* = *m*^*d* mod *n*. To
+//! verify, compute *s*^*e* mod *n*. This gives the padded hash back. Compare it with the padded hash of
+//! what was received. An attacker who finds *d* can factor *n*. Nobody is known to factor 2,048 bits.
 //!
 //! # Why 65,537, and at most 4,096 bits
 //!
-//! Almost every *e* is 65,537, which is 2^16 + 1. It takes 17 multiplications, and *d* takes thousands. With
-//! *e* = 3, forged signatures have passed programs that checked the padding carelessly. ring compares every
-//! byte of the padding, so the server takes 3 too.
+//! Almost every *e* is 65,537, which is 2^16 + 1. It takes 17 multiplications, and *d* takes thousands.
+//! With *e* = 3, forged signatures have passed programs that checked the padding carelessly. ring
+//! compares every byte of the padding, so the server takes 3 too.
 //!
 //! Some keys would make one group's messages hold up all the others. An *e* may take more multiplications
 //! than 65,537: 65,535 is smaller, and takes 30. An *n* may be long: the work grows with the square of its

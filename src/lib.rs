@@ -1,8 +1,8 @@
 //! A server for a networking class: signed tokens over UDP, and an acknowledgment that is a promise.
 //!
 //! Each group of students sends one datagram for each of its members. The datagram is a JWT, signed with
-//! the group's RSA key. The server takes the members in order. It answers with a JWT of its own, which says
-//! which number comes next. If the server can't accept a datagram, it does not answer it.
+//! the group's RSA key. The server takes the members in order. It answers with a JWT of its own, which
+//! says which number comes next. If the server can't accept a datagram, it does not answer it.
 //!
 //! # One token
 //!
@@ -33,17 +33,17 @@
 //! What it leaves out, and the chapter that tells it:
 //!
 //! - [`jws`]: `crit`, and a proof that can't open another token.
-//! - [`claims`]: `exp`, `nbf`, `aud`, `matricula`, the type of `seq_max`, and an `otp_number` that is drawn
-//!   evenly.
+//! - [`claims`]: `exp`, `nbf`, `aud`, `matricula`, the type of `seq_max`, and an `otp_number` that is
+//!   drawn evenly.
 //! - [`groups`]: other tables, and group names in lower or mixed case.
 //! - [`fsm`]: a state machine that can be tried by itself.
 //! - [`refusal`]: why nothing came back.
 //! - [`received`]: the record. Without it, a restart forgets every group.
 //! - [`allowance`]: a bound for the records that an attacker can cause.
-//! - [`server`]: long datagrams, which the page's buffer cuts. One newline that is taken off, where the page
-//!   takes off all white space. A crowd of clients, and a socket that fails.
-//! - [`keys`] and [`start`]: other keys and files, and what can be wrong with them. A secret that ends with
-//!   a space: the page takes the space off.
+//! - [`server`]: long datagrams, which the page's buffer cuts. One newline that is taken off, where the
+//!   page takes off all white space. A crowd of clients, and a socket that fails.
+//! - [`keys`] and [`start`]: other keys and files, and what can be wrong with them. A secret that ends
+//!   with a space: the page takes the space off.
 //!
 //! # The book
 //!
@@ -70,11 +70,11 @@
 //! 2. [`claims`]: what a verified message says, and what a reply says. *What may be read before the
 //!    signature verifies? Why is a reply smaller than its request?*
 //! 3. [`fsm`]: the state machine. *What do a repeat and a replayed 0 do?*
-//! 4. [`record`] and [`allowance`]: what is recorded, and how much of it. [`received`]: the file. *Why does
-//!    the record come before the acknowledgment?* [`restart`]: the file is read back. *What does a restart
-//!    know?*
-//! 5. [`server`]: all of it in order, and the loop. *What can block it? Why do datagrams share a sync? What
-//!    bounds memory and disk?*
+//! 4. [`record`] and [`allowance`]: what is recorded, and how much of it. [`received`]: the file. *Why
+//!    does the record come before the acknowledgment?* [`restart`]: the file is read back. *What does a
+//!    restart know?*
+//! 5. [`server`]: all of it in order, and the loop. *What can block it? Why do datagrams share a sync?
+//!    What bounds memory and disk?*
 //! 6. [`start`] and [`keys`]: a socket, a class, a record. *What is in an RSA key, and why 65,537?*
 //!
 //! Beside the way: [`refusal`] has every reason for silence. [`groups`] has the groups that may speak.
@@ -83,8 +83,8 @@
 //! Pages beside the book: [`client`] is the students' sheet, and [`client_pt`] is the same in Portuguese.
 //! [`course`] is the teacher's page. [`protocol`] is the contract of server and clients, and the chapters
 //! name its sections. [`rules`] says what each of the client's rules is for. [`tools`] is the rest of the
-//! program: the command line, the report, `check`, the exam. The book does not need the tools. They look on
-//! through [`server::Lab`].
+//! program: the command line, the report, `check`, the exam. The book does not need the tools. They look
+//! on through [`server::Lab`].
 
 #![forbid(unsafe_code)]
 

@@ -25,7 +25,8 @@
 //! 2. The server sends the reply: member 2 is in, send member 3.
 //! 3. The power fails. The record was not on the disk. Now it is lost.
 //! 4. The server starts again and reads the file. The group's last record is of member 1: its state is 1.
-//! 5. The client has believed the reply, and sends member 3. In state 1, member 3 is out of order: silence.
+//! 5. The client has believed the reply, and sends member 3. In state 1, member 3 is out of order:
+//!    silence.
 //! 6. After 8 tries the client starts over, and sends everyone again. It has lost time only.
 //!
 //! If member 2 was the last member, steps 5 and 6 never come. The client has said "everyone is in", and it
@@ -50,11 +51,11 @@
 //! # Why a failed sync is not tried again
 //!
 //! A write puts bytes into the kernel's memory. `fdatasync` asks the kernel to move them to the disk. If
-//! the disk fails, `fdatasync` returns an error. After that error Linux may drop the bytes from its memory,
-//! or mark them as written. They are not on the disk. A second `fdatasync` finds nothing to do, and returns
-//! success. A server that believes this success acknowledges a record that does not exist. So the same
-//! bytes are never synced a second time. They are cut off, and the client's next copy is written as new
-//! bytes.
+//! the disk fails, `fdatasync` returns an error. After that error Linux may drop the bytes from its
+//! memory, or mark them as written. They are not on the disk. A second `fdatasync` finds nothing to do,
+//! and returns success. A server that believes this success acknowledges a record that does not exist. So
+//! the same bytes are never synced a second time. They are cut off, and the client's next copy is written
+//! as new bytes.
 
 use crate::files::identity;
 use crate::refusal::NotRecorded;
@@ -192,7 +193,7 @@ impl Records {
     /// Cuts off the bytes of a commit that did not succeed, and syncs the cut. It cuts only if the file
     /// has exactly the length that the server has given it. So it never cuts off what somebody else has
     /// appended. No promise depends on the cut. If the machine goes down before the cut is on the disk, the
-    /// next start finds a record that nobody was told of, and the client sends that message again.
+    /// next start may find a record that nobody was told of. The client sends that message again.
     fn mend(&mut self) -> Result<(), NotRecorded> {
         let Behind::Unsure(bytes) = self.behind else { return Ok(()) };
         if self.must_have(self.length).is_err() {

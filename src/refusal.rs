@@ -7,9 +7,9 @@
 //! ```
 //!
 //! and nobody will ever know why. Here a rule says which reason applies and what it found, as data. The
-//! network still hears nothing, unless `--explain` is given. The tools turn the data into the sentences that
-//! a student reads in the logs, on the terminal and from `check`. To add a reason, add a variant here, in its
-//! place in the order, and a name and a sentence in the tools. The compiler asks for both.
+//! network still hears nothing, unless `--explain` is given. The tools turn the data into the sentences
+//! that a student reads in the logs, on the terminal and from `check`. To add a reason, add a variant
+//! here, in its place in the order, and a name and a sentence in the tools. The compiler asks for both.
 
 use base64::DecodeError;
 use serde_json::Value;

@@ -1,14 +1,15 @@
-//! A restart: `received.jsonl` is read back (section 5, points 3 and 4, of [the protocol](crate::protocol)).
+//! A restart: `received.jsonl` is read back (section 5, points 3 and 4, of [the
+//! protocol](crate::protocol)).
 //!
 //! The file is the server's memory. A group's state is the `seq_number` of its last record. Its allowance
 //! follows from the times of its records. So a start reads the file from the beginning, and then knows of
 //! each group what the server before it knew. It does not verify the signatures again, since it
 //! trusts its own file.
 //!
-//! What follows the last LF is the tail. If the machine goes down in the middle of a write, the tail is the
-//! beginning of one record, perhaps with NULs in it. Nobody was told that this record was kept, so it is cut
-//! off. If anything else is wrong with the file, it may be a student's record that was damaged later. The
-//! start does not guess. It ends, and says what it found and where.
+//! What follows the last LF is the tail. If the machine goes down in the middle of a write, the tail is
+//! the beginning of one record, perhaps with NULs in it. Nobody was told that this record was kept, so it
+//! is cut off. If anything else is wrong with the file, it may be a student's record that was damaged
+//! later. The start does not guess. It ends, and says what it found and where.
 
 use crate::files::open_log;
 use crate::groups::Table;
@@ -90,8 +91,8 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     Ok(found)
 }
 
-/// Reads the file from its beginning, sees to the tail, and syncs the file. A record without its LF gets
-/// one. The beginning of a record is cut off.
+/// Reads the file from its beginning, mends the tail, and syncs the file. A record without its LF gets one.
+/// The beginning of a record is cut off.
 pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let mut progress = vec![Progress::default(); table.len()];
     let mut unknown = BTreeSet::new();

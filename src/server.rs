@@ -10,8 +10,8 @@
 //!                                       explain, log, print
 //! ```
 //!
-//! This order makes an acknowledgment a promise: decide, record, and only then reply. [`Server::run`] is the
-//! loop.
+//! This order makes an acknowledgment a promise: decide, record, and only then reply. [`Server::run`] is
+//! the loop.
 //!
 //! The page has it in one line,
 //!
@@ -19,14 +19,15 @@
 //! if let Some(reply) = answer(&buffer[..length], &keys, &mut states, &secret) {
 //! ```
 //!
-//! with a buffer that cuts a longer datagram, and nobody learns why the rest did not verify. Here the buffer
-//! holds any datagram. One newline at the end is taken off. The page takes off every white space there.
+//! with a buffer that cuts a longer datagram, and nobody learns why the rest did not verify. Here the
+//! buffer holds any datagram. One newline at the end is taken off. The page takes off every white space
+//! there.
 //!
 //! # Why datagrams share a sync
 //!
-//! Suppose that the server wrote and synced for each datagram alone, at 5 ms each. The 300 new messages that
-//! a group may send at once would hold up everyone for 1.5 s. But a disk syncs ten records in the time that
-//! it takes for one. So the datagrams that wait together share one write and one sync. At most
+//! Suppose that the server wrote and synced for each datagram alone, at 5 ms each. The 300 new messages
+//! that a group may send at once would hold up everyone for 1.5 s. But a disk syncs ten records in the
+//! time that it takes for one. So the datagrams that wait together share one write and one sync. At most
 //! [`MOST_TOGETHER`], 16, are taken together, since the first of them waits until the last is verified.
 //!
 //! # What a lost datagram costs
@@ -37,13 +38,13 @@
 //! # What can block the loop
 //!
 //! 1. `recv_from`, while there is nothing to do.
-//! 2. For each batch: up to 16 verifications, one write, one sync, and the look whether the record still has
-//!    its name.
+//! 2. For each batch: up to 16 verifications, one write, one sync, and the look whether the record still
+//!    has its name.
 //! 3. When the acknowledgments of the batch are sent: the tools' explanations, and the write of their log.
 //! 4. After the n-th error of the socket in a row: a pause of n ms.
 //!
-//! A `send_to` does not wait: if the system has no room for a reply, the send fails, and the client's next
-//! try gets the reply. A line for the terminal does not wait for the terminal either.
+//! A `send_to` does not wait. If the system has no room for a reply, the send fails. The client's next try
+//! then gets a reply. A line for the terminal does not wait for the terminal either.
 //!
 //! # Every bound
 //!

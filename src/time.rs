@@ -24,8 +24,8 @@
 //!   records fewer for each second of the jump. If `due` is then more than 150.5 s ahead, only a jump can
 //!   have caused that. So the count begins anew, and the group may have 300 records at once.
 //! - `--trial` measures its pauses with the same clock. So a jump can spoil one play of the exam.
-//! - A clock before 1970 or after 9999 can't be written in a record. The command line refuses to start with
-//!   such a clock.
+//! - A clock before 1970 or after 9999 can't be written in a record. The command line refuses to start
+//!   with such a clock.
 //!
 //! The time that `--explain` may take is measured with a clock that does not jump. So are the waits of the
 //! system.
