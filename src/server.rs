@@ -79,7 +79,7 @@
 //!
 //! | what | at most | enforced in |
 //! | --- | --- | --- |
-//! | `requests.jsonl`, and the one before it | 64 MiB each | `lab/log.rs` |
+//! | `requests.jsonl`, `trial.jsonl`, and the ones before them | 64 MiB each | `lab/log.rs` |
 //! | bytes of a datagram in its log line | 2,048 | `lab/journal.rs` |
 //! | lines that wait for the terminal | 1 MiB | `print.rs` |
 //! | time for explanations (`--explain`) | a tenth, and 50 ms at once | `lab/explain.rs` |

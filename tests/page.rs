@@ -196,7 +196,7 @@ const BOUNDS: &[(&str, &str, &str, &str)] = &[
     (
         "tools/lab/log",
         "MOST_LOG_BYTES: u64 = 64 << 20",
-        "`requests.jsonl`, and the one before it",
+        "`requests.jsonl`, `trial.jsonl`, and the ones before them",
         "64 MiB each",
     ),
     (
