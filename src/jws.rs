@@ -34,7 +34,7 @@
 //! before anything is verified. An attacker may write any group there. A false group chooses that group's
 //! public key. The attacker does not have its private key, so no signature of the attacker verifies with
 //! it. Nor can an attacker change the group of a captured token: the signature covers the payload, and the
-//! payload has the group. So a false claim leads to `bad_signature`, and to nothing else.
+//! payload has the group. So a false claim leads to a refusal, and to nothing else.
 //!
 //! # Why `crit`, and why `b64`
 //!

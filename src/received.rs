@@ -54,8 +54,11 @@
 //! the disk fails, `fdatasync` returns an error. After that error Linux may drop the bytes from its
 //! memory, or mark them as written. They are not on the disk. A second `fdatasync` finds nothing to do,
 //! and returns success. A server that believes this success acknowledges a record that does not exist. So
-//! the same bytes are never synced a second time. They are cut off, and the client's next copy is written
-//! as new bytes.
+//! the server does not sync the same bytes a second time. It cuts them off, and writes the client's next
+//! copy as new bytes.
+//!
+//! One gap is left. The cut may fail too, and somebody may then start the server again, but not the
+//! machine. The start reads the bytes from the kernel's memory. It can't know that their sync has failed.
 
 use crate::files::identity;
 use crate::refusal::NotRecorded;
