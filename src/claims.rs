@@ -2,16 +2,15 @@
 //! [the protocol](crate::protocol)).
 //!
 //! Before the signature verifies, only `group` may be read, to choose the key ([`jws`](crate::jws)). The
-//! types say so: [`Request::of`] takes a [`Verified`] token. The page has
+//! types say so: [`Request::of`] takes a [`Verified`] token. The page reads one claim after that:
 //!
 //! ```text,page
 //! let seq_number = claims["seq_number"].as_u64()?;
 //! ```
 //!
-//! and reads no further claim. Each claim that it does not read has a use. Without `exp`, a captured token
-//! is good for ever. Without `nbf`, a token is good before its day. Without `aud`, a token for another
-//! service is taken. Without the `matricula`, nobody can be graded. The page also takes a `seq_max` of any
-//! type.
+//! Each claim that the page does not read has a use. Without `exp`, a captured token is good for ever.
+//! Without `nbf`, a token is good before its day. Without `aud`, a token for another service is taken.
+//! Without the `matricula`, nobody can be graded. The page also takes a `seq_max` of any type.
 //!
 //! To add a claim that must be recorded, change four places. Make it a field of [`Request`]. Read it in
 //! [`Request::of`]. Write it in [`record::line`](crate::record::line). Read it back in

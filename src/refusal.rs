@@ -1,12 +1,12 @@
 //! Why a datagram is not answered: the reasons, in the order of the checks, each with what was found.
 //!
-//! The page says
+//! The page says only this:
 //!
 //! ```text,page
 //! return None;
 //! ```
 //!
-//! and nobody will ever know why. Here a rule says which reason applies and what it found, as data. The
+//! Nobody will ever know why. Here a rule says which reason applies and what it found, as data. The
 //! network still hears nothing, unless `--explain` is given. The tools turn the data into the sentences
 //! that a student reads in the logs, on the terminal and from `check`. To add a reason, add a variant
 //! here, in its place in the order, and a name and a sentence in the tools. The compiler asks for both.

@@ -13,14 +13,14 @@
 //! This order makes an acknowledgment a promise: decide, record, and only then reply. [`Server::run`] is
 //! the loop.
 //!
-//! The page has it in one line,
+//! The page has all of it in one line:
 //!
 //! ```text,page
 //! if let Some(reply) = answer(&buffer[..length], &keys, &mut states, &secret) {
 //! ```
 //!
-//! with a buffer that cuts a longer datagram, and nobody learns why the rest did not verify. Here the
-//! buffer holds any datagram. One newline at the end is taken off. The page takes off every white space
+//! The page's buffer cuts a longer datagram, and nobody learns why the rest did not verify. Here the
+//! buffer holds any datagram. One newline at the end is taken off. The page takes off all white space
 //! there.
 //!
 //! # Why datagrams share a sync
@@ -40,11 +40,12 @@
 //! 1. `recv_from`, while there is nothing to do.
 //! 2. For each batch: up to 16 verifications, one write, one sync, and the look whether the record still
 //!    has its name.
-//! 3. When the acknowledgments of the batch are sent: the tools' explanations, and the write of their log.
+//! 3. When the acknowledgments of the batch are sent: the tools' explanations, and the write of their
+//!    log.
 //! 4. After the n-th error of the socket in a row: a pause of n ms.
 //!
-//! A `send_to` does not wait. If the system has no room for a reply, the send fails. The client's next try
-//! then gets a reply. A line for the terminal does not wait for the terminal either.
+//! A `send_to` does not wait. If the system has no room for a reply, the send fails. The client's next
+//! try then gets a reply. A line for the terminal does not wait for the terminal either.
 //!
 //! # Every bound
 //!

@@ -1,13 +1,13 @@
 //! The start: read the class, read the record back, bind. Its result is a server that may run, or a fault
-//! as data. The tools have the sentences about a fault. The page's lines
+//! as data. The tools have the sentences about a fault. The page has these lines:
 //!
 //! ```text,page
 //! let secret = fs::read(path).expect("the secret of the class");
 //! let keys = GROUPS.map(|(group, _)| public_key(group));
 //! ```
 //!
-//! end the server if the secret is missing, and say nothing if a group's key is damaged. Here each key
-//! file that can't be used is named, and its group is not served. The other groups are served. If no
+//! They end the server if the secret is missing, and say nothing if a group's key is damaged. Here each
+//! key file that can't be used is named, and its group is not served. The other groups are served. If no
 //! group has a key, the start fails.
 
 use crate::claims::Otp;
