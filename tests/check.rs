@@ -165,7 +165,17 @@ fn each_case_gets_the_servers_reason_unless_it_is_only_out_of_order() {
         let mut marks = conditions(reason);
         if reason == "out_of_order" {
             assert_eq!((checked.status, checked.marks()), (0, marks), "{name}: {checked:#?}");
-            assert!(checked.output.ends_with("\nThe server takes it if its seq_number is in order.\n"));
+            let last = checked.last_line();
+            let is_ever = !last.starts_with("The server never takes it: ");
+            assert_eq!(
+                is_ever,
+                !checked.output.contains("\nnote: count the")
+                    && !checked.output.contains("\nnote: send seq_number 0 to")
+            );
+            assert!(
+                !is_ever || last == "The server takes it if its seq_number is in order.",
+                "{name}: {last}"
+            );
         } else {
             marks.push(("NO", condition(reason)));
             assert_eq!((checked.status, checked.marks()), (1, marks), "{name}: {checked:#?}");
@@ -249,9 +259,9 @@ fn a_signature_of_which_nothing_more_can_be_told_falls_into_its_class_all_the_sa
     let of_another = token(&JAVALI.signature(b"another message"));
     let causes = [
         ("a stranger's key", by_attacker, "the signature is noise"),
-        ("another's", of_another, "holds the SHA-256 of a text that can't be computed from this token"),
+        ("another's", of_another, "names SHA-256: its 32 bytes are the hash of a text that can't"),
         ("PSS with the longest salt", token(&pss("max")), "a salt of 222 bytes"),
-        ("hexadecimal of nothing known", token("0a".repeat(256).as_bytes()), "twice as long"),
+        ("hexadecimal of nothing known", token("0a".repeat(256).as_bytes()), "text of 512 characters"),
     ];
     for (name, token, cause) in causes {
         let checked = in_class(&class, &token);
@@ -373,6 +383,41 @@ fn what_the_table_contradicts_is_a_note() {
     ] {
         let checked = in_class(&class, JAVALI.sign(RS256, &payload));
         assert_eq!((checked.status, checked.notes()), (0, expected), "{payload}");
+    }
+}
+
+#[test]
+fn a_name_that_comes_twice_is_a_note_and_so_is_a_number_that_is_never_in_order() {
+    let class = Class::new();
+    let twice = claims("JAVALI", 1, 7).replace('}', r#","seq_number":2}"#);
+    let checked = in_class(&class, JAVALI.sign(RS256, twice));
+    let note = "\nnote: the payload has \"seq_number\" twice: the last counts\n";
+    assert!(checked.status == 0 && checked.output.contains(note), "{checked:#?}");
+    let exchanged = in_class(&class, JAVALI.message("JAVALI", 20_150_466, 1));
+    assert_eq!(exchanged.last_line(), "The server never takes it: its seq_number is in order in no state.");
+}
+
+#[test]
+fn a_reply_that_the_server_does_not_print_is_somebody_elses() {
+    let class = Class::new();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, common::SECRET.as_bytes());
+    let payload = |space: &str, number| {
+        let id_request = "0".repeat(64);
+        format!(
+            r#"{{"id_request":{space}"{id_request}","next_number":2,"otp_number":{number},"otp_timestamp":1700000000}}"#
+        )
+    };
+    for (payload, is_ours) in
+        [(payload("", 20_000), true), (payload(" ", 20_000), false), (payload("", 20_001), false)]
+    {
+        let reply =
+            udpsocket_jwt_server::jws::sign(udpsocket_jwt_server::claims::REPLY_HEADER, &payload, &key);
+        let checked = in_class(&class, &reply);
+        assert_eq!(
+            (checked.status, checked.output.contains("somebody else made it")),
+            (0, !is_ours),
+            "{checked:#?}"
+        );
     }
 }
 
@@ -517,7 +562,9 @@ fn a_reply_that_is_cut_says_how_much_is_missing_without_a_secret() {
         let checked = in_class(&class, &reply[..bytes]);
         assert_eq!((checked.status, checked.marks()), (1, vec![("NO", "the reply is whole")]), "{bytes}");
         let last = checked.last_line();
-        let cut = format!("receive with a buffer of 65,535 bytes (the reply is cut after {bytes} bytes: ");
+        let cut = format!(
+            "receive with a buffer of 65,535 bytes, and copy it whole (the reply is cut after {bytes} bytes: "
+        );
         assert!(last.starts_with(&cut) && last.ends_with(missing), "{last}");
     }
 }

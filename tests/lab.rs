@@ -90,6 +90,65 @@ fn lose_30_loses_that_share_either_way() {
     assert!(five_sigma(handled, 0.3).contains(&(losses.replies as f64)), "{losses:?}");
 }
 
+/// Sends a message from a socket that is closed before the server can look at it.
+fn send_and_leave(server: &Server, socket: std::net::UdpSocket, to: std::net::SocketAddr, token: &str) {
+    let signal = |name: &str| run("kill", &[name, &server.id().to_string()]);
+    signal("-STOP");
+    socket.send_to(token.as_bytes(), to).unwrap();
+    drop(socket);
+    signal("-CONT");
+}
+
+#[test]
+fn a_client_that_closed_its_socket_is_told_that_nobody_holds_its_port() {
+    let class = Class::new();
+    let mut server = Server::start(&class, &["-v", "--no-sync"]);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let left = socket.local_addr().unwrap().port();
+    send_and_leave(&server, socket, server.address, &JAVALI.message("JAVALI", 1, 7));
+    let holds =
+        format!("nobody holds port {left} any more: receive on the socket that sent, and keep it open");
+    let line = &class.requests(1)[0];
+    assert_eq!((&line["outcome"], &line["detail"]), (&"answered".into(), &holds.clone().into()), "{line}");
+    // Whoever is still there is told nothing: on its own address, on all of them, or IPv6 that takes IPv4.
+    server.client().ask(&JAVALI.message("JAVALI", 2, 7));
+    let port = server.address.port();
+    for (own, to) in
+        [("0.0.0.0:0", format!("127.0.0.1:{port}")), ("[::]:0", format!("[::ffff:127.0.0.1]:{port}"))]
+    {
+        let Ok(socket) = std::net::UdpSocket::bind(own) else { continue };
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket.send_to(JAVALI.message("JAVALI", 3, 7).as_bytes(), to).unwrap();
+        socket.recv(&mut [0; 1_000]).unwrap();
+    }
+    let lines = class.requests(3);
+    assert!(lines[1..].iter().all(|line| line["left_port"].is_null()), "{lines:?}");
+    let report = report_of(class.directory.path(), &["--group", "JAVALI"]);
+    let words: Vec<_> = report.split_whitespace().collect();
+    assert_eq!(words.join(" ").matches(&holds).count(), 1, "{report}");
+    server.kill();
+    let shown = format!("1 acknowledged, next 2; but {holds}");
+    assert_eq!(server.errors().matches(&shown).count(), 1, "{}", server.errors());
+}
+
+#[test]
+fn without_v_or_explain_nobody_looks_for_a_port() {
+    let class = Class::new();
+    let server = Server::start(&class, &["--quiet", "--no-sync"]);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    send_and_leave(&server, socket, server.address, &JAVALI.message("JAVALI", 1, 7));
+    assert!(class.requests(1)[0]["detail"].is_null());
+}
+
+#[test]
+fn an_exp_in_milliseconds_is_noted_though_it_is_taken() {
+    let (class, _server, client) = served(&["--quiet", "--no-sync"]);
+    let payload = ending_with(&claims("JAVALI", 1, 7), r#""exp":1900000000000"#);
+    client.ask(&JAVALI.sign(RS256, payload));
+    let detail = class.requests(1)[0]["detail"].as_str().unwrap().to_string();
+    assert!(detail.contains("write exp in seconds, not milliseconds"), "{detail}");
+}
+
 #[test]
 fn what_is_recorded_is_what_arrived_whatever_became_of_its_reply() {
     let (class, _server, client) = served(&["--quiet", "--no-sync", "--lose", "50"]);

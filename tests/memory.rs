@@ -36,7 +36,7 @@ fn nothing_of_a_datagram_is_kept_in_memory_once_it_is_answered_or_dropped() {
     let signer = Signer::new("JAVALI", 2048);
     let (directory, Started { mut server, socket, .. }) = common::started_here(&signer);
     let journal = Journal::new(directory.path(), false);
-    let mut lab = Tools { journal, lose: 0, trial: None, explainer: Some(Explainer::default()) };
+    let mut lab = Tools { journal, lose: 0, trial: None, explainer: Some(Explainer::default()), ports: None };
 
     let many_claims: String = (0..300).map(|number| format!(r#","{number}":[{{}}]"#)).collect();
     let mut datagrams = vec![vec![0xff; 4_096], vec![b'.'; 4_096], vec![b'{'; 5_000], Vec::new()];

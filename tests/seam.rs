@@ -212,7 +212,7 @@ fn an_acknowledgment_waits_behind_no_explanation_log_or_line() {
     let logs = common::Scratch::new();
     let journal = Journal::new(logs.path(), false);
     let explainer = Some(Explainer::default());
-    let mut lab = lab::Tools { journal, lose: 0, trial: None, explainer };
+    let mut lab = lab::Tools { journal, lose: 0, trial: None, explainer, ports: None };
     let good = set.javali.message("JAVALI", 1, 7);
     let refused = set.javali.message("JAVALI", 3, 7);
     let mut datagrams = vec![&refused; MOST_TOGETHER - 1];

@@ -6,7 +6,7 @@ use crate::start::{Settings, Started, start};
 use crate::tools::commands::{self, check::Check};
 use crate::tools::commands::{mermaid, report, timeline};
 use crate::tools::faults::{groups_json, start as startup};
-use crate::tools::lab::{Tools, explain::Explainer, journal::Journal, trial::Trial};
+use crate::tools::lab::{Tools, explain::Explainer, journal::Journal, ports::Ports, trial::Trial};
 use crate::tools::print::{Colours, escaped, say, say_soon, shown, wait_until_said};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -386,6 +386,7 @@ impl Options {
             lose: self.lose,
             trial: self.arguments.has("--trial").then(trial).transpose()?,
             explainer: self.arguments.has("--explain").then(Explainer::default),
+            ports: if self.is_verbose || self.arguments.has("--explain") { Ports::new() } else { None },
         })
     }
 }

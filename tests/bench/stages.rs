@@ -165,7 +165,7 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         let message = Message { group, token, id_request, seq_number, request: Ok(request) };
         let acknowledgment = Acknowledgment { next_number, otp, is_new: true };
         let handled = Handled { datagram: &datagram, reading: Ok(message), outcome: Ok(acknowledgment) };
-        journal.write(class, &handled, None);
+        journal.write(class, &handled, None, false);
         journal.end();
         watch.lap("log");
         drop((handled, line, payload, reply));

@@ -15,12 +15,13 @@ use crate::start::{MOST_FILE_BYTES, key_files, public_keys, secret_file};
 use crate::time::now;
 use crate::tools::faults::encodings::to_hexadecimal;
 use crate::tools::faults::groups_json::{self, is_name};
+use crate::tools::faults::json::twice;
 use crate::tools::faults::reason::{self, REASONS, after_reason};
 use crate::tools::faults::reply::{self, is_reply, member};
 use crate::tools::faults::signature::{Effort, Layout, Opened};
 use crate::tools::faults::{Diagnosis, claims as about_claims, refusal, secret, start};
 use crate::tools::lab::group_of;
-use crate::tools::print::{Colours, escaped, shortened, shown};
+use crate::tools::print::{Colours, escaped, quote, shortened, shown};
 use ring::hmac;
 use serde_json::Value;
 use std::fmt::Write;
@@ -110,7 +111,12 @@ impl Check<'_> {
                 let said = said + &self.marked(condition, diagnosis.as_ref());
                 (said, passes && diagnosis.is_none())
             }
-            Err(_) => self.verified(text)?,
+            Err(_) => {
+                out += &reply::whole(text)
+                    .and_then(|(reply, _)| jws::split(reply).ok())
+                    .map_or_else(String::new, |token| parts(&token));
+                self.verified(text)?
+            }
         };
         Ok((out + "\n" + &said, passes))
     }
@@ -136,6 +142,13 @@ impl Check<'_> {
                 .map_or("no usable key".into(), |key| format!("{} bits, {}", key.bits(), fingerprint(key)));
             _ = writeln!(out, "{:11} {}, {key}", "group", class.table[group].name);
         }
+        for (part, json) in
+            token.iter().flat_map(|token| [("header", &token.header), ("payload", &token.payload)])
+        {
+            if let Some(name) = json_object(json).ok().and_then(|_| twice(json)) {
+                _ = writeln!(out, "note: the {part} has {} twice: the last counts", quote(name.as_bytes()));
+            }
+        }
         out.push('\n');
         let outcome = match reading {
             Ok(message) => message.request.map(|request| (message.group, request)),
@@ -155,6 +168,12 @@ impl Check<'_> {
                 let claims = token.and_then(|token| json_object(&token.payload).ok()).unwrap_or_default();
                 for note in about_claims::notes(known, &request, &claims, now().as_secs_f64()) {
                     _ = writeln!(out, "note: {note}");
+                }
+                // No state of a group has more: 255 members are the most.
+                let most = known.map_or(u8::MAX, |group| group.members);
+                if request.seq_number > most.into() {
+                    _ = writeln!(out, "The server never takes it: its seq_number is in order in no state.");
+                    return Ok((out, true));
                 }
                 _ = match self.key {
                     None => writeln!(out, "The server takes it if its seq_number is in order."),
@@ -195,7 +214,7 @@ impl Check<'_> {
         let time = |claim| {
             let claims = json_object(&token?.payload).ok()?;
             let time = |claim: &str| claims.get(claim).and_then(Value::as_f64);
-            about_claims::time(claim, time(claim)?, time("iat"), now, true)
+            about_claims::time(claim, time(claim)?, time("iat"), now)
         };
         let mistake = match refusal {
             Refusal::TooLarge(bytes) if *bytes > MOST_DATAGRAM_BYTES => None,
@@ -292,6 +311,9 @@ impl Check<'_> {
         let mut said = self.marked(VERIFIES, cause.as_ref());
         if jws::split(text).is_ok_and(|token| member(&token.payload, "error").is_some()) {
             said += "note: it acknowledges nothing: --explain says in it why the request is refused\n";
+        }
+        if cause.is_none() && jws::split(text).is_ok_and(|token| !reply::is_printed(&token.payload)) {
+            said += "note: the server prints no such payload: somebody else made it, with the right secret\n";
         }
         let bytes = without_newline(&file).len();
         let short = bytes < keys::FEWEST_SECRET_BYTES && !self.allows_weak_keys;

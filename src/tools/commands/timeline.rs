@@ -32,6 +32,8 @@ pub enum Came {
         next_number: u8,
         /// What made it different.
         otp_number: u16,
+        /// The port that the reply went to, if nobody held it any more.
+        left_port: Option<u16>,
     },
     /// It was lost on purpose, or its reply was, or that was replaced.
     Lost(Lost),
@@ -122,6 +124,7 @@ impl Timeline {
             None if outcome == "answered" => Came::Answered {
                 next_number: integer("next_number")?.try_into().ok()?,
                 otp_number: integer("otp_number")?.try_into().ok()?,
+                left_port: integer("left_port").and_then(|port| port.try_into().ok()),
             },
             Some("lost_on_purpose") => Came::Lost(text("lost").and_then(Lost::parse)?),
             Some(reason) => Came::Refused { reason, detail: shown_detail(reason, text("detail")?) },
@@ -204,8 +207,8 @@ fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> 
         _ => format!("{}\n{}", start.trim_end(), block(INDENT, came.split(' '))),
     };
     match &row.came {
-        Came::Answered { .. } => colours.green(&line(&row.came.to_string())),
-        Came::Lost(_) => colours.yellow(&line(&row.came.to_string())),
+        Came::Answered { left_port: None, .. } => colours.green(&line(&row.came.to_string())),
+        Came::Answered { .. } | Came::Lost(_) => colours.yellow(&line(&row.came.to_string())),
         Came::Refused { reason, detail } => {
             let unverified = if reason::is_signed(reason) { "" } else { " (unverified)" };
             let name = format!("{reason}{unverified}");
@@ -253,8 +256,15 @@ impl Came {
 impl std::fmt::Display for Came {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Answered { next_number, otp_number } => {
-                write!(f, "next_number {next_number}, otp_number {otp_number}")
+            Self::Answered { next_number, otp_number, left_port } => {
+                write!(f, "next_number {next_number}, otp_number {otp_number}")?;
+                match left_port {
+                    None => Ok(()),
+                    Some(port) => write!(
+                        f,
+                        "; but nobody holds port {port} any more: receive on the socket that sent, and keep it open"
+                    ),
+                }
             }
             Self::Lost(Lost::Request) => write!(f, "lost on purpose"),
             Self::Lost(Lost::Reply) => write!(f, "its reply lost on purpose"),

@@ -160,9 +160,13 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
 
 /// `seq_number` and `matricula` in each other's place: a number of members is at most 255.
 pub fn exchanged(seq_number: u64, matricula: u64, members: u8) -> Option<Diagnosis> {
+    exchanged_of(seq_number, matricula, members, &format!("the group has {members} members"))
+}
+
+/// The same, and where the number of members is from.
+fn exchanged_of(seq_number: u64, matricula: u64, members: u8, from: &str) -> Option<Diagnosis> {
     let is_exchanged = seq_number > 255 && matricula <= members.into();
-    let found =
-        format!("seq_number is {seq_number} and matricula {matricula}, and the group has {members} members");
+    let found = format!("seq_number is {seq_number} and matricula {matricula}, and {from}");
     match seq_number {
         _ if is_exchanged => Some(Diagnosis::new("exchange seq_number and matricula", found)),
         256.. => Some(Diagnosis::new("count the members in seq_number: 1, 2, ...", found)),
@@ -208,9 +212,9 @@ pub fn ahead(claim: &str, seconds: f64) -> String {
 const EPOCHS: [(f64, &str); 2] =
     [(978_307_200.0, "2001, as Swift's reference date"), (946_684_800.0, "2000, as MicroPython does")];
 
-/// What is wrong with a time that has passed or is still to come, in a message that came now, or may be old.
-/// All in seconds since 1970.
-pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64, may_be_old: bool) -> Option<Diagnosis> {
+/// What is wrong with a time that has passed or is still to come. All in seconds since 1970. A message may have
+/// been signed long before it came: a time that has passed is no proof of a wrong clock.
+pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64) -> Option<Diagnosis> {
     let said = |change: String, found: String| Some(Diagnosis::new(change, found));
     let off = value - now;
     let hours = |span: f64| (span / 1_800.0).round() / 2.0;
@@ -236,8 +240,16 @@ pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64, may_be_old: boo
         _ => {
             let iat_off = iat.map(|iat| iat - now);
             match iat_off {
+                // Both are the client's: no clock that is off, and no delay, moves one against the other.
+                Some(_) if claim == "exp" && iat == Some(value) => {
+                    said("add a span to exp: now + 600, say".into(), "exp is iat: no span was added".into())
+                }
+                Some(_) if claim == "exp" && iat.is_some_and(|iat| value < iat) => {
+                    let before = iat.unwrap_or_default() - value;
+                    said("write exp as iat plus a span".into(), format!("exp is {} before iat", span(before)))
+                }
                 Some(iat_off) if is_zone(iat_off) => {
-                    let old = if may_be_old && iat_off < 0.0 { ", or it was signed so long ago" } else { "" };
+                    let old = if iat_off < 0.0 { ", or it was signed so long ago" } else { "" };
                     let hours = hours(iat_off);
                     said(
                         format!("make {claim} from UTC: time.time(), not utcnow().timestamp()"),
@@ -247,7 +259,11 @@ pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64, may_be_old: boo
                     )
                 }
                 Some(iat_off) if iat_off > 1.0 => {
-                    said("set your clock: it is ahead".into(), ahead("iat", iat_off))
+                    said("set your clock, or write iat as it is now".into(), ahead("iat", iat_off))
+                }
+                _ if claim == "exp" && (-2.0..=0.0).contains(&off) => {
+                    let found = passed(claim, -off) + ": it is now without a span, or it came late";
+                    said("write exp as now + 600, say, or sign anew".into(), found)
                 }
                 _ if claim == "exp" && off <= 0.0 => {
                     said("sign anew; if it was just signed, set your clock".into(), passed(claim, -off))
@@ -301,25 +317,35 @@ pub fn alg(header: &Map<String, Value>) -> Option<Diagnosis> {
     Some(Diagnosis::new(change, found))
 }
 
+/// What is said of a message that is taken, though its `exp` lies so far ahead that it bounds nothing.
+pub fn far_ahead(exp: f64, now: f64) -> Option<Diagnosis> {
+    const A_YEAR: f64 = 365.0 * 86_400.0;
+    (exp - now > A_YEAR).then(|| {
+        time("exp", exp, None, now).unwrap_or_else(|| {
+            Diagnosis::new("write exp as now in seconds plus a span", "exp is more than a year ahead")
+        })
+    })
+}
+
 /// What the server does not look at, but its student should. `group` is the table's, if that is known.
 pub fn notes(group: Option<&Group>, request: &Request, claims: &Map<String, Value>, now: f64) -> Vec<String> {
-    const A_YEAR: f64 = 365.0 * 86_400.0;
     let Request { seq_number, seq_max, exp, matricula, .. } = *request;
     let mut notes = Vec::new();
-    if let Some(exp) = exp.filter(|exp| exp - now > A_YEAR) {
-        let unit = time("exp", exp, None, now, true).map(|diagnosis| diagnosis.to_string());
-        notes.push(unit.unwrap_or_else(|| "exp is more than a year ahead: it counts seconds".into()));
-    }
+    notes.extend(exp.and_then(|exp| far_ahead(exp, now)).map(|diagnosis| diagnosis.to_string()));
     if let (Some(Group { name, members, .. }), Some(seq_max)) = (group, seq_max)
         && seq_max != u64::from(*members)
     {
         notes.push(format!("seq_max is {seq_max}, but the table gives {name} {members} members"));
     }
     let claimed = || seq_max.and_then(|seq_max| u8::try_from(seq_max).ok());
-    let members = group.map(|group| group.members).or_else(claimed);
-    let exchanged = members.and_then(|members| exchanged(seq_number, matricula, members));
+    let exchanged = match group {
+        Some(group) => exchanged(seq_number, matricula, group.members),
+        None => claimed().and_then(|members| {
+            exchanged_of(seq_number, matricula, members, &format!("seq_max is {members}"))
+        }),
+    };
     let iat = claims.get("iat").and_then(Value::as_f64).filter(|iat| iat - now > 1.0);
-    let clock = iat.and_then(|iat| time("iat", iat, Some(iat), now, true));
+    let clock = iat.and_then(|iat| time("iat", iat, Some(iat), now));
     notes.extend(exchanged.into_iter().chain(clock).map(|diagnosis| diagnosis.to_string()));
     notes
 }

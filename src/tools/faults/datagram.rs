@@ -169,6 +169,45 @@ const ENCODINGS: [(Decode, Row); 15] = [
     ),
 ];
 
+/// What stands before a token, if it is of a token's own characters: so its header decodes to no JSON.
+pub fn before_token(text: &[u8]) -> Option<Diagnosis> {
+    let (before, after) = around_token(text).filter(|(before, _)| !before.is_empty())?;
+    let token = &text[before.len()..text.len() - after.len()];
+    let header = base64url(token.split(|&byte| byte == b'.').next()?).ok()?;
+    json_object(&header).is_ok().then(|| of_surroundings(before, token.len(), after))
+}
+
+/// A signature's bytes behind the second dot, never encoded. A part of base64url with something else in it
+/// has that in few of its bytes, and random bytes have it in three of four. Text has it in few as well.
+fn unencoded(text: &[u8]) -> Option<Diagnosis> {
+    let mut parts = text.splitn(3, |&byte| byte == b'.');
+    let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_object = |part| base64url(part).is_ok_and(|json| json_object(&json).is_ok());
+    let foreign = signature.iter().filter(|byte| !is_base64url(**byte)).count();
+    let begins_encoded = signature.iter().take_while(|byte| is_base64url(**byte)).count() >= 40;
+    if !is_object(header)
+        || !is_object(payload)
+        || begins_encoded
+        || foreign * 2 < signature.len()
+        || signature.len() < 16
+    {
+        return None;
+    }
+    let lost = signature.windows(3).filter(|window| window == b"\xef\xbf\xbd").count();
+    let length = signature.len();
+    let found = match str::from_utf8(signature) {
+        _ if is_text(signature) => return None,
+        Ok(_) if lost > 8 => {
+            format!("{lost} bytes of the signature were lost where it was read as text (U+FFFD)")
+        }
+        Ok(text) if !text.is_ascii() => {
+            format!("{} characters stand behind the second dot: bytes, turned to UTF-8", text.chars().count())
+        }
+        _ => format!("{length} bytes that are no text stand behind the second dot"),
+    };
+    Some(Diagnosis::new("write the signature's bytes in base64url", found))
+}
+
 /// What is wrong with a datagram that is no token in three parts of base64url.
 pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
     let text = without_newline(datagram);
@@ -192,7 +231,10 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
     let nuls = text.iter().rev().take_while(|&&byte| byte == 0).count();
     let (text, nuls) = text.split_at(text.len() - nuls);
     if is_token(text) {
-        return Some(of_surroundings(b"", nuls));
+        return Some(of_surroundings(b"", text.len(), nuls));
+    }
+    if let Some(found) = unencoded(text) {
+        return Some(found);
     }
     let mut rest = text;
     while let Some(unmarked) = rest.strip_prefix(BYTE_ORDER_MARK) {
@@ -236,7 +278,7 @@ fn of_text(text: &[u8]) -> Option<Diagnosis> {
             return Some(found);
         }
         if let Some((before, after)) = around_token(text) {
-            return Some(of_surroundings(before, after));
+            return Some(of_surroundings(before, text.len() - before.len() - after.len(), after));
         }
         if let Some((_, found)) =
             ENCODINGS.iter().find(|(decode, _)| decode(text).is_some_and(|inside| is_token(&inside)))
@@ -308,9 +350,15 @@ fn has_several(text: &[u8]) -> bool {
     header.len() >= 16 && find(&text[find(text, header).unwrap_or(0) + header.len()..], header).is_some()
 }
 
-fn of_surroundings(before: &[u8], after: &[u8]) -> Diagnosis {
+/// What stands before and behind a token of so many bytes.
+fn of_surroundings(before: &[u8], token: usize, after: &[u8]) -> Diagnosis {
     let nuls = after.iter().filter(|&&byte| byte == 0).count();
-    let fits = |(first, last, _): &&(&[u8], &[u8], Row)| before.ends_with(first) && after.starts_with(last);
+    // A name is one: a number with a colon behind it is none.
+    let is_name =
+        before.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| !byte.is_ascii_digit());
+    let fits = |(first, last, (change, _)): &&(&[u8], &[u8], Row)| {
+        before.ends_with(first) && after.starts_with(last) && (*change != NAME || is_name)
+    };
     let (change, found) = match AROUND.iter().find(fits) {
         _ if before.is_empty() && after.first() == Some(&0) => {
             ("send strlen() bytes, not the whole buffer", format!("{nuls} NULs stand behind the token"))
@@ -321,17 +369,40 @@ fn of_surroundings(before: &[u8], after: &[u8]) -> Diagnosis {
         _ if (before.trim_ascii(), after.trim_ascii()) == (b"", b"") => {
             ("take the white space off the token's ends", "white space stands around the token".into())
         }
+        _ if is_length(before, token) => (
+            "send the token's bytes, with no length before them",
+            match before.len() {
+                2 => "its length stands before the token, as writeUTF puts it".into(),
+                bytes => format!("its length stands before the token, in {bytes} bytes"),
+            },
+        ),
         _ if before.len() <= 8 && before.iter().any(|&byte| byte < b' ') => {
-            let found = format!("{} bytes stand before the token, as writeUTF puts a length", before.len());
-            ("send the token's bytes, with no length before them", found)
+            (ALONE, format!("{} bytes that are no text stand before the token", before.len()))
         }
         Some((.., (change, found))) => (*change, (*found).into()),
         None => {
-            let shown = |text: &[u8]| quote(&text[..text.len().min(16)]);
-            (ALONE, format!("{} stands before the token, {} behind it", shown(before), shown(after)))
+            let shown = |text: &[u8], place| match text.len() {
+                0 => None,
+                1..=16 => Some(format!("{} stands {place}", quote(text))),
+                length => Some(format!("{}... ({length} bytes) stands {place}", quote(&text[..16]))),
+            };
+            let both = [shown(before, "before the token"), shown(after, "behind it")];
+            (ALONE, both.into_iter().flatten().collect::<Vec<_>>().join(", and "))
         }
     };
     Diagnosis::new(change, found)
+}
+
+/// Whether this is a token's length, in digits or in 2, 4 or 8 bytes of either order. A token has more than
+/// 16 bytes: a 1 before it is none.
+fn is_length(before: &[u8], token: usize) -> bool {
+    let digits = before.trim_ascii().strip_suffix(b":").unwrap_or(before.trim_ascii());
+    let in_digits = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok());
+    let value =
+        |bytes: &mut dyn Iterator<Item = &u8>| bytes.fold(0, |value, &byte| value << 8 | usize::from(byte));
+    let in_bytes = [2, 4, 8].contains(&before.len())
+        && [value(&mut before.iter()), value(&mut before.iter().rev())].contains(&token);
+    in_bytes || in_digits == Some(token)
 }
 
 /// JSON that was sent as it is.

@@ -8,6 +8,7 @@ use crate::keys::BYTE_ORDER_MARK;
 use crate::tools::print::{describe, quote};
 use crate::tools::to_base64url;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// How something else than an object begins.
 const BEGINNINGS: [(&[u8], Row); 15] = [
@@ -62,6 +63,9 @@ const CHARACTERS: [(&str, Row); 8] = [
     ("#", COMMENT),
 ];
 
+/// So many values within values are read.
+const DEEPEST: usize = 127;
+
 /// What is wrong with the text of a header or a payload. `None`: it is a JSON object.
 pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
     let row = |row: Row| Some(Diagnosis::from(row));
@@ -111,8 +115,15 @@ pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
         if has_controls || json.iter().filter(|byte| !byte.is_ascii()).count() * 4 > json.len() {
             return row(("encode the JSON's text: these bytes are none", "it is bytes that are no text"));
         }
-        let found = format!("byte {at} is {}, not UTF-8: is it Latin-1?", quote(&json[at..=at]));
-        return Some(Diagnosis::new("encode it as UTF-8, not Latin-1", found));
+        let shown = quote(&json[at..=at]);
+        // Latin-1's letters stand in text: with them taken out, an object is left, and no byte is a control.
+        let plain: Vec<u8> = json.iter().map(|byte| if byte.is_ascii() { *byte } else { b'x' }).collect();
+        if json_object(&plain).is_ok() {
+            let found = format!("byte {at} is {shown}, not UTF-8: is it Latin-1?");
+            return Some(Diagnosis::new("encode it as UTF-8, not Latin-1", found));
+        }
+        let found = format!("byte {at} is {shown}: it is not UTF-8, nor JSON in Latin-1");
+        return Some(Diagnosis::new("encode JSON's text in UTF-8, and send it whole", found));
     };
     if text.ends_with('\0') {
         return row(("leave the NUL off the JSON's end", "a NUL stands behind it, the end of a C string"));
@@ -181,6 +192,7 @@ fn of_another_type(value: &Value) -> Diagnosis {
 /// The first thing in a text that JSON does not have, with its place.
 fn oddity(text: &str) -> Diagnosis {
     let (mut at, mut depth, mut ends_value, mut is_name) = (0, 0_usize, false, false);
+    let mut deepest = 0;
     let bytes = text.as_bytes();
     let next = |at: usize| text[at..].trim_start().chars().next();
     while let Some(char) = text[at..].chars().next() {
@@ -221,6 +233,7 @@ fn oddity(text: &str) -> Diagnosis {
             }
             '{' | '[' => {
                 depth += 1;
+                deepest = deepest.max(depth);
                 None
             }
             '}' | ']' if depth == 0 => Some(("take the closing brace off", "a brace too many")),
@@ -258,10 +271,40 @@ fn oddity(text: &str) -> Diagnosis {
         }
         at += length;
     }
-    let left_open = ("send the JSON whole: it is cut", "it ends before its closing brace");
-    let (change, found) =
-        if depth > 0 { left_open } else { ("print it with a library for JSON", "it is not quite JSON") };
+    // Nothing is odd about a character: what is left is what the parser says.
+    let error = serde_json::from_str::<Value>(text).err().map(|error| format!("it is not JSON: {error}"));
+    let (change, found) = match error {
+        _ if depth > 0 => ("send the JSON whole: it is cut", "it ends before its closing brace".into()),
+        _ if deepest > DEEPEST => (
+            "nest the claims less deeply",
+            format!("its values are nested {deepest} deep, more than {DEEPEST}"),
+        ),
+        error => ("print it with a library for JSON", error.unwrap_or_default()),
+    };
     Diagnosis::new(change, found)
+}
+
+/// The first name that an object's text has twice, of those outside its inner objects. The object parses.
+pub fn twice(json: &[u8]) -> Option<String> {
+    let (mut at, mut depth, mut is_name, mut names) = (0, 0_usize, false, BTreeSet::new());
+    while let Some(&byte) = json.get(at) {
+        let mut length = 1;
+        match byte {
+            b'"' => {
+                length = string(&json[at..]).ok()?;
+                let name = serde_json::from_slice::<String>(&json[at..at + length]).ok()?;
+                if depth == 1 && is_name && !names.insert(name.clone()) {
+                    return Some(name);
+                }
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        is_name = matches!(byte, b'{' | b',') || is_name && byte.is_ascii_whitespace();
+        at += length;
+    }
+    None
 }
 
 /// The length of a JSON string, or what is wrong with it.
@@ -270,6 +313,10 @@ fn string(text: &[u8]) -> Result<usize, Row> {
     while let Some(&byte) = text.get(at) {
         match byte {
             b'"' => return Ok(at + 1),
+            b'\\' if let Some(length) = surrogate(&text[at..]) => match length {
+                12 => at += 11,
+                _ => return Err(HALF),
+            },
             b'\\' if !is_escape(&text[at + 1..]) => {
                 return Err(("write \\\\ for a backslash", "an escape that JSON does not have"));
             }
@@ -285,6 +332,25 @@ fn string(text: &[u8]) -> Result<usize, Row> {
         at += 1;
     }
     Err(("send the JSON whole: it is cut", "a string that does not end"))
+}
+
+const HALF: Row = (
+    "write both halves of the character, \\ud83d\\ude00, or none",
+    "half of a character in an escape: a lone surrogate",
+);
+
+/// How many bytes of escapes are a surrogate, which makes a character with another: 12 with that, 6 alone.
+fn surrogate(text: &[u8]) -> Option<usize> {
+    let unit = |text: &[u8]| {
+        let digits = str::from_utf8(text.strip_prefix(b"\\u")?.get(..4)?).ok()?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let is_low = || text.get(6..).and_then(unit).is_some_and(|low| (0xdc00..0xe000).contains(&low));
+    match unit(text)? {
+        0xd800..0xdc00 if is_low() => Some(12),
+        0xd800..0xe000 => Some(6),
+        _ => None,
+    }
 }
 
 /// Whether what stands behind a backslash makes an escape.

@@ -134,10 +134,13 @@ pub fn mistake(
     let payload = || object(&parts.as_ref()?.payload);
     match refusal {
         Refusal::TooLarge(_) if is_a_buffer(datagram) => datagram::diagnose(datagram),
-        Refusal::NotAJws(_) | Refusal::BadBase64(..) => datagram::diagnose(datagram),
-        Refusal::BadHeader(NotAnObject::Text(text, _)) | Refusal::BadPayload(NotAnObject::Text(text, _)) => {
-            json::diagnose(text)
+        Refusal::NotAJws(_) | Refusal::BadBase64(..) => {
+            reply::with_more(datagram).or_else(|| datagram::diagnose(datagram))
         }
+        Refusal::BadHeader(NotAnObject::Text(json, _)) => {
+            datagram::before_token(text).or_else(|| json::diagnose(json))
+        }
+        Refusal::BadPayload(NotAnObject::Text(json, _)) => json::diagnose(json),
         Refusal::BadHeader(_) => json::diagnose(&parts?.header),
         Refusal::BadPayload(_) => json::diagnose(&parts?.payload),
         Refusal::WrongAlg(_) => reply::sent_back(datagram).or_else(|| claims::alg(&header()?)),
@@ -180,5 +183,5 @@ fn is_a_buffer(datagram: &[u8]) -> bool {
 
 fn time(claims: &Map<String, Value>, claim: &str, now: f64) -> Option<Diagnosis> {
     let number = |claim: &str| claims.get(claim).and_then(Value::as_f64);
-    claims::time(claim, number(claim)?, number("iat"), now, false)
+    claims::time(claim, number(claim)?, number("iat"), now)
 }

@@ -36,16 +36,48 @@ pub fn cut(text: &[u8]) -> Option<Diagnosis> {
         }
         _ => return None,
     };
-    let change = "receive with a buffer of 65,535 bytes";
+    let change = "receive with a buffer of 65,535 bytes, and copy it whole";
     Some(Diagnosis::new(change, format!("the reply is cut after {shown} bytes: {missing} are missing")))
 }
 
-/// A reply that came back to the server.
+/// What has the form of a reply and came to the server. Who made it is not known: the class has the secret.
 pub fn sent_back(datagram: &[u8]) -> Option<Diagnosis> {
-    is_whole(without_newline(datagram)).then(|| {
-        let found = "it is a reply, as this server makes them";
-        Diagnosis::new("send your own request: this is the server's reply", found)
+    is_whole(whole(datagram).map_or(without_newline(datagram), |(reply, _)| reply)).then(|| {
+        let found = "alg is HS256 and there is an id_request, as in the server's replies";
+        Diagnosis::new("send a request signed with RS256: this has a reply's form", found)
     })
+}
+
+/// The same, with something behind it.
+pub fn with_more(datagram: &[u8]) -> Option<Diagnosis> {
+    let (_, behind) = whole(datagram)?;
+    // Another token behind it is another mistake.
+    sent_back(datagram).filter(|_| !behind.contains(&b'.'))
+}
+
+/// A reply, up to the last character of its tag, and what stands behind it.
+pub fn whole(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let header = to_base64url(REPLY_HEADER.as_bytes());
+    let payload = text.strip_prefix(header.as_bytes())?.strip_prefix(b".")?;
+    let tag = header.len() + payload.iter().position(|&byte| byte == b'.')? + 2;
+    let (reply, behind) = text.split_at_checked(tag + TAG)?;
+    is_whole(reply).then_some((reply, behind))
+}
+
+/// What stands behind a reply whose HMAC verifies without it: so it is no part of it.
+fn behind(text: &[u8], secret: &[u8]) -> Option<Diagnosis> {
+    let (reply, behind) = whole(text).filter(|(_, behind)| !without_newline(behind).is_empty())?;
+    let parts = split(reply).ok()?;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    hmac::verify(&key, parts.signing_input, &parts.signature).ok()?;
+    let what = if behind.iter().all(|&byte| byte == 0) { "NULs" } else { "bytes" };
+    Some(Diagnosis::new(
+        "take as many bytes as recvfrom() returned",
+        format!(
+            "the reply is whole, and {} {what} stand behind it: what the buffer held before, or a second reply",
+            behind.len()
+        ),
+    ))
 }
 
 /// A reply is signed with HS256 and carries `id_request`.
@@ -58,12 +90,24 @@ fn is_whole(text: &[u8]) -> bool {
 /// Whether this is a reply, perhaps one that is cut: that is known by its header, which a request does not
 /// share beyond `{"alg":"`.
 pub fn is_reply(text: &[u8]) -> bool {
-    is_whole(text) || text.len() >= 16 && split(text).is_err() && cut(text).is_some()
+    is_whole(text) || whole(text).is_some() || text.len() >= 16 && split(text).is_err() && cut(text).is_some()
 }
 
 /// A member of a JSON object in bytes.
 pub fn member(json: &[u8], name: &str) -> Option<Value> {
     json_object(json).ok()?.get(name).cloned()
+}
+
+/// Whether the server prints a payload so, byte for byte: whoever has the secret can sign another.
+pub fn is_printed(payload: &[u8]) -> bool {
+    let Ok(members) = json_object(payload) else { return false };
+    let number = |name: &str| members.get(name).and_then(Value::as_u64);
+    let acknowledgment = || {
+        let number_drawn = number("otp_number").filter(|number| *number <= 20_000)?;
+        let otp = Otp { number: number_drawn.try_into().ok()?, timestamp: number("otp_timestamp")? };
+        Some(reply(members.get("id_request")?.as_str()?, number("next_number")?, otp))
+    };
+    members.contains_key("error") || acknowledgment().is_some_and(|printed| printed.as_bytes() == payload)
 }
 
 type Secret<'a> = (Option<Cow<'a, [u8]>>, &'static str, &'static str);
@@ -78,8 +122,13 @@ pub fn verify(token: &[u8], secret_file: &[u8], public_files: &[&[u8]]) -> Optio
     const ASCII: &str = "take the secret as ASCII, not UTF-16";
     const FILE: &str = "read the secret file, not its name";
     const DECODED: &str = "the secret decoded from base64";
-    let parts = split(without_newline(token)).ok()?;
     let secret = without_newline(secret_file);
+    if let Some(found) = behind(token, secret) {
+        return Some(found);
+    }
+    // Where nothing verifies, what stands behind the tag is taken off, and the HMAC is told.
+    let token = whole(token).map_or(without_newline(token), |(reply, _)| reply);
+    let parts = split(token).ok()?;
     let with = |end: &[u8]| Some(Cow::from([secret, end].concat()));
     let bytes = |bytes| Some(Cow::Borrowed(bytes));
     let wide = |mark: &[u8], order: fn(u16) -> [u8; 2]| {

@@ -12,7 +12,7 @@ use std::path::Path;
 const MAKE: &str = "make one that can be typed: openssl rand -hex 32";
 
 /// The first that is found says it for those below.
-const ODDITIES: [Form; 12] = [
+const ODDITIES: [Form; 13] = [
     ("save it as plain ASCII, not UTF-16", "it is UTF-16, as PowerShell's > writes it", |secret| {
         wide(secret).is_some()
     }),
@@ -48,6 +48,9 @@ const ODDITIES: [Form; 12] = [
     ("leave the value alone, without NAME=", "it reads NAME=value, all of which counts", |secret| {
         let name = secret.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
         name >= 3 && secret.get(name) == Some(&b'=') && secret.len() > name + 4
+    }),
+    ("take the \\n out: it is two characters", "there is \\n in it, as two characters", |secret| {
+        contains(secret, b"\\n") || contains(secret, b"\\r")
     }),
     (MAKE, "there is a space in it, which is easily lost or doubled", |secret| secret.contains(&b' ')),
 ];

@@ -26,9 +26,6 @@ pub(super) const HASHES: [(&str, &digest::Algorithm); 5] = [
     ("SHA-512/256", &digest::SHA512_256),
 ];
 
-/// The place of SHA-1 among them.
-pub(super) const SHA_1: usize = 1;
-
 pub(super) const SIGN: &str = "sign header.payload in base64url, exactly as sent";
 const PRINTED: &str = "sign the JSON that is sent, do not print it again";
 const HASHED: &str = "sign the text itself: signing hashes it";

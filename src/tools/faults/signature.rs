@@ -13,7 +13,7 @@
 
 use super::Diagnosis;
 use super::encodings::{from_base64, from_hexadecimal, is_text, to_hexadecimal};
-use super::signable::{self, HASHES, SHA_1, SIGN, Text};
+use super::signable::{self, HASHES, SIGN, Text};
 use crate::jws::split;
 use crate::tools::print::quote;
 use crate::tools::{base64url, to_base64url};
@@ -179,16 +179,18 @@ fn reduce(sum: &mut [u64], n: &[u64]) {
     }
 }
 
-/// A hash algorithm as a `DigestInfo` names it: those that a client has been seen to sign with, or may.
-const OIDS: [(&str, &[u8]); 8] = [
-    ("SHA-256", b"\x60\x86\x48\x01\x65\x03\x04\x02\x01"),
-    ("SHA-384", b"\x60\x86\x48\x01\x65\x03\x04\x02\x02"),
-    ("SHA-512", b"\x60\x86\x48\x01\x65\x03\x04\x02\x03"),
-    ("SHA-224", b"\x60\x86\x48\x01\x65\x03\x04\x02\x04"),
-    ("SHA-512/256", b"\x60\x86\x48\x01\x65\x03\x04\x02\x06"),
-    ("SHA3-256", b"\x60\x86\x48\x01\x65\x03\x04\x02\x08"),
-    ("SHA-1", b"\x2b\x0e\x03\x02\x1a"),
-    ("MD5", b"\x2a\x86\x48\x86\xf7\x0d\x02\x05"),
+/// A hash algorithm as a `DigestInfo` names it, and how many bytes its hash has: those that a client has
+/// been seen to sign with, or may.
+const OIDS: [(&str, &[u8], usize); 9] = [
+    ("SHA-256", b"\x60\x86\x48\x01\x65\x03\x04\x02\x01", 32),
+    ("SHA-384", b"\x60\x86\x48\x01\x65\x03\x04\x02\x02", 48),
+    ("SHA-512", b"\x60\x86\x48\x01\x65\x03\x04\x02\x03", 64),
+    ("SHA-224", b"\x60\x86\x48\x01\x65\x03\x04\x02\x04", 28),
+    ("SHA-512/256", b"\x60\x86\x48\x01\x65\x03\x04\x02\x06", 32),
+    ("SHA3-256", b"\x60\x86\x48\x01\x65\x03\x04\x02\x08", 32),
+    ("SHA-1", b"\x2b\x0e\x03\x02\x1a", 20),
+    ("RIPEMD-160", b"\x2b\x24\x03\x02\x01", 20),
+    ("MD5", b"\x2a\x86\x48\x86\xf7\x0d\x02\x05", 16),
 ];
 
 /// What may have been signed: a thousand texts, only made where a block holds something.
@@ -206,9 +208,10 @@ enum Block {
     Padded(Vec<u8>),
     /// Something with nothing but zeros around it.
     Unpadded(Vec<u8>),
-    /// PSS with this hash, the salt, and H.
+    /// PSS with this hash and that of MGF1, the salt, and H.
     Pss {
         algorithm: usize,
+        mgf: usize,
         salt: Vec<u8>,
         hash: Vec<u8>,
     },
@@ -226,8 +229,11 @@ fn read(block: &[u8], bits: usize, texts: &Texts) -> Block {
     if let Some((_, content)) = padded(block) {
         return digest_info(content).map_or_else(|| Block::Padded(content.into()), Block::of);
     }
+    // What a block begins with is evidence if it has four bytes or more: noise begins so once in 2^32.
     match block {
-        [0, 1, ..] => Block::Other(PAD, "it begins 00 01, but no 8 or more of ff and a 00 follow"),
+        [0, 1, 0xff, 0xff, ..] => {
+            Block::Other(PAD, "it begins 00 01, but no 8 or more of ff and a 00 follow")
+        }
         [0, 2, rest @ ..] if rest.iter().position(|&byte| byte == 0).is_some_and(|at| at >= 8) => {
             Block::Other(
                 "sign (padding type 1), do not encrypt (type 2)",
@@ -241,7 +247,7 @@ fn read(block: &[u8], bits: usize, texts: &Texts) -> Block {
             Block::Unpadded(block[block.len() - hash.unwrap_or(rest)..].into())
         }
         _ if behind >= 8 => Block::Unpadded(block[..block.len() - behind].into()),
-        [0x6b, 0xbb, .., 0xcc] => {
+        [0x6b, 0xbb, 0xbb, 0xbb, .., 0xcc] => {
             Block::Other("sign with RS256's padding, PKCS#1 v1.5", "its padding is X9.31's")
         }
         _ if is_text(block) => Block::Unpadded(block.into()),
@@ -280,8 +286,8 @@ fn digest_info(content: &[u8]) -> Option<DigestInfo<'_>> {
 }
 
 /// PSS (RFC 8017 section 9.1.2), unmasked: zeros, a 01, the salt. The mask is made with the same hash, or
-/// with SHA-1, which is Java's default: then, with few zeros, the text must be known too, since noise
-/// looks like it once in a few thousand times.
+/// with another: SHA-1 is Java's default. Eight zeros are proof. With fewer the text must be known too:
+/// noise, and what another mask hash makes, begins with a 01 once in 128 times.
 fn pss(block: &[u8], bits: usize, texts: &Texts) -> Option<Block> {
     let length = (bits - 1).div_ceil(8);
     let (above, encoded) = block.split_at(block.len() - length);
@@ -289,7 +295,7 @@ fn pss(block: &[u8], bits: usize, texts: &Texts) -> Option<Block> {
     if above.iter().any(|&byte| byte != 0) {
         return None;
     }
-    let pairs = (0..4).flat_map(|algorithm| [(algorithm, algorithm), (algorithm, SHA_1)]);
+    let pairs = (0..HASHES.len()).flat_map(|algorithm| (0..HASHES.len()).map(move |mgf| (algorithm, mgf)));
     for (algorithm, mgf) in pairs {
         let name = HASHES[algorithm].1;
         let Some((masked, hash)) = masked.len().checked_sub(name.output_len()).map(|at| masked.split_at(at))
@@ -307,8 +313,8 @@ fn pss(block: &[u8], bits: usize, texts: &Texts) -> Option<Block> {
         let zeros = unmasked.iter().take_while(|&&byte| byte == 0).count();
         if unmasked.get(zeros) == Some(&1) {
             let (salt, hash) = (unmasked[zeros + 1..].to_vec(), hash.to_vec());
-            let block = Block::Pss { algorithm, salt, hash };
-            if zeros >= 4 || algorithm == mgf || held(&block, texts).is_some() {
+            let block = Block::Pss { algorithm, mgf, salt, hash };
+            if zeros >= 8 || held(&block, texts).is_some() {
                 return Some(block);
             }
         }
@@ -324,7 +330,19 @@ fn held<'a>(block: &Block, texts: &'a Texts) -> Option<(&'a Text, &'static str)>
         texts.iter().find(is_hash).map(|text| (text, name))
     };
     match block {
-        Block::Hash { algorithm, hash, .. } => hashed(by_name(algorithm)?, hash),
+        Block::Hash { algorithm, hash, .. } => {
+            // What is named need not be what was taken: the other hashes of its length are tried, and those of
+            // which it may be the beginning.
+            let named = by_name(algorithm);
+            let others = HASHES.into_iter().filter(|(name, _)| name != algorithm);
+            let as_long = others.clone().filter(|(_, other)| other.output_len() == hash.len());
+            let is_cut = |other: &'static digest::Algorithm| {
+                let whole = digest(other, &texts[0].bytes);
+                hash.len() >= 16 && hash.len() < whole.as_ref().len() && whole.as_ref().starts_with(hash)
+            };
+            let cut = || others.clone().find(|(_, other)| is_cut(other)).map(|(name, _)| (&texts[0], name));
+            named.into_iter().chain(as_long).find_map(|algorithm| hashed(algorithm, hash)).or_else(cut)
+        }
         // So little is no text, and a stranger can make such a block: s = 1.
         Block::Padded(content) | Block::Unpadded(content) if content.len() < 16 => None,
         Block::Padded(content) | Block::Unpadded(content) => {
@@ -363,6 +381,14 @@ pub fn open(token: &[u8], key: Key, others: &[Key], effort: Effort) -> Option<Op
         let found = format!("it verifies with the key of {}", other.name);
         return Some(Opened::new(ANOTHER_KEY, found));
     }
+    if let [first, rest @ ..] = signature
+        && (rest.len() >= 127 || rest.len() >= 16 && *first == 0)
+        && rest.iter().all(|byte| byte == first)
+    {
+        let found =
+            format!("all of its {} bytes are {first:02x}: no signature was written there", signature.len());
+        return Some(Opened::new("encode the bytes that the signing returned", found));
+    }
     let forms = forms(signature, key.n);
     if let Some((_, change, found)) = forms.iter().find(|(form, ..)| is_by(&key, form)) {
         return Some(Opened::new(change, *found));
@@ -390,9 +416,23 @@ pub fn open(token: &[u8], key: Key, others: &[Key], effort: Effort) -> Option<Op
             return Some(opened.behind(ANOTHER_KEY, &format!("it opens with the key of {}", other.name)));
         }
     }
-    Some(match signature.len() == key.n.len() {
-        true => Opened { block: noise, ..Opened::new(NOISE.0, NOISE.1) },
-        false => of_length(signature, key.n.len()),
+    if let Some(opened) = of_bytes(signature) {
+        return Some(Opened { block: noise, ..opened });
+    }
+    if signature.len() != key.n.len() {
+        return Some(of_length(signature, key.n.len()));
+    }
+    // One block of noise in 256 ends so, and each of PSS.
+    let may_be_pss = noise.as_ref().is_some_and(|block| block.content.ends_with(&[0xbc]));
+    Some(match may_be_pss {
+        true => Opened {
+            block: noise,
+            ..Opened::new(
+                PSS_OR_NOISE,
+                format!("{}; or it is PSS, which ends in bc, of another text or hash", NOISE.1),
+            )
+        },
+        false => Opened { block: noise, ..Opened::new(NOISE.0, NOISE.1) },
     })
 }
 
@@ -403,6 +443,8 @@ const NOISE: (&str, &str) = (
      encrypted with the public key, which is no signature, or bytes were changed on the way",
 );
 
+const PSS_OR_NOISE: &str = "sign with RS256, not PSS, and with the group's private key";
+
 type Form = (Vec<u8>, &'static str, &'static str);
 
 /// The signature as it may have been before it was written wrongly, as long as the modulus.
@@ -412,12 +454,25 @@ fn forms(signature: &[u8], n: &[u8]) -> Vec<Form> {
         str::from_utf8(signature).ok()?.chars().map(|char| u8::try_from(char).ok()).collect()
     };
     let length = n.len();
+    // Little-endian or big-endian: one half is zeros, the other the bytes.
+    let every_other = |at: usize| signature.iter().skip(at).step_by(2).copied();
+    let halves = [(0, 1), (1, 0)].into_iter().filter(|_| signature.len() == 2 * length);
+    let in_utf_16 = || {
+        halves
+            .clone()
+            .find(|(_, zeros)| every_other(*zeros).all(|byte| byte == 0))
+            .map(|(at, _)| every_other(at).collect())
+    };
     let short = length.saturating_sub(signature.len());
     let filled = (1..=2).contains(&short).then(|| [vec![0; short], signature.into()].concat());
     let shortened = signature.len().checked_sub(length).and_then(|more| {
         let (zeros, rest) = signature.split_at(more);
         zeros.iter().all(|&byte| byte == 0).then(|| rest.to_vec())
     });
+    // Where the signature itself verifies or opens, that tells what stands behind or before it.
+    let (first, last) =
+        (signature.get(..length), signature.len().checked_sub(length).map(|at| &signature[at..]));
+    let is_buffer = signature.iter().skip(length).all(|&byte| byte == 0);
     let text = signature.trim_ascii();
     let unquoted = text.strip_prefix(b"b").unwrap_or(text).trim_ascii_start();
     let unquoted = unquoted.get(1..unquoted.len().saturating_sub(1)).unwrap_or_default();
@@ -445,6 +500,16 @@ fn forms(signature: &[u8], n: &[u8]) -> Vec<Form> {
             "it is text in quotes in base64url",
         ),
         (latin_1(), "encode the signature's bytes, not a string of them", "its bytes were turned to UTF-8"),
+        (
+            from_windows_1252(signature),
+            "encode the signature's bytes, not a string of them",
+            "its bytes were read as Windows-1252, and turned to UTF-8",
+        ),
+        (
+            in_utf_16(),
+            "encode the signature's bytes, not a string of them",
+            "its bytes were turned to UTF-16",
+        ),
         (filled, "write all bytes of the signature, leading zeros too", "a zero before it was left out"),
         (
             shortened,
@@ -466,6 +531,21 @@ fn forms(signature: &[u8], n: &[u8]) -> Vec<Form> {
             "encode the signature without a newline",
             "a newline stands behind it",
         ),
+        (
+            first.filter(|_| is_buffer).map(<[u8]>::to_vec),
+            "encode the signature's bytes, not the whole buffer",
+            "zeros stand behind it, the rest of a longer buffer",
+        ),
+        (
+            first.filter(|_| !is_buffer).map(<[u8]>::to_vec),
+            "encode as many bytes as the signing returned",
+            "more bytes stand behind it",
+        ),
+        (
+            last.filter(|_| !is_buffer).map(<[u8]>::to_vec),
+            "encode the signature alone",
+            "more bytes stand before it",
+        ),
     ]
     .into_iter()
     .filter_map(|(form, change, found)| {
@@ -486,7 +566,69 @@ fn difference(n: &[u8], s: &[u8]) -> Vec<u8> {
     bytes.into_iter().rev().collect()
 }
 
-/// What a signature of another length is.
+/// The bytes that were read as Windows-1252 and then written as UTF-8. Some read the five bytes that it
+/// lacks as Latin-1 does.
+fn from_windows_1252(signature: &[u8]) -> Option<Vec<u8>> {
+    const FROM_80: &str = "\u{20ac}\u{81}\u{201a}\u{192}\u{201e}\u{2026}\u{2020}\u{2021}\u{2c6}\u{2030}\u{160}\u{2039}\u{152}\u{8d}\u{17d}\u{8f}\
+        \u{90}\u{2018}\u{2019}\u{201c}\u{201d}\u{2022}\u{2013}\u{2014}\u{2dc}\u{2122}\u{161}\u{203a}\u{153}\u{9d}\u{17e}\u{178}";
+    let byte = |char: char| match FROM_80.chars().position(|other| other == char) {
+        Some(at) => u8::try_from(0x80 + at).ok(),
+        None => u8::try_from(char).ok(),
+    };
+    str::from_utf8(signature).ok()?.chars().map(byte).collect()
+}
+
+/// Bytes that a character set lacks, and what is said of a signature that has none of them.
+type Lacks = (fn(u8) -> bool, &'static str);
+
+/// A signature that has `?` for them. Random bytes without any of the first are out of the question, and of
+/// the second, since a signature has 128 bytes or more. Without any of the third, and with four `?`, they come
+/// once in 9,000 times: so another key is named beside it.
+const LACKING: [Lacks; 3] = [
+    (|byte| byte >= 0x80, "none is above 7f: it was made text in ASCII"),
+    (|byte| (0x80..0xa0).contains(&byte), "none is from 80 to 9f: it was made text"),
+    (
+        |byte| [0x81, 0x8d, 0x8f, 0x90, 0x9d].contains(&byte),
+        "none is one that Windows-1252 lacks: it was made text in that, or another private key made it",
+    ),
+];
+
+/// What a signature's bytes show that the public key does not open: zeros where no signature has any, and
+/// text. No signature has so many zeros at its end, or no byte above 7f.
+fn of_bytes(signature: &[u8]) -> Option<Opened> {
+    const FEWEST: usize = 128;
+    const TEXT: &str = "encode the signature's bytes, do not make text of them";
+    let length = signature.len();
+    let count = |wanted: u8| signature.iter().filter(|&&byte| byte == wanted).count();
+    let zeros = signature.iter().rev().take_while(|&&byte| byte == 0).count();
+    if zeros >= 8 {
+        let found = format!(
+            "the last {zeros} of its {length} bytes are zeros: it was copied in part, or its buffer is longer"
+        );
+        return Some(Opened::new("encode the bytes that the signing returned", found));
+    }
+    if length < FEWEST && !is_text(signature) || length < 64 || signature.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let lost = count(b'?');
+    let lacking = LACKING.iter().find(|(lacks, _)| lost >= 4 && !signature.iter().any(|&byte| lacks(byte)));
+    if let Some((_, why)) = lacking.filter(|_| !is_text(signature)) {
+        return Some(Opened::new(TEXT, format!("{lost} of its {length} bytes are ?, and {why}")));
+    }
+    if !signature.is_ascii() {
+        return None;
+    }
+    Some(match is_text(signature) {
+        true => Opened::new(
+            "encode the signature's bytes, not their text",
+            format!("it is text of {length} characters, which opens to nothing: {}", quote(&signature[..24])),
+        ),
+        false => Opened::new(TEXT, format!("none of its {length} bytes is above 7f, as in no signature")),
+    })
+}
+
+/// What a signature of another length is. A length alone is no proof: where it is all there is, another way
+/// to it is said as well.
 fn of_length(signature: &[u8], wanted: usize) -> Opened {
     const RSA: &str = "sign with the group's RSA key, RS256";
     let length = signature.len();
@@ -497,29 +639,36 @@ fn of_length(signature: &[u8], wanted: usize) -> Opened {
             "encode the signature's bytes, do not read them as text",
             format!("{lost} of its bytes were lost where it was read as text (U+FFFD)"),
         ),
-        _ if length == 2 * wanted && is_text(signature) => (
-            "encode the signature's bytes, not their text",
-            "it is text, twice as long as it should be".into(),
-        ),
         _ if signature.iter().all(u8::is_ascii_digit) => {
             ("encode the signature's bytes: to_bytes(), not str()", "it is a number in decimal".into())
         }
         20 | 32 | 48 => (
             "sign with RSA (RS256), not with HMAC",
-            format!("its {length} bytes are an HMAC, or a bare hash"),
+            format!("its {length} bytes are as many as an HMAC or a bare hash has; or it is cut"),
         ),
-        64 => (RSA, "its 64 bytes are those of ES256, Ed25519 or HS512".into()),
-        68..=72 | 100..=104 | 136..=139 if signature[0] == 0x30 => {
+        64 => (RSA, "its 64 bytes are as many as ES256, Ed25519 and HS512 make; or it is cut".into()),
+        68..=72 | 100..=104 if signature[0] == 0x30 && usize::from(signature[1]) + 2 == length => {
             (RSA, format!("its {length} bytes are ECDSA's, in DER"))
         }
-        96 | 132 => (RSA, format!("its {length} bytes are those of ES384 or ES512")),
-        128 | 256 | 384 | 512 => (
-            "sign with the private key of the public one handed in",
-            format!("a key of {} bits made it, and the group's has {}", length * 8, wanted * 8),
-        ),
-        _ if length < wanted => {
-            ("send the signature whole", format!("it is cut: {length} bytes of {wanted}"))
+        136..=139 if signature.starts_with(&[0x30, 0x81]) => {
+            (RSA, format!("its {length} bytes are ECDSA's, in DER"))
         }
+        96 | 132 => (RSA, format!("its {length} bytes are as many as ES384 or ES512 makes; or it is cut")),
+        128 | 256 | 384 | 512 => {
+            let or = if length < wanted { "it is cut" } else { "more than the signature is there" };
+            (
+                "sign with the private key of the public one handed in",
+                format!(
+                    "a key of {} bits made it, where the group's has {}; or {or}",
+                    length * 8,
+                    wanted * 8
+                ),
+            )
+        }
+        _ if length < wanted => (
+            "send the signature whole",
+            format!("it is cut, or not made with the group's key: {length} bytes of {wanted}"),
+        ),
         _ => ("send the signature alone", format!("it has {length} bytes, and should have {wanted}")),
     };
     Opened::new(change, found)
@@ -539,7 +688,7 @@ impl Opened {
 
 impl Block {
     fn of(DigestInfo { oid, has_null, hash }: DigestInfo) -> Self {
-        let known = OIDS.iter().find(|(_, known)| *known == oid).map(|(name, _)| (*name).into());
+        let known = OIDS.iter().find(|(_, known, _)| *known == oid).map(|(name, ..)| (*name).into());
         let algorithm = known.unwrap_or_else(|| format!("the algorithm {}", to_hexadecimal(oid)));
         Self::Hash { algorithm, hash: hash.into(), has_null }
     }
@@ -554,9 +703,36 @@ impl Block {
         let change = held.map_or(SIGN, |(text, _)| text.change);
         let is_right = held.is_some_and(|(text, _)| std::ptr::eq(text, &raw const texts[0]));
         let (change, found) = match self {
-            Self::Hash { algorithm, has_null, .. } => {
-                let found = format!("well padded, the signature holds the {algorithm} of {of}");
+            Self::Hash { algorithm, hash, has_null } => {
+                let length = hash.len();
+                let fits = OIDS.iter().all(|(name, _, bytes)| name != algorithm || *bytes == length);
+                let found = match held {
+                    Some(_) => format!("well padded, the signature holds the {algorithm} of {of}"),
+                    None => format!(
+                        "well padded, the signature names {algorithm}: its {length} bytes are the hash of {of}, or \
+                         another algorithm's"
+                    ),
+                };
                 match algorithm.as_str() {
+                    named if let Some((_, taken)) = held.filter(|(_, taken)| taken != &named) => {
+                        let whole =
+                            HASHES.iter().any(|(name, hash)| *name == taken && hash.output_len() == length);
+                        let part = if whole { "" } else { "the beginning of " };
+                        let also = if is_right { String::new() } else { format!("; and {change}") };
+                        (
+                            "hash with SHA-256 and name it so: let a library sign".into(),
+                            format!(
+                                "well padded, the signature names {named}, and holds {part}the {taken} of {of}{also}"
+                            ),
+                        )
+                    }
+                    named if !fits => (
+                        "hash with SHA-256 and name it so: let a library sign".into(),
+                        format!(
+                            "well padded, the signature names {named}, and holds {length} bytes: another hash, or a \
+                             part of one"
+                        ),
+                    ),
                     "SHA-256" if is_right && !has_null => (
                         "put the NULL into the DigestInfo: let a library sign".into(),
                         "its DigestInfo has no NULL behind the algorithm (RFC 8017 section 9.2)".into(),
@@ -603,11 +779,14 @@ impl Block {
                     ),
                 }
             }
-            Self::Pss { algorithm, salt, .. } => {
-                let (name, _) = HASHES[*algorithm];
+            Self::Pss { algorithm, mgf, salt, .. } => {
+                let [name, mask] = [algorithm, mgf].map(|&place| HASHES[place].0);
                 (
                     "sign with RSASSA-PKCS1-v1_5 (RS256), not PSS (PS256)".into(),
-                    format!("it is RSASSA-PSS with {name}, a salt of {} bytes, of {of}", salt.len()),
+                    format!(
+                        "it is RSASSA-PSS with {name}, MGF1 with {mask}, a salt of {} bytes, of {of}",
+                        salt.len()
+                    ),
                 )
             }
             Self::Other(change, found) => ((*change).into(), format!("opened with the public key, {found}")),

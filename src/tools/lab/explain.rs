@@ -8,6 +8,7 @@
 //! Explanations together take at most a tenth of the time, so a stranger's datagrams cannot take the time of
 //! the others. Where that is used up there is silence, and the log says what was found at once.
 
+use super::budget::Budget;
 use super::group_of;
 use crate::claims::{Otp, REPLY_HEADER};
 use crate::jws;
@@ -16,18 +17,12 @@ use crate::server::{Class, Handled};
 use crate::tools::faults::signature::Effort;
 use crate::tools::faults::{Diagnosis, reason, refusal};
 use crate::tools::print::json_string;
-use std::time::{Duration, Instant};
-
-/// Of so much time, one part may be spent on explanations.
-const PARTS: u32 = 10;
-/// How far they may be ahead of that: a class that is refused all at once is explained.
-const AHEAD: Duration = Duration::from_millis(500);
 
 /// Explains what was refused.
 #[derive(Debug, Default)]
 pub struct Explainer {
-    /// When what was spent will be a tenth of the time that has passed. None: nothing was spent.
-    due: Option<Instant>,
+    /// The time that may be spent.
+    pub(super) budget: Budget,
 }
 
 /// What a client and the log are told of a refusal.
@@ -49,14 +44,7 @@ impl Explainer {
         {
             return None;
         }
-        let start = Instant::now();
-        let due = self.due.map_or(start, |due| due.max(start));
-        if due > start + AHEAD {
-            return None;
-        }
-        let explanation = explained(class, handled, refusal);
-        self.due = Some(due + PARTS * start.elapsed());
-        Some(explanation)
+        self.budget.spend(|| explained(class, handled, refusal))
     }
 }
 

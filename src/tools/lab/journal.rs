@@ -8,7 +8,7 @@ use super::log::Log;
 use crate::refusal::Refusal;
 use crate::server::{Acknowledgment, Class, Handled, Lab};
 use crate::time::rfc3339;
-use crate::tools::faults::{reason, record::Whereabouts, refusal};
+use crate::tools::faults::{claims, reason, record::Whereabouts, refusal};
 use crate::tools::print::{COLUMNS, Colours, json_string, say_first, say_soon, shortened};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -58,6 +58,30 @@ impl Copies {
     }
 }
 
+/// What is said of a datagram beside its outcome.
+#[derive(Debug)]
+struct Said {
+    /// Why it was refused; or which copy it is.
+    found: Option<String>,
+    /// What is wrong though it is acknowledged.
+    but: Option<String>,
+    /// Whether nobody holds the port any more that the reply was sent to.
+    is_left: bool,
+}
+
+/// What is wrong with a message, or with its client, though it is acknowledged.
+fn but(handled: &Handled, is_left: bool) -> Option<String> {
+    let Handled { reading: Ok(message), outcome: Ok(_), datagram } = handled else { return None };
+    let port = datagram.sender.port();
+    let left = is_left.then(|| {
+        format!("nobody holds port {port} any more: receive on the socket that sent, and keep it open")
+    });
+    let exp = message.request.as_ref().ok().and_then(|request| request.exp);
+    let far = exp.and_then(|exp| claims::far_ahead(exp, datagram.time.as_secs_f64()));
+    let all: Vec<_> = left.into_iter().chain(far.map(|far| far.sentence())).collect();
+    (!all.is_empty()).then(|| all.join("; and "))
+}
+
 impl Journal {
     /// A journal in `directory`, and on standard error if it `is_verbose`.
     pub fn new(directory: &Path, is_verbose: bool) -> Self {
@@ -74,15 +98,19 @@ impl Journal {
         }
     }
 
-    /// Writes down what became of a datagram; `found`, if it is known, in place of the refusal's detail.
-    /// The lines reach the log at the [end](Self::end) of those that were handled together.
-    pub fn write(&mut self, class: &Class, handled: &Handled, found: Option<&str>) {
+    /// Writes down what became of a datagram; `found`, if it is known, in place of the refusal's detail, and
+    /// whether nobody holds the port any more that the reply was sent to. The lines reach the log at the
+    /// [end](Self::end) of those that were handled together.
+    pub fn write(&mut self, class: &Class, handled: &Handled, found: Option<&str>, is_left: bool) {
         self.alarm(handled);
-        let again = self.copy(class, handled);
-        let detail = found.or(again.as_deref());
-        push_json_line(&mut self.lines, class, handled, detail);
+        let said = Said {
+            found: found.map(Into::into).or_else(|| self.copy(class, handled)),
+            but: but(handled, is_left),
+            is_left,
+        };
+        push_json_line(&mut self.lines, class, handled, &said);
         if self.is_verbose {
-            say_soon(terminal_line(class, handled, detail, self.columns, self.colours));
+            say_soon(terminal_line(class, handled, &said, self.columns, self.colours));
         }
     }
 
@@ -127,7 +155,7 @@ impl Journal {
 impl Lab for Journal {
     fn sent(&mut self, class: &Class, batch: &[Handled], _: &UdpSocket) {
         for handled in batch {
-            self.write(class, handled, None);
+            self.write(class, handled, None, false);
         }
         self.end();
     }
@@ -145,8 +173,9 @@ impl Lab for Journal {
 
 /// Adds the line of `requests.jsonl`, its LF included. Bytes of a datagram stand in it only as
 /// `escape_ascii` writes them, within a JSON string: none can end the line or begin another.
-fn push_json_line(lines: &mut String, class: &Class, handled: &Handled, more: Option<&str>) {
+fn push_json_line(lines: &mut String, class: &Class, handled: &Handled, said: &Said) {
     let Handled { datagram, reading, outcome } = handled;
+    let more = said.found.as_deref();
     _ = write!(
         lines,
         "{{\"time\":\"{}\",\"peer\":\"{}\",\"outcome\":\"",
@@ -164,8 +193,12 @@ fn push_json_line(lines: &mut String, class: &Class, handled: &Handled, more: Op
         }
         Ok(_) => {
             lines.push_str("answered\"");
-            if let Some(again) = more {
-                _ = write!(lines, ",\"detail\":{}", json_string(again));
+            let details: Vec<_> = [more, said.but.as_deref()].into_iter().flatten().collect();
+            if !details.is_empty() {
+                _ = write!(lines, ",\"detail\":{}", json_string(&details.join("; but ")));
+            }
+            if said.is_left {
+                _ = write!(lines, ",\"left_port\":{}", datagram.sender.port());
             }
         }
     }
@@ -208,14 +241,10 @@ fn shown_group(handled: &Handled) -> Option<usize> {
 }
 
 /// The line for the professor: time, peer, group, what happened, why.
-fn terminal_line(
-    class: &Class,
-    handled: &Handled,
-    more: Option<&str>,
-    columns: usize,
-    colours: Colours,
-) -> String {
+fn terminal_line(class: &Class, handled: &Handled, said: &Said, columns: usize, colours: Colours) -> String {
     let Handled { datagram, reading, outcome } = handled;
+    let more = said.found.as_deref();
+    let but = said.but.as_ref().map(|but| format!("; but {but}"));
     let time = rfc3339(datagram.time);
     let group = shown_group(handled).map_or("?", |group| &class.table[group].name);
     let seq_number = reading.as_ref().ok().and_then(|message| message.seq_number);
@@ -224,14 +253,17 @@ fn terminal_line(
     let room = columns.saturating_sub(line.len());
     match (outcome, more) {
         (Ok(_), Some(again)) => {
-            let acknowledged = format!("{seq_number} acknowledged again, {again}");
+            let acknowledged = format!("{seq_number} acknowledged again, {again}{}", but.unwrap_or_default());
             line += &colours.yellow(&shortened(&acknowledged, room));
         }
-        (Ok(Acknowledgment { next_number: 0, .. }), None) => {
-            line += &colours.green(&format!("{seq_number} acknowledged, everyone is in"));
-        }
         (Ok(Acknowledgment { next_number, .. }), None) => {
-            line += &colours.green(&format!("{seq_number} acknowledged, next {next_number}"));
+            let next =
+                if *next_number == 0 { "everyone is in".into() } else { format!("next {next_number}") };
+            let acknowledged = format!("{seq_number} acknowledged, {next}");
+            line += &match but {
+                None => colours.green(&acknowledged),
+                Some(but) => colours.yellow(&shortened(&(acknowledged + &but), room)),
+            };
         }
         (Err(refusal), _) => {
             let name = reason::name(refusal);

@@ -1,9 +1,11 @@
 //! The lab: what looks on at the network, and what interferes with it.
 
+pub mod budget;
 pub mod exam;
 pub mod explain;
 pub mod journal;
 pub mod log;
+pub mod ports;
 pub mod trial;
 
 use crate::claims::random_number;
@@ -11,6 +13,7 @@ use crate::refusal::Refusal;
 use crate::server::{self, Class, Datagram, Handled, Instead, MOST_TOGETHER, Reading};
 use explain::Explainer;
 use journal::Journal;
+use ports::Ports;
 use std::io;
 use std::net::UdpSocket;
 use trial::Trial;
@@ -26,6 +29,8 @@ pub struct Tools {
     pub trial: Option<Trial>,
     /// `--explain`: answers a request that is refused with the reason.
     pub explainer: Option<Explainer>,
+    /// With `-v` or `--explain`: looks whether anybody holds the port that a reply goes to.
+    pub ports: Option<Ports>,
 }
 
 impl server::Lab for Tools {
@@ -61,17 +66,25 @@ impl server::Lab for Tools {
             let outcome = Err(lost("reply", "its reply was discarded: send it again"));
             return Some(Instead { replies: Vec::new(), outcome });
         }
+        if let (None, Some(ports)) = (&instead, &mut self.ports) {
+            let budget = self.explainer.as_mut().map(|explainer| &mut explainer.budget);
+            ports.leaves(handled.datagram.sender, budget);
+        }
         instead
     }
 
     fn sent(&mut self, class: &Class, batch: &[Handled], socket: &UdpSocket) {
+        let budget = self.explainer.as_mut().map(|explainer| &mut explainer.budget);
+        let left = self.ports.as_mut().map(|ports| ports.left(budget)).unwrap_or_default();
         for handled in batch {
             let explanation = self.explainer.as_mut().and_then(|explainer| explainer.explain(class, handled));
             let explanation = explanation.unwrap_or_default();
             if let Some(reply) = explanation.reply.filter(|_| !self.loses()) {
                 _ = socket.send_to(reply.as_bytes(), handled.datagram.sender);
             }
-            self.journal.write(class, handled, explanation.found.as_deref());
+            let port = handled.datagram.sender.port();
+            let is_left = handled.datagram.peer().ip().is_loopback() && left.contains(&port);
+            self.journal.write(class, handled, explanation.found.as_deref(), is_left);
         }
         if let Some(trial) = &mut self.trial {
             trial.write();
