@@ -169,7 +169,7 @@ on_vm() { # ACT ARGUMENTS
     local command argument line
     # shellcheck disable=SC2016
     command='umask 077; printf "\nvm.sh begins\n"; IFS= read -r password; d=$(mktemp -d /dev/shm/vm.XXXXXX) || exit
-        trap "rm -rf $d" EXIT; tar -xf - -C "$d" --no-same-owner || exit
+        trap "rm -rf $d" EXIT; tar -xmf - -C "$d" --no-same-owner || exit
         printf "%s\n" "$password" | '"$sudo"' bash "$d/vm-there.sh" "$@"'
     command="sh -c $(quote "$command") vm.sh"
     for argument; do command="$command $(quote "$argument")"; done

@@ -1,17 +1,20 @@
 //! What a message says: the claims of a request, and of a reply (RFC 7519; sections 2 and 4 of
 //! [the protocol](crate::protocol)).
 //!
-//! Before the signature verifies, `group` alone may be read, to choose the key ([`jws`](crate::jws));
-//! [`Request::of`] takes a [`Verified`] token. The page's line
+//! Before the signature verifies, only `group` may be read, to choose the key ([`jws`](crate::jws)). The
+//! types say so: [`Request::of`] takes a [`Verified`] token. The page reads one claim after that:
 //!
 //! ```text,page
 //! let seq_number = claims["seq_number"].as_u64()?;
 //! ```
 //!
-//! knows one claim. Without the others, a captured token is good for ever (`exp`) or before its day
-//! (`nbf`), another service's is taken (`aud`), and nobody is graded (`matricula`). A claim that must be
-//! recorded is a field of [`Request`], read in [`Request::of`], and a member of the line that
-//! [`record::line`](crate::record::line) writes and [`Record`](crate::record::Record) reads back.
+//! Each claim that the page does not read has a use. Without `exp`, a captured token is good for ever.
+//! Without `nbf`, a token is good before its day. Without `aud`, a token for another service is taken.
+//! Without the `matricula`, nobody can be graded. The page also takes a `seq_max` of any type.
+//!
+//! To add a claim that must be recorded, change four places. Make it a field of [`Request`]. Read it in
+//! [`Request::of`]. Write it in [`record::line`](crate::record::line). Read it back in
+//! [`Record::parse`](crate::record::Record::parse).
 //!
 //! ```
 //! # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/worked_example.json"));
@@ -19,13 +22,14 @@
 //! use std::time::Duration;
 //! use udpsocket_jwt_server::{claims::Request, jws, keys::PublicKey};
 //!
-//! let key = PublicKey::from_pem(example["public_pem"].as_str().unwrap().as_bytes(), 2_048).unwrap();
+//! let public_pem = example["public_pem"].as_str().unwrap();
+//! let key = PublicKey::from_pem(public_pem.as_bytes(), 2_048).unwrap();
 //! let token = jws::parse(example["token"].as_str().unwrap().as_bytes()).unwrap();
 //! let request = |token: jws::Verified| Request::of(&token, Duration::ZERO).unwrap();
 //! assert_eq!(request(token.verify(&key).unwrap()).matricula, 20240001);
 //! ```
 //!
-//! With one word changed it does not compile: a token says nothing before its proof.
+//! With one word changed it does not compile. A token says nothing before its proof.
 //!
 //! ```compile_fail,E0308
 //! use std::time::Duration;
@@ -33,6 +37,46 @@
 //!
 //! let request = |token: jws::Token| Request::of(&token, Duration::ZERO).unwrap();
 //! ```
+//!
+//! # A reply is smaller than its request
+//!
+//! The sender's address of a datagram can be forged. An attacker who holds a token can send it with the
+//! address of a victim, and the server sends its reply to the victim. If replies were larger than
+//! requests, the attacker could use the server to send a victim more bytes than the attacker sends. So a
+//! reply must be smaller than its request.
+//!
+//! No code checks this. It follows from the numbers: the longest reply has 277 characters, and the
+//! signature alone of a request with 2,048 bits has 342.
+//!
+//! ```
+//! use udpsocket_jwt_server::claims::{Otp, REPLY_HEADER, reply};
+//! use udpsocket_jwt_server::jws;
+//!
+//! let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &[0; 32]);
+//! let otp = Otp { number: 20_000, timestamp: 253_402_300_799 }; // the end of the year 9999
+//! let payload = reply(&"0".repeat(64), 255, otp);
+//! let longest = jws::sign(REPLY_HEADER, &payload, &secret);
+//! assert_eq!(longest.len(), 277);
+//!
+//! let characters = |bytes: usize| (bytes * 4).div_ceil(3); // of so many bytes in base64url
+//! assert_eq!(characters(2_048 / 8), 342);
+//!
+//! let header = r#"{"alg":"RS256"}"#;
+//! let payload = r#"{"group":"A","seq_number":0,"matricula":0}"#;
+//! let shortest = |signature: usize| {
+//!     characters(header.len()) + 1 + characters(payload.len()) + 1 + characters(signature)
+//! };
+//! assert_eq!(shortest(2_048 / 8), 420);
+//! assert_eq!(shortest(1_024 / 8), 249, "--allow-weak-keys");
+//! assert_eq!((characters(64), shortest(64)), (86, 164), "ES256");
+//! ```
+//!
+//! Two changes would break it. `--allow-weak-keys` takes a key of 1,024 bits, and the shortest request
+//! that it signs has 249 characters. An ES256 signature has 86 characters, and the shortest request with
+//! it has
+//! 164. With either, a reply can be larger than its request. To take them safely, a server must compare
+//!      the lengths, and stay silent if the reply is not smaller. (`--explain` does this for each
+//!      explanation.)
 
 use crate::jws::Verified;
 use crate::refusal::Refusal;
@@ -45,10 +89,10 @@ use std::time::Duration;
 /// The protected header of every reply.
 pub const REPLY_HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// The claims of a verified request, each well-formed, at a time when it is valid.
+/// The claims of a verified request. Each has its type, and the request is valid at the time it was read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
-    /// Number of the member that the message is about; 0 starts over.
+    /// Number of the member that the message is about. 0 starts over.
     pub seq_number: u64,
     /// That member's student number.
     pub matricula: u64,
@@ -63,9 +107,9 @@ impl Request {
     pub fn of(verified: &Verified, now: Duration) -> Result<Self, Refusal> {
         let claims = verified.claims();
         let refused = |claim| Refusal::BadClaim(claim, claims.get(claim).cloned());
-        // An integer is a JSON number without sign, fraction or exponent, in 64 bits.
+        // An integer is a JSON number without sign, fraction or exponent. It fits in 64 bits.
         let integer = |claim| claims.get(claim).and_then(Value::as_u64).ok_or_else(|| refused(claim));
-        // A NumericDate counts seconds since 1970-01-01 UTC, fractions allowed (RFC 7519 section 2).
+        // A NumericDate counts seconds since 1970-01-01 UTC. It may have a fraction (RFC 7519 section 2).
         let date =
             |claim| claims.get(claim).map(|date| date.as_f64().ok_or_else(|| refused(claim))).transpose();
         let request = Self {
@@ -89,26 +133,26 @@ impl Request {
     }
 }
 
-/// Tells which payload a reply answers: SHA-256, in lower-case hexadecimal, of the payload's JSON
-/// text as the client sent it. Two programs print the same JSON differently, so what was sent is
-/// hashed, never JSON that was printed again.
+/// The `id_request` tells which payload a reply answers. It is the SHA-256, in lower-case hexadecimal, of
+/// the payload's JSON text as the client sent it. Two programs may print the same JSON differently. So the
+/// server hashes the text that was sent, and never prints the JSON again.
 pub fn id_request(payload: &[u8]) -> String {
     let digit = |number: u8| char::from(b"0123456789abcdef"[usize::from(number)]);
     let hash = digest::digest(&digest::SHA256, payload);
     hash.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// What makes each reply different.
+/// Two members of a reply, which make each reply different.
 #[derive(Clone, Copy, Debug)]
 pub struct Otp {
-    /// Uniform in 0..=20000, unpredictable.
+    /// Uniform in 0..=20000. Nobody can predict it.
     pub number: u16,
-    /// When the request was received, in seconds since 1970-01-01 UTC.
+    /// When the request was received, not when the reply was made. In seconds since 1970-01-01 UTC.
     pub timestamp: u64,
 }
 
 impl Otp {
-    /// Draws the one for a request that was received at this time.
+    /// Draws the number of the reply to a request that was received at this time.
     pub fn draw(time: Duration) -> io::Result<Self> {
         Ok(Self { number: random_number()?, timestamp: time.as_secs() })
     }
@@ -126,16 +170,17 @@ pub fn random_number() -> io::Result<u16> {
     }
 }
 
-/// The number that two random bytes give, if any. They are uniform in 0..=65535; their remainder alone,
-/// as on the page, favours the first 5,533 numbers: four ways lead there, and three to the others. So
-/// three whole ranges are kept, and the rest is drawn again.
+/// The number that two random bytes give. The bytes are uniform in 0..=65535. The page takes their
+/// remainder modulo 20,001. That favours the numbers below 5,533: four drawn values lead to each of them,
+/// and three to each other number. So the server keeps the values below 3 * 20,001 only. `None` means that
+/// the value is one of the other 5,533, and is drawn again.
 pub fn number_of(drawn: u16) -> Option<u16> {
     const NUMBERS: u16 = 20_001;
     (drawn < 3 * NUMBERS).then_some(drawn % NUMBERS)
 }
 
-/// The payload of an acknowledgment. `next_number` is what it says; the rest makes it an answer
-/// to this payload alone.
+/// The payload of an acknowledgment. `next_number` is what it says. `id_request` ties it to one payload.
+/// The two members of [`Otp`] make it different from any other reply to the same payload.
 pub fn reply(id_request: &str, next_number: u64, otp: Otp) -> String {
     let Otp { number, timestamp } = otp;
     format!(

@@ -1,5 +1,5 @@
-//! How files are opened, so that none of them holds the server up. A FIFO or a device may have the name of
-//! a file: to open or read it may never end. So whatever is not a file is refused first.
+//! How files are opened, so that no file can block the server. A FIFO or a device may have the name of a
+//! file. To open it or to read it may take for ever. So if something is not a file, it is refused first.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -11,8 +11,8 @@ fn must_be_file(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_file() { Ok(()) } else { Err(io::Error::other("it is not a file")) }
 }
 
-/// What is in a file of the class, if it has at most so many bytes. A file of `/proc` says that it has no
-/// bytes, and may never end: so no more is read than the file says.
+/// What is in a file of the class. A file of more than `most_bytes` is refused. A file in `/proc` says that
+/// it has no bytes, and may have no end. So no more is read than the length that the file says.
 pub fn content(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(path)?;
     must_be_file(&metadata)?;
@@ -31,23 +31,24 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens a file of lines to append to it, or creates one that its owner alone can read: it holds
-/// matriculas.
+/// Opens a file of lines to append to it. If there is none, it is created. On Unix only its owner can then
+/// read it, since it holds matriculas.
 pub fn open_log(path: &Path) -> io::Result<File> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_dir() => must_be_file(&metadata)?,
-        _ => {} // there is none yet, or the call below says what is wrong
+        _ => {} // there is no file yet, or the call below says what is wrong
     }
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    #[cfg(windows)] // nobody else may move it
+    #[cfg(windows)] // nobody else may move it while it is open
     std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 1);
     options.open(path)
 }
 
-/// What tells a file from any other, whatever its name: device and inode.
+/// What tells a file from any other file, under any name: device and inode. On other systems than Unix
+/// it says nothing.
 pub fn identity(#[cfg_attr(not(unix), expect(unused))] metadata: &Metadata) -> (u64, u64) {
     #[cfg(unix)]
     return (MetadataExt::dev(metadata), MetadataExt::ino(metadata));

@@ -1,13 +1,16 @@
-//! The group table: who may speak, and how many members each group has.
+//! The group table: which groups may speak, and how many members each group has.
 //!
-//! The number of members is the table's, never the client's (`seq_max`). The page's is compiled in,
+//! The number of members comes from the table, never from the client. A client's `seq_max` is only
+//! recorded. The page's table is compiled in:
 //!
 //! ```text,page
 //! static GROUPS: [(&str, u64); 6] =
 //! ```
 //!
-//! and so is this one; but `groups.json` replaces it ([`groups_json`](crate::tools::faults::groups_json), in the tools), and no
-//! compiler is needed.
+//! The table here is compiled in too. If the class has a `groups.json`, that file replaces it, and nobody
+//! needs a compiler. (The tools read the file: [`groups_json`](crate::tools::faults::groups_json).)
+//!
+//! A group is found by its name in any case. The page finds a name only as the table spells it.
 //!
 //! ```
 //! use udpsocket_jwt_server::groups::Table;
@@ -21,22 +24,22 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 
-/// The class that the original was written for. HEARTBEAT is the test group.
+/// The class that this lab was first given to. HEARTBEAT is the test group.
 pub static GROUPS: [(&str, u8); 6] =
     [("JAVALI", 3), ("PINHAO", 3), ("BISSAU", 3), ("NONAME", 4), ("SOQUETINHO", 3), ("HEARTBEAT", 1)];
 
 /// A group of students.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// `[A-Za-z0-9_-]`, 1 to 32 characters.
+    /// `[A-Za-z0-9_-]`, 1 to 32 characters. The first is no `-`.
     pub name: String,
-    /// Number of members, 1 to 255.
+    /// The number of members, 1 to 255.
     pub members: u8,
-    /// The members' matriculas. It is empty if nobody has listed them. Only the tools read it.
+    /// The members' matriculas. It is empty if `groups.json` does not list them. Only the tools read it.
     pub roster: Vec<u64>,
 }
 
-/// The groups, in the order of the table; a group is known by its place in it.
+/// The groups, in the order of the table. The code names a group by its place in the table.
 #[derive(Clone, Debug)]
 pub struct Table {
     groups: Vec<Group>,
@@ -44,20 +47,20 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table compiled in.
+    /// The table that is compiled in.
     pub fn compiled_in() -> Self {
         let group = |(name, members): (&str, u8)| Group { name: name.into(), members, roster: Vec::new() };
         Self::new(GROUPS.map(group).into())
     }
 
-    /// A table of groups whose names are distinct in any case.
+    /// A table of these groups. Their names must differ by more than case.
     pub(crate) fn new(groups: Vec<Group>) -> Self {
         let names = groups.iter().map(|group| group.name.to_ascii_uppercase());
         let by_name = names.zip(0..).collect();
         Self { groups, by_name }
     }
 
-    /// The group of this name, in any case.
+    /// The place of the group with this name, in any case (ASCII).
     pub fn find(&self, name: &str) -> Option<usize> {
         self.by_name.get(&name.to_ascii_uppercase()).copied()
     }

@@ -1,36 +1,65 @@
 //! JSON Web Signature, compact serialization: parse, verify, sign (RFC 7515, RFC 7518 section 3).
 //!
 //! A token is `BASE64URL(header) . BASE64URL(payload) . BASE64URL(signature)`. What is signed is the
-//! *signing input*: the text of the first two parts and their dot, exactly as it was sent. So nobody
-//! prints JSON again to verify it, and nobody has to agree on its white space. base64url makes text of
-//! any bytes, without a dot, brace or newline; and only its canonical form is taken, since a signature
-//! that can be written in two ways can be changed without anyone noticing.
+//! *signing input*: the text of the first two parts and the dot between them, exactly as they were sent.
+//! So nobody prints JSON again to verify a token, and two programs need not agree on its white space.
+//!
+//! base64url writes any bytes as text without a dot, a brace or a newline. One text can have several
+//! encodings: the last character may have bits that belong to no byte. Only the canonical encoding is
+//! taken, in which these bits are 0. Otherwise an attacker could change the text of a signature, and the
+//! signature would still verify.
 //!
 //! The page's lines are
 //!
 //! ```text,page
 //! if header["alg"] != "RS256" {
-//! keys[group].as_ref()?.verify(signing_input.as_bytes(), &BASE64URL.decode(signature).ok()?).ok()?;
+//! let signature = BASE64URL.decode(signature).ok()?;
+//! keys[group].as_ref()?.verify(signing_input.as_bytes(), &signature).ok()?;
 //! ```
 //!
-//! The first stops an attack: were the algorithm the token's choice, `"none"` would need no signature,
-//! and `"HS256"` would take the group's *public* key, which everybody has, for the secret of an HMAC.
-//! The second forgets what it has verified: after it, `claims` is of the same type as before. Did it
-//! stand further down, an unsigned claim would move the state. Here the proof carries what it proves: a
-//! [`Token`] gives nothing but its group; its claims a [`Verified`] one, which [`Token::verify`] alone
-//! makes, and which borrows that token: no proof opens another.
+//! The first line stops two attacks. Suppose that the token could choose the algorithm. With `"none"` it
+//! would need no signature. With `"HS256"` the server would take the group's *public* key as the secret of
+//! an HMAC, and everybody has the public key. So the server fixes `alg`.
 //!
-//! Four names come from later chapters. A [`PublicKey`] is a group's RSA key, *n* and *e*, which the start
-//! has checked; its `bits` are those of *n*, mostly [`FEWEST_BITS`] or more; its `components` are *n* and
-//! *e* as ring takes them. A [`Refusal`] is the reason why a datagram is not answered, with what was found,
-//! as data. [`NotAnObject`] is a part of one: what stands where a JSON object should.
+//! After the last line, the type of `claims` does not say whether they were verified. If somebody moved
+//! that line further down, an unsigned claim could move the state, and the program would still compile.
+//! Here the type is the proof. A [`Token`] gives only the group that it claims. A [`Verified`] token gives
+//! the claims. Only [`Token::verify`] makes a [`Verified`], and it borrows its token, so the proof of one
+//! token can't open another. (The tools look into a token that does not verify, to explain why. They use
+//! [`split`], and decide nothing by what they see.)
+//!
+//! # Why an unverified claim may choose the key
+//!
+//! The key is needed to verify the signature, and `group` says which key. So the server must read `group`
+//! before anything is verified. An attacker may write any group there. A false group chooses that group's
+//! public key. The attacker does not have its private key, so no signature of the attacker verifies with
+//! it. Nor can an attacker change the group of a captured token: the signature covers the payload, and the
+//! payload has the group. So a false claim leads to a refusal, and to nothing else.
+//!
+//! # Why `crit`, and why `b64`
+//!
+//! `crit` in a header lists extensions. A server that does not understand one of them must refuse the
+//! token (RFC 7515 section 4.1.11). The extension `b64` shows why (RFC 7797). With `"b64": false` the
+//! signing input has the payload itself after the dot, not its base64url text. So `b64` changes *what is
+//! signed*. Suppose that somebody signs the plain text `eyJncm91cCI6...` with `b64` false. A server that
+//! ignores `crit` verifies the same bytes, decodes them as base64url, and finds claims that nobody has
+//! signed as claims. This server understands no extension, so it refuses every token with `crit`. The
+//! page does not look at it.
+//!
+//! # Names from later chapters
+//!
+//! A [`PublicKey`] is a group's RSA key: the numbers *n* and *e*, which the start has checked. Its `bits`
+//! are those of *n*. They are [`FEWEST_BITS`] or more, except with `--allow-weak-keys`. Its `components`
+//! are *n* and *e* as ring takes them. A [`Refusal`] is the reason why a datagram is not answered, and
+//! what was found. [`NotAnObject`] says what was found in place of a JSON object.
 //!
 //! ```
 //! use udpsocket_jwt_server::jws;
 //!
-//! let token = jws::parse(b"eyJhbGciOiJSUzI1NiJ9.eyJncm91cCI6IkpBVkFMSSJ9.c2lnbmF0dXJl").unwrap();
-//! assert_eq!(token.claimed_group(), Ok("JAVALI"));
-//! assert!(jws::parse(b"eyJhbGciOiJub25lIn0.eyJncm91cCI6IkpBVkFMSSJ9.").is_err()); // {"alg":"none"}
+//! let token = b"eyJhbGciOiJSUzI1NiJ9.eyJncm91cCI6IkpBVkFMSSJ9.c2lnbmF0dXJl";
+//! assert_eq!(jws::parse(token).unwrap().claimed_group(), Ok("JAVALI"));
+//! let unsigned = b"eyJhbGciOiJub25lIn0.eyJncm91cCI6IkpBVkFMSSJ9."; // {"alg":"none"}
+//! assert!(jws::parse(unsigned).is_err());
 //! ```
 
 use crate::keys::{FEWEST_BITS, PublicKey};
@@ -42,7 +71,7 @@ use serde_json::{Map, Value};
 /// The three parts of a compact JWS, each decoded.
 #[derive(Debug)]
 pub struct Parts<'a> {
-    /// What is signed: the text of the first two parts and their dot, as received.
+    /// What is signed: the text of the first two parts and the dot between them, as received.
     pub signing_input: &'a [u8],
     /// The protected header's JSON text.
     pub header: Vec<u8>,
@@ -52,7 +81,7 @@ pub struct Parts<'a> {
     pub signature: Vec<u8>,
 }
 
-/// A token that may be verified. All that may be read of it before is which group it claims to be of.
+/// A token that is not verified yet. Only the group that it claims may be read.
 #[derive(Debug)]
 pub struct Token<'a> {
     parts: Parts<'a>,
@@ -63,9 +92,9 @@ pub struct Token<'a> {
 #[derive(Debug)]
 pub struct Verified<'a>(&'a Token<'a>);
 
-/// Takes a token apart: its header names the one algorithm of requests, and its payload is a JSON
-/// object. Other members of the header but `crit` (`kid`, `jwk`, `jku`, `x5u`, ...) are ignored: a token
-/// does not choose the key that it is verified with (RFC 8725 section 3.10).
+/// Takes a token apart. Its header must have the `alg` of requests and no `crit`. Its payload must be a JSON
+/// object. The other members of the header (`kid`, `jwk`, `jku`, `x5u`, ...) are ignored. Otherwise a
+/// token could bring the key that it is verified with (RFC 8725 section 3.10).
 pub fn parse(text: &[u8]) -> Result<Token<'_>, Refusal> {
     let parts = split(text)?;
     let header = json_object(&parts.header).map_err(Refusal::BadHeader)?;
@@ -79,7 +108,8 @@ pub fn parse(text: &[u8]) -> Result<Token<'_>, Refusal> {
     Ok(Token { parts, claims })
 }
 
-/// Splits a compact JWS at its two dots, and decodes its parts (RFC 7515 section 7.1): no proof yet.
+/// Splits a compact JWS at its two dots, and decodes its parts (RFC 7515 section 7.1). This proves
+/// nothing.
 pub fn split(text: &[u8]) -> Result<Parts<'_>, Refusal> {
     let mut parts = text.split(|&byte| byte == b'.');
     let (Some(header), Some(payload), Some(signature), None) =
@@ -99,7 +129,8 @@ pub fn split(text: &[u8]) -> Result<Parts<'_>, Refusal> {
 }
 
 impl Parts<'_> {
-    /// Whether the signature is this key's: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3).
+    /// Whether the signature verifies with this key: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section
+    /// 3.3).
     pub fn verifies(&self, key: &PublicKey) -> bool {
         let parameters = match key.bits() {
             ..FEWEST_BITS => &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
@@ -110,14 +141,16 @@ impl Parts<'_> {
 }
 
 impl Token<'_> {
-    /// The group that the token claims to be of: enough to choose the key, no more.
+    /// The group that the token claims. It may choose the key, and nothing else.
     pub fn claimed_group(&self) -> Result<&str, Refusal> {
         let group = self.claims.get("group");
         group.and_then(Value::as_str).ok_or_else(|| Refusal::UnknownGroup(group.cloned()))
     }
 
-    /// Verifies the signature. Another algorithm, ES256 say, is another kind of [`PublicKey`]: this call
-    /// would choose by the kind of the *key*, and [`parse`] take the other `alg` too.
+    /// Verifies the signature. To add ES256, make [`PublicKey`] an enum of two kinds of key. Let this call
+    /// choose by the kind of the *key*, never by the token's `alg`. [`parse`] must then take both values of
+    /// `alg`, and this call must refuse an `alg` that is not the key's. ES256 would break one promise: the
+    /// reply would no longer be [smaller than its request](crate::claims).
     pub fn verify(&self, key: &PublicKey) -> Result<Verified<'_>, Refusal> {
         match self.parts.verifies(key) {
             true => Ok(Verified(self)),
@@ -132,20 +165,20 @@ impl Verified<'_> {
         &self.0.claims
     }
 
-    /// The payload's JSON text, as it was sent.
+    /// The payload's JSON text, as the client sent it.
     pub fn payload(&self) -> &[u8] {
         &self.0.parts.payload
     }
 }
 
-/// Signs with HMAC-SHA-256 (RFC 7518 section 3.2): the compact JWS of `header` and `payload`.
+/// The compact JWS of `header` and `payload`, signed with HMAC-SHA-256 (RFC 7518 section 3.2).
 pub fn sign(header: &str, payload: &str, secret: &hmac::Key) -> String {
     let signing_input = BASE64URL.encode(header) + "." + &BASE64URL.encode(payload);
     let tag = hmac::sign(secret, signing_input.as_bytes());
     signing_input + "." + &BASE64URL.encode(tag)
 }
 
-/// The members of a JSON object. Of members with one name the last counts (RFC 7515 section 4).
+/// The members of a JSON object. If two members have the same name, the last counts (RFC 7515 section 4).
 pub(crate) fn json_object(text: &[u8]) -> Result<Map<String, Value>, NotAnObject> {
     match serde_json::from_slice(text) {
         Ok(Value::Object(members)) => Ok(members),

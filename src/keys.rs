@@ -1,12 +1,14 @@
-//! The keys: a group's RSA public key, from its file down to modulus and exponent, and the class's
-//! HMAC secret (section 6 of [the protocol](crate::protocol)). The page's line
+//! The keys: a group's RSA public key, from its file down to modulus and exponent, and the class's HMAC
+//! secret (section 6 of [the protocol](crate::protocol)). The page's line
 //!
 //! ```text,page
 //! let key = file.contents().get(24..)?;
 //! ```
 //!
-//! hopes that behind 24 bytes there is a key. If ring cannot use it, that looks, later, like a signature
-//! that does not verify. So everything is checked here, once, and a fault says what was found.
+//! assumes that a key follows after 24 bytes. If ring can't use that key, the page notices nothing. Later
+//! each signature of the group fails to verify. So the server checks each key once, at the start, and a
+//! fault says what was found. The page also takes all white space off the end of the secret. The server
+//! takes off one newline.
 //!
 //! ```
 //! use udpsocket_jwt_server::keys::PublicKey;
@@ -18,37 +20,41 @@
 //! # What an RSA key is
 //!
 //! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key is
-//! a number *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign is to
-//! pad the hash to the length of *n* and to raise it: *s* = *m*^*d* mod *n*. To verify is to compute
-//! *s*^*e* mod *n*, which gives the padded hash back, and to compare it with the hash of what was
-//! received. If somebody finds *d*, they can factor *n*; and for 2,048 bits nobody can.
+//! a number *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign, pad
+//! the hash of the message to the length of *n*. That is *m*. The signature is *s* = *m*^*d* mod *n*. To
+//! verify, compute *s*^*e* mod *n*. This gives the padded hash back. Compare it with the padded hash of
+//! what was received. An attacker who finds *d* can factor *n*. Nobody is known to factor 2,048 bits.
 //!
-//! Almost every *e* is 65,537, which is 2^16 + 1: it takes 17 multiplications, where *d* takes thousands.
-//! With *e* = 3, forged signatures have passed programs that read the padding carelessly. ring compares
-//! every byte of it, so 3 is taken too. With an *e* that takes more multiplications than 65,537, or an *n* of
-//! more than 4,096 bits (the work grows with the square of its length), the messages of one group would
-//! hold up all the others. So both are refused: 65,535 is smaller, and takes 30.
+//! # Why 65,537, and at most 4,096 bits
 //!
-//! Three kinds of file wrap the two numbers.
+//! Almost every *e* is 65,537, which is 2^16 + 1. It takes 17 multiplications, and *d* takes thousands.
+//! With *e* = 3, forged signatures have passed programs that checked the padding carelessly. ring
+//! compares every byte of the padding, so the server takes 3 too.
+//!
+//! Some keys would make one group's messages hold up all the others. An *e* may take more multiplications
+//! than 65,537: 65,535 is smaller, and takes 30. An *n* may be long: the work grows with the square of its
+//! length. So an *e* with more than 17 multiplications is refused, and an *n* of more than 4,096 bits too.
+//!
+//! # Three kinds of file
 //!
 //! - PKCS#1 (`BEGIN RSA PUBLIC KEY`, RFC 8017 A.1.1) is a SEQUENCE of *n* and *e*.
-//! - `SubjectPublicKeyInfo` (`BEGIN PUBLIC KEY`, RFC 5280 section 4.1) says first what kind of key it is.
+//! - `SubjectPublicKeyInfo` (`BEGIN PUBLIC KEY`, RFC 5280 section 4.1) first says what kind of key it is.
 //!   Then comes PKCS#1.
-//! - OpenSSH's line (RFC 4253 section 6.6) is the base64 of `ssh-rsa`, *e* and *n*, each behind its length
-//!   in four bytes.
+//! - OpenSSH's line (RFC 4253 section 6.6) is the base64 of `ssh-rsa`, *e* and *n*. Before each of them
+//!   stands its length in four bytes.
 //!
-//! In the first two each element is a tag, a length and its content (DER). The key of RFC 7515's example,
-//! 294 bytes:
+//! In the first two, each element is a tag, a length and its content (DER). This is the key of RFC 7515's
+//! example, 294 bytes:
 //!
 //! ```text
-//! 30 82 01 22                              SEQUENCE of 0x0122 = 290 bytes
-//!   30 0d                                    SEQUENCE of 13 bytes: the kind of key
-//!     06 09 2a 86 48 86 f7 0d 01 01 01         OBJECT IDENTIFIER of 9 bytes: rsaEncryption
-//!     05 00                                    NULL
-//!   03 82 01 0f 00                           BIT STRING of 271 bytes, 0 bits of the last unused
-//!     30 82 01 0a                              SEQUENCE of 266 bytes: here PKCS#1 begins
-//!       02 82 01 01 00 a1 f8 16 0a e2 ...        INTEGER of 257 bytes: n, after a sign of 00
-//!       02 03 01 00 01                           INTEGER of 3 bytes: e = 65,537
+//! 30 82 01 22                        SEQUENCE of 0x0122 = 290 bytes
+//!   30 0d                              SEQUENCE of 13 bytes: the kind of key
+//!     06 09 2a 86 48 86 f7 0d 01 01 01   OBJECT IDENTIFIER, 9 bytes: rsaEncryption
+//!     05 00                              NULL
+//!   03 82 01 0f 00                     BIT STRING of 271 bytes, no unused bits
+//!     30 82 01 0a                        SEQUENCE of 266 bytes: PKCS#1 begins here
+//!       02 82 01 01 00 a1 f8 16 0a ...     INTEGER of 257 bytes: a sign of 00, then n
+//!       02 03 01 00 01                     INTEGER of 3 bytes: e = 65,537
 //! ```
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -58,7 +64,7 @@ use std::io;
 
 /// Fewest bits of a modulus (RFC 7518 section 3.3).
 pub const FEWEST_BITS: usize = 2_048;
-/// Fewest bits of a modulus with `--allow-weak-keys`: what ring still verifies.
+/// Fewest bits of a modulus with `--allow-weak-keys`. ring verifies no shorter one.
 pub const FEWEST_BITS_WEAK: usize = 1_024;
 /// Most bits of a modulus.
 pub const MOST_BITS: usize = 4_096;
@@ -77,17 +83,17 @@ pub struct PublicKey {
 pub enum KeyFault {
     /// It cannot be read.
     Read(io::Error),
-    /// A private key is in it: whoever has read it can sign.
+    /// A private key is in it. Anyone who has read the file can sign for the group.
     Private,
     /// Its name is not `GROUP.pem` or `GROUP.ssh` with a group of the table.
     Name,
-    /// It is not, whole, in the form that its name promises. What it is instead, the tools find out.
+    /// It is not one whole key in the form that its name promises. The tools find out what it is.
     Form,
-    /// Its modulus has so many bits: too few, or more than 4,096.
+    /// Its modulus has this number of bits. They are too few, or more than 4,096.
     Bits(usize),
     /// Its modulus is even, so it is no product of two large primes.
     EvenModulus,
-    /// Its exponent is even, or not from 3 to 65,537. None if it has more than 32 bits.
+    /// Its exponent is even, or not from 3 to 65,537. `None` means that it has more than 32 bits.
     Exponent(Option<u32>),
     /// This exponent takes more multiplications than 65,537.
     DearExponent(u32),
@@ -95,8 +101,8 @@ pub enum KeyFault {
 
 impl PublicKey {
     /// A key from its modulus and exponent, big-endian. The modulus must be odd and have from
-    /// `fewest_bits` to 4,096 bits. The exponent must be odd, from 3 to 65,537,
-    /// and take no more [`multiplications`] than 65,537.
+    /// `fewest_bits` to 4,096 bits. The exponent must be odd, from 3 to 65,537, and take no more
+    /// [`multiplications`] than 65,537 takes.
     pub fn new(n: Vec<u8>, e: Vec<u8>, fewest_bits: usize) -> Result<Self, KeyFault> {
         let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
         let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
@@ -119,7 +125,7 @@ impl PublicKey {
         Ok(Self { components: PublicKeyComponents { n, e }, bits })
     }
 
-    /// A key from a file with one PEM block (RFC 7468), perhaps with text around it.
+    /// A key from a file with exactly one PEM block (RFC 7468). There may be text around the block.
     pub fn from_pem(file: &[u8], fewest_bits: usize) -> Result<Self, KeyFault> {
         if count(file, b"-----BEGIN ") != 1 {
             return Err(KeyFault::Form);
@@ -157,8 +163,8 @@ impl PublicKey {
     }
 }
 
-/// The HMAC key of a secret file: its bytes as they stand, without one final newline. If they are too few,
-/// how many they are.
+/// The HMAC key from the bytes of a secret file, without one final newline. `Err` holds the number of bytes
+/// if they are too few.
 pub fn secret(file: &[u8], fewest_bytes: usize) -> Result<hmac::Key, usize> {
     match without_newline(file) {
         secret if secret.len() < fewest_bytes => Err(secret.len()),
@@ -171,8 +177,8 @@ pub fn without_newline(text: &[u8]) -> &[u8] {
     text.strip_suffix(b"\r\n").or(text.strip_suffix(b"\n")).unwrap_or(text)
 }
 
-/// How many multiplications it takes to raise a number to this power: it is squared for each bit behind the
-/// first, and multiplied where that bit is set.
+/// How many multiplications it takes to raise a number to this power. For each bit after the first, one
+/// squares. If the bit is 1, one multiplies too.
 pub fn multiplications(exponent: u32) -> u32 {
     exponent.ilog2() + exponent.count_ones() - 1
 }
@@ -211,9 +217,11 @@ pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const RSA_ENCRYPTION: &[u8] =
     &[SEQUENCE, 13, OBJECT_IDENTIFIER, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0];
 
-/// Takes the next DER element (X.690 section 8.1) off `der`: its content, if its tag is `tag`.
+/// Takes the next DER element (X.690 section 8.1) off `der`, and returns its content. `None` means that
+/// the tag is not `tag`, that the element is not whole, or that it is not DER.
 pub(crate) fn element<'a>(tag: u8, der: &mut &'a [u8]) -> Option<&'a [u8]> {
-    // A length is one byte, or 0x80 and the number of bytes that follow: as few as will do.
+    // A length below 0x80 is one byte. Before a longer one stands 0x81 or 0x82: one or two bytes follow.
+    // DER allows only the shortest of these.
     let (length, rest) = match der.strip_prefix(&[tag])? {
         [length @ (..=0x7f), rest @ ..] | [0x81, length @ (0x80..), rest @ ..] => {
             (usize::from(*length), rest)
@@ -230,7 +238,7 @@ fn only_element(tag: u8, mut der: &[u8]) -> Option<&[u8]> {
     element(tag, &mut der).filter(|_| der.is_empty())
 }
 
-/// A positive DER INTEGER in its shortest form: the first bit is the sign.
+/// A DER INTEGER that is not negative and has its shortest form. Its first bit is the sign.
 fn positive(integer: &[u8]) -> Option<Vec<u8>> {
     let is_shortest = !matches!(integer, [0, second, ..] if *second < 0x80);
     (*integer.first()? < 0x80 && is_shortest).then(|| integer.into())
@@ -240,8 +248,8 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
     number.into_iter().skip_while(|&byte| byte == 0).collect()
 }
 
-/// Whether a private key is in a file, perhaps beside the public one. The dashes, or one end of the line,
-/// may be damaged.
+/// Whether a private key is in a file, in one of the forms that students have. A public key may stand
+/// beside it. In PEM, the dashes or one end of the line may be damaged.
 pub fn has_private_key(file: &[u8]) -> bool {
     let has = |text: &[u8], marker: &[u8]| count(text, marker) > 0;
     let is_border = |line| has(line, b"PRIVATE KEY") && (has(line, b"BEGIN ") || has(line, b"END "));
@@ -252,7 +260,7 @@ pub fn has_private_key(file: &[u8]) -> bool {
         || has(file, b"\"kty\"") && has(file, b"\"d\"")
 }
 
-/// How often some bytes stand in others.
+/// How often `wanted` stands in `text`.
 pub(crate) fn count(text: &[u8], wanted: &[u8]) -> usize {
     text.windows(wanted.len()).filter(|window| *window == wanted).count()
 }

@@ -1,67 +1,89 @@
 //! A server for a networking class: signed tokens over UDP, and an acknowledgment that is a promise.
 //!
-//! Each group of students sends one datagram for each of its members: a JWT, signed with the group's
-//! RSA key. The server takes the members in order and answers with a JWT of its own that says which
-//! number comes next. What it can't accept it leaves unanswered.
+//! Each group of students sends one datagram for each of its members. The datagram is a JWT, signed with
+//! the group's RSA key. The server takes the members in order. It answers with a JWT of its own, which
+//! says which number comes next. If the server can't accept a datagram, it does not answer it.
 //!
 //! # One token
 //!
 //! ```text
-//! eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJncm91cCI6IkhFQVJUQkVBVCIsInNlcV9udW1iZXIiOjEsInNlcV9
-//! tYXgiOjEsIm1hdHJpY3VsYSI6MjAyNDAwMDF9.jYabv9I9XuukLPGIGuUxEfNpgaqjg3Jtm_nFw6Agiw1i5Uw1w-Sapm
-//! 73XjryoPxdpW87O-YwpJAjuj-8GpN7Xt8EIv-v4bTBi1ykV9rg6zXMo8D30Ki6dRGvsmufJnsyPQaiT6Pk6qWH1QSGWY
-//! ...                              (472 characters in all, in one line)
+//! eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJncm91cCI6IkhFQVJUQkVBVCIsInNlcV9udW1iZXIiOjE
+//! sInNlcV9tYXgiOjEsIm1hdHJpY3VsYSI6MjAyNDAwMDF9.jYabv9I9XuukLPGIGuUxEfNpgaqjg3Jtm_nFw6
+//! Agiw1i5Uw1w-Sapm73XjryoPxdpW87O-YwpJAjuj-8GpN7Xt8EIv-v4bTBi1ykV9rg6zXMo8D30Ki6dRGvsm
+//! ...                                  (472 characters in all, in one line)
 //!
-//! part       in base64url                  is
-//! header     eyJhbGciOiJSUzI1NiIs...       {"alg":"RS256","typ":"JWT"}
-//! payload    eyJncm91cCI6IkhFQVJU...       {"group":"HEARTBEAT","seq_number":1,"seq_max":1,"matricula":20240001}
-//! signature  jYabv9I9XuukLPGIGuUx...       256 bytes: 8d 86 9b bf d2 3d 5e eb ...
+//! part       in base64url                is
+//! header     eyJhbGciOiJSUzI1NiIs...     {"alg":"RS256","typ":"JWT"}
+//! payload    eyJncm91cCI6IkhFQVJU...     {"group":"HEARTBEAT","seq_number":1,
+//!                                         "seq_max":1,"matricula":20240001}
+//! signature  jYabv9I9XuukLPGIGuUx...     256 bytes: 8d 86 9b bf d2 3d 5e eb ...
 //!
-//! signed     eyJhbGciOiJSUzI1NiIs...9.eyJncm91cCI6IkhFQVJU...F9    these 129 characters
+//! signed     eyJhbGciOiJSUzI1NiIs...9.eyJncm91cCI6IkhFQVJU...F9   these 129 characters
 //! ```
+//!
+//! (The payload is one line, without white space.)
 //!
 //! # The page
 //!
-//! The whole protocol, as a program that serves a class (`cargo run --example page -- 127.0.0.1:5555`
-//! in its directory):
+//! The whole server, without what the chapters add, as a program that serves a class (`cargo run --example
+//! page -- 127.0.0.1:5555` in its directory):
 //!
 #![doc = concat!("```no_run\n", include_str!("page.rs"), "```")]
 //!
-//! What it leaves out, each told in a chapter: `crit`, and a proof that can't open another token
-//! ([`jws`]); `exp`, `nbf`, `aud`, the `matricula`, a fairly drawn `otp_number` ([`claims`]); why nothing
-//! came back ([`refusal`]); a state machine that can be tried by itself ([`fsm`]); the record, without
-//! which a restart forgets everyone ([`received`]), and a bound for what an attacker adds to it
-//! ([`allowance`]); datagrams that the buffer cuts, and a crowd ([`server`]); other tables ([`groups`]);
-//! other keys and files, and their faults ([`keys`], [`start`]).
+//! What it leaves out, and the chapter that tells it:
+//!
+//! - [`jws`]: `crit`, and a proof that can't open another token.
+//! - [`claims`]: `exp`, `nbf`, `aud`, `matricula`, the type of `seq_max`, and an `otp_number` that is
+//!   drawn evenly.
+//! - [`groups`]: other tables, and group names in lower or mixed case.
+//! - [`fsm`]: a state machine that can be tried by itself.
+//! - [`refusal`]: why nothing came back.
+//! - [`received`]: the record. Without it, a restart forgets every group.
+//! - [`allowance`]: a bound for the records that an attacker can cause.
+//! - [`server`]: long datagrams, which the page's buffer cuts. One newline that is taken off, where the
+//!   page takes off all white space. A crowd of clients, and a socket that fails.
+//! - [`keys`] and [`start`]: other keys and files, and what can be wrong with them. A secret that ends
+//!   with a space: the page takes the space off.
 //!
 //! # The book
 //!
 //! ```text
-//!  datagram                                                                  reply
-//!     |                                                                        ^
-//!     v                        the loop: server                                |
-//!  [jws]      [jws]       [keys]       [jws]     [claims]   [fsm]   [received] [claims]  [jws]
-//!  parse  ->  claimed ->  the key  ->  verify -> Request -> next -> commit  -> reply  -> sign
-//!             group       of that      proof     what it    which   on the     what it   with the
-//!             a mere      group        of it     says       number  disk       says      secret
-//!             claim
+//!   datagram                                              reply
+//!      |                                                    ^
+//!      v                 the loop: server                   |
+//!   parse      the token's three parts        jws           |
+//!   claimed_group    a claim, not verified    jws           |
+//!   the key    of that group                  keys          |
+//!   verify     makes the proof                jws           |
+//!   Request    what the message says          claims        |
+//!   next       which number comes next        fsm           |
+//!   commit     the record is on the disk      received      |
+//!   reply      what the reply says            claims        |
+//!   sign       with the secret                jws  ---------+
 //! ```
 //!
-//! The first step that fails ends the way with a [`Refusal`](refusal::Refusal), and the network hears
-//! nothing. Read the chapters in this order, in one sitting:
+//! The first step that fails ends the way with a [`Refusal`](refusal::Refusal). The network hears nothing,
+//! unless `--explain` is given. Read the chapters in this order, in one sitting:
 //!
-//! 1. [`jws`]: a token is taken apart, verified, signed. *What exactly is signed? Why is `alg` not its choice?*
-//! 2. [`claims`]: what a verified message says, and what a reply does. *What may be read before that?*
+//! 1. [`jws`]: a token is taken apart, verified, signed. *What exactly is signed? Why does the server, not
+//!    the token, choose `alg`?*
+//! 2. [`claims`]: what a verified message says, and what a reply says. *What may be read before the
+//!    signature verifies? Why is a reply smaller than its request?*
 //! 3. [`fsm`]: the state machine. *What do a repeat and a replayed 0 do?*
-//! 4. [`record`] and [`allowance`]: what is recorded, and how much of it. [`received`]: the file. *Why does
-//!    the record come before the acknowledgment?* [`restart`]: the file read back. *What does a restart know?*
-//! 5. [`server`]: all of it in order, and the loop. *What can hold it up? What do datagrams share?*
+//! 4. [`record`] and [`allowance`]: what is recorded, and how much of it. [`received`]: the file. *Why
+//!    does the record come before the acknowledgment?* [`restart`]: the file is read back. *What does a
+//!    restart know?*
+//! 5. [`server`]: all of it in order, and the loop. *What can block it? Why do datagrams share a sync?
+//!    What bounds memory and disk?*
 //! 6. [`start`] and [`keys`]: a socket, a class, a record. *What is in an RSA key, and why 65,537?*
 //!
-//! Beside the way: [`refusal`], every reason for silence; [`groups`], who may speak; [`files`] and
-//! [`time`], how files are opened and times are written. The chapters name the sections of [`protocol`],
-//! the contract of server and clients; [`rules`] says what each of the client's rules is for. [`tools`] is
-//! the rest: the command line, the report, `check`, the examiner. The book does not need them; they look
+//! Beside the way: [`refusal`] has every reason for silence. [`groups`] has the groups that may speak.
+//! [`files`] says how files are opened. [`time`] writes times, and says what a clock that jumps changes.
+//!
+//! Pages beside the book: [`client`] is the students' sheet, and [`client_pt`] is the same in Portuguese.
+//! [`course`] is the teacher's page. [`protocol`] is the contract of server and clients, and the chapters
+//! name its sections. [`rules`] says what each of the client's rules is for. [`tools`] is the rest of the
+//! program: the command line, the report, `check`, the exam. The book does not need the tools. They look
 //! on through [`server::Lab`].
 
 #![forbid(unsafe_code)]

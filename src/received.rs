@@ -1,41 +1,64 @@
 //! `received.jsonl`: what is acknowledged is on the disk first (section 5 of
 //! [the protocol](crate::protocol)).
 //!
-//! An acknowledgment is a promise: "you need not send this again". The page keeps it in memory,
+//! An acknowledgment is a promise: "you need not send this again". The page keeps this promise in memory:
 //!
 //! ```text,page
 //! states[group] = seq_number;
 //! ```
 //!
-//! and a restart breaks it, for every group at once. Here the record of a message is written and synced
-//! *before* its reply is sent. So if the power fails,
+//! A restart then breaks the promise for every group at once. The book's server writes the record of a
+//! message and syncs it *before* it sends the reply. The power may fail at any moment:
 //!
 //! ```text
-//! after                  the file has of the record      the client
-//! the write              all of it, a part, or nothing   was told nothing, and sends again
-//! the sync               all of it                       was told nothing, and sends again: a repeat
-//! the reply              all of it                       was told the truth
+//! power fails       on the disk of the record       the client
+//! after the write   all, a part, NULs, or nothing   has no reply, and sends again
+//! after the sync    all of it                       has no reply, and sends a repeat
+//! after the reply   all of it                       has a reply, and the reply is true
 //! ```
 //!
-//! Suppose that the reply left before the sync. The client is told that member 1 is in; the power fails;
-//! the next start finds no record; and nobody sends member 1 again. As it is, a crash costs a client one
-//! retransmission, and never costs the teacher one student.
+//! So a crash costs a client one retransmission. It never costs the teacher a student.
+//!
+//! # If the reply left before the sync
+//!
+//! 1. A client sends member 2. The server writes the record. So far only the kernel has it, in memory.
+//! 2. The server sends the reply: member 2 is in, send member 3.
+//! 3. The power fails. The record was not on the disk. Now it is lost.
+//! 4. The server starts again and reads the file. The group's last record is of member 1: its state is 1.
+//! 5. The client has believed the reply, and sends member 3. In state 1, member 3 is out of order:
+//!    silence.
+//! 6. After 8 tries the client starts over, and sends everyone again. It has lost time only.
+//!
+//! If member 2 was the last member, steps 5 and 6 never come. The client has said "everyone is in", and it
+//! has ended. Nobody sends member 2 again, and the teacher never sees that student.
 //!
 //! # A commit
 //!
 //! The lines that wait are committed together: all of them become a part of the file, or none.
 //!
-//! 1. If an earlier commit has failed, what it left is cut off, and the cut is synced.
-//! 2. The file must still have its name and its length. If it has been moved, the next start would not
-//!    find what is written.
+//! 1. If an earlier commit has failed, the bytes that it left are cut off, and the cut is synced.
+//! 2. The file must still have its name and its length. If the file has been moved, the next start would
+//!    not find what is written now.
 //! 3. The lines are written.
-//! 4. They are synced: `fdatasync` returns when they are on the disk.
+//! 4. The lines are synced: `fdatasync` returns when they are on the disk.
 //! 5. The file must still have its name, and the length that it should have now.
 //!
-//! If a step fails, say on a full disk, none of the lines is kept, and nothing of them is acknowledged.
-//! The bytes are cut off, and later messages are written anew. In particular, after a failed `fdatasync`
-//! the same bytes are never synced again: Linux may have dropped them from memory, and would call the
-//! next sync of them a success.
+//! (`--no-sync` leaves out steps 4 and 5.) Suppose that the disk is full, and step 3 fails. None of the
+//! lines counts, and none of their messages is acknowledged. In the same batch, the messages of a group
+//! without a line in this commit are answered as ever. The bytes that were written are cut off. Later
+//! messages try the disk anew, so the server needs no restart when there is room again.
+//!
+//! # Why a failed sync is not tried again
+//!
+//! A write puts bytes into the kernel's memory. `fdatasync` asks the kernel to move them to the disk. If
+//! the disk fails, `fdatasync` returns an error. After that error Linux may drop the bytes from its
+//! memory, or mark them as written. They are not on the disk. A second `fdatasync` finds nothing to do,
+//! and returns success. A server that believes this success acknowledges a record that does not exist. So
+//! the server does not sync the same bytes a second time. It cuts them off, and writes the client's next
+//! copy as new bytes.
+//!
+//! One gap is left. The cut may fail too, and somebody may then start the server again, but not the
+//! machine. The start reads the bytes from the kernel's memory. It can't know that their sync has failed.
 
 use crate::files::identity;
 use crate::refusal::NotRecorded;
@@ -43,19 +66,19 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::PathBuf;
 
-/// What [`Records`] need of a file: the seam at which the tests make a disk fail.
+/// What [`Records`] need of a file. The tests put a disk here that fails.
 pub trait Disk: Read {
-    /// How long the file is. None if it no longer has its name.
+    /// How many bytes the file has. `None` means that the file no longer has its name.
     fn length(&mut self) -> io::Result<Option<u64>>;
-    /// Writes at the end, perhaps only a part: how many bytes.
+    /// Writes at the end of the file. Returns how many of the bytes were written: perhaps not all.
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Cuts the file to `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
-    /// Returns once everything is on the disk.
+    /// Returns when everything that was written is on the disk.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// An open file, and the name under which the next start will look for it.
+/// An open file, and its name. The next start will open the file that has this name then.
 pub struct NamedFile {
     file: File,
     path: PathBuf,
@@ -101,29 +124,29 @@ impl Disk for NamedFile {
 /// The file, open for appending.
 pub struct Records {
     disk: Box<dyn Disk>,
-    /// How long the file is up to the end of the last record that was committed.
+    /// How many bytes the file has up to the end of the last record that was committed.
     length: u64,
-    /// What stands behind that.
+    /// What the file has after these bytes.
     behind: Behind,
-    /// Whether a commit waits for the disk. In benchmarks it does not.
+    /// Whether a commit waits for the disk. With `--no-sync`, for benchmarks, it does not.
     syncs: bool,
     /// Lines that the next commit writes.
     waiting: Vec<u8>,
 }
 
-/// What stands in the file behind the last record that was committed.
+/// What the file has after the last record that was committed.
 enum Behind {
     /// Nothing.
     Nothing,
-    /// At most so many bytes, of a commit that has not succeeded. Nothing is appended until they are cut
-    /// off, and the cut is synced.
+    /// At most this many bytes, from a commit that has not succeeded. Before the next line is written,
+    /// they are cut off, and the cut is synced.
     Unsure(u64),
 }
 
 impl Records {
-    /// A file that a start has read: lines up to `length`, and behind them `more` bytes. Those are cut off,
-    /// and the lines are synced, even if later commits are not: what a group's state is taken from must
-    /// not vanish later.
+    /// A file that a start has read. It has lines up to `length`, and `more` bytes after them. These bytes
+    /// are cut off. The lines are synced, even with `--no-sync`: the groups' states come from these lines,
+    /// so the lines must not vanish later.
     pub fn of(disk: Box<dyn Disk>, length: u64, more: u64, syncs: bool) -> Result<Self, NotRecorded> {
         let mut records = Self { disk, length, behind: Behind::Unsure(more), syncs, waiting: Vec::new() };
         records.mend()?;
@@ -136,7 +159,7 @@ impl Records {
         self.waiting.extend(line);
     }
 
-    /// Makes the lines that wait, if there are any, a part of the file: all of them, or none.
+    /// Makes the lines that wait a part of the file: all of them, or none.
     pub fn commit(&mut self) -> Result<(), NotRecorded> {
         let lines = std::mem::take(&mut self.waiting);
         if lines.is_empty() {
@@ -146,12 +169,12 @@ impl Records {
         self.must_have(self.length)?;
         let appended = self.append(&lines);
         if appended.is_err() {
-            _ = self.mend(); // if that fails too, the next commit tries again
+            _ = self.mend(); // if the cut fails too, the next commit tries it again
         }
         appended
     }
 
-    /// Writes lines, syncs them, and looks whether they are where the next start will read them.
+    /// Writes lines and syncs them. Then it checks that the next start will find them.
     fn append(&mut self, lines: &[u8]) -> Result<(), NotRecorded> {
         let mut written = 0;
         while written < lines.len() {
@@ -170,8 +193,10 @@ impl Records {
         Ok(())
     }
 
-    /// Cuts off what a commit has left that did not succeed, and syncs the cut. It cuts only where the
-    /// file has the length that the server itself has given it: what others have appended stays.
+    /// Cuts off the bytes of a commit that did not succeed, and syncs the cut. It cuts only if the file
+    /// has exactly the length that the server has given it. So it never cuts off what somebody else has
+    /// appended. No promise depends on the cut. If the machine goes down before the cut is on the disk, the
+    /// next start may find a record that nobody was told of. The client sends that message again.
     fn mend(&mut self) -> Result<(), NotRecorded> {
         let Behind::Unsure(bytes) = self.behind else { return Ok(()) };
         if self.must_have(self.length).is_err() {
@@ -183,7 +208,7 @@ impl Records {
         Ok(())
     }
 
-    /// Whether the file has its name, and the length that the server has left it.
+    /// Checks that the file still has its name, and this length.
     fn must_have(&mut self, length: u64) -> Result<(), NotRecorded> {
         match self.disk.length().map_err(|error| NotRecorded::Unseen(error.to_string()))? {
             None => Err(NotRecorded::Moved),

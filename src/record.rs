@@ -1,16 +1,19 @@
 //! A record: one line of `received.jsonl` (section 5, point 6, of [the protocol](crate::protocol)), and
 //! what the lines of a group say together.
 //!
-//! A message is recorded if it says something new. A message with the number and the matricula of the
-//! group's last record says nothing new: it is a repeat. One with that number and another matricula is a
-//! correction, and it is recorded: the later record counts.
+//! A message is recorded if it says something new. If it has the number and the matricula of the group's
+//! last record, it says nothing new: it is a repeat. If it has that number and another matricula, it is a
+//! correction. A correction is recorded, and the later record counts.
 //!
 //! ```
 //! use udpsocket_jwt_server::record::Record;
 //!
-//! let line = br#"{"time":"2023-11-14T22:13:20.000Z","peer":"192.0.2.7:50000","group":"JAVALI","seq_number":1,"seq_max":3,"matricula":20240001,"token":"eyJ.eyJ.c2ln"}"#;
+//! let line = br#"{"time":"2023-11-14T22:13:20.000Z","peer":"192.0.2.7:50000",
+//!     "group":"JAVALI","seq_number":1,"seq_max":3,"matricula":20240001,
+//!     "token":"eyJ.eyJ.c2ln"}"#;
 //! let record = Record::parse(line).unwrap();
-//! assert_eq!((record.group.as_str(), record.seq_number, record.matricula), ("JAVALI", 1, 20240001));
+//! let Record { group, seq_number, matricula, .. } = record;
+//! assert_eq!((group.as_str(), seq_number, matricula), ("JAVALI", 1, 20240001));
 //! ```
 
 use crate::allowance::Allowance;
@@ -21,9 +24,9 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Most records of a group. So the file's size has a bound, whatever an attacker sends.
+/// Most records of a group. So an attacker can't make the file grow without end.
 pub const MOST_RECORDS: u32 = 100_000;
-/// No record is longer, its LF included: a token of 4,096 bytes and the rest.
+/// No record has more bytes, its LF included. The token has at most 4,096 of them.
 pub const LONGEST_LINE: u64 = 8_192;
 
 /// A line of the file, read back.
@@ -33,7 +36,7 @@ pub struct Record {
     pub time: Duration,
     /// The group, as the table spelled it.
     pub group: String,
-    /// The member's number, or 0 for a start-over.
+    /// The member's number. 0 is a start-over.
     pub seq_number: u8,
     /// What the client believed the number of members to be. Only the tools read it.
     pub seq_max: Option<u64>,
@@ -42,7 +45,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Parses a line without its LF; none if it is not a whole record.
+    /// Parses a line without its LF. `None` means that the line is not a whole record.
     pub fn parse(line: &[u8]) -> Option<Self> {
         let record: Value = serde_json::from_slice(line).ok()?;
         let text = |name: &str| record.get(name).and_then(Value::as_str);
@@ -59,9 +62,10 @@ impl Record {
     }
 }
 
-/// The line of a record, its LF included. No datagram can end the line or begin another. The numbers are
-/// printed by the server, the group is spelled as in the table, and a token that has verified consists of
-/// base64url and dots.
+/// The line of a record, its LF included. No datagram can end this line or begin another. The server
+/// prints the numbers, and spells the group as in the table. A token that has verified has only base64url
+/// and dots. (`requests.jsonl` and the terminal show bytes of other datagrams too. The tools escape each
+/// byte there that is not printable ASCII, so no datagram can write a line there either.)
 pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
     let Request { seq_number, matricula, seq_max, .. } = request;
     let (time, seq_max) = (rfc3339(time), seq_max.map_or("null".into(), |seq_max| seq_max.to_string()));
@@ -75,25 +79,25 @@ pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, to
 /// What the records of a group say together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The `seq_number` of the group's last record: the state of its state machine.
+    /// The state of the group: the `seq_number` of its last record. It is 0 if there is no record.
     pub state: u64,
-    /// The `matricula` of the group's last record. None if there is no record.
+    /// The `matricula` of the group's last record. `None` means that there is no record.
     pub matricula: Option<u64>,
-    /// Number of its records.
+    /// The number of the group's records.
     pub records: u32,
-    /// The greatest `seq_number` of any of them. Only the tools read it.
+    /// The greatest `seq_number` of the group's records. Only the tools read it.
     pub greatest: u64,
-    /// What they have left of the group's allowance.
+    /// What the records have left of the group's allowance.
     pub allowance: Allowance,
 }
 
 impl Progress {
-    /// Whether a message says what the group's last record already says.
+    /// Whether a message says only what the group's last record says.
     pub fn knows(&self, request: &Request) -> bool {
         self.state == request.seq_number && self.matricula == Some(request.matricula)
     }
 
-    /// Whether the group may have one more record, of this time.
+    /// Checks that the group may have one more record, at this time.
     pub fn admits(&self, time: Duration, has_limit: bool) -> Result<(), NotRecorded> {
         if self.records >= MOST_RECORDS {
             return Err(NotRecorded::TooMany);
@@ -104,7 +108,7 @@ impl Progress {
         Ok(())
     }
 
-    /// One more record of the group.
+    /// Counts one more record of the group.
     pub fn add(&mut self, seq_number: u64, matricula: u64, time: Duration) {
         self.state = seq_number;
         self.matricula = Some(matricula);

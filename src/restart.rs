@@ -1,15 +1,15 @@
-//! A restart: `received.jsonl` is read back (section 5, points 3 and 4, of
-//! [the protocol](crate::protocol)).
+//! A restart: `received.jsonl` is read back (section 5, points 3 and 4, of [the
+//! protocol](crate::protocol)).
 //!
-//! The file is the server's memory. A group's state is the `seq_number` of its last record, and its
-//! allowance follows from the times of its records. So a start reads the file from the beginning, and
-//! knows what the server before it knew. It does not verify the signatures again: the file is the
-//! server's own.
+//! The file is the server's memory. A group's state is the `seq_number` of its last record. Its allowance
+//! follows from the times of its records. So a start reads the file from the beginning, and then knows of
+//! each group what the server before it knew. It does not verify the signatures again, since it
+//! trusts its own file.
 //!
-//! What follows the last LF is the tail. Where the machine went down in the middle of a write, the tail is
+//! What follows the last LF is the tail. If the machine goes down in the middle of a write, the tail is
 //! the beginning of one record, perhaps with NULs in it. Nobody was told that this record was kept, so it
-//! is cut off. Every other oddity may be a student's record that was damaged later. The start does not
-//! guess: it ends, and says which line it is.
+//! is cut off. If anything else is wrong with the file, it may be a student's record that was damaged
+//! later. The start does not guess. It ends, and says what it found and where.
 
 use crate::files::open_log;
 use crate::groups::Table;
@@ -21,7 +21,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-/// So many groups that the table lacks are named.
+/// Most groups that are named, of those that have records and are not in the table.
 pub const MOST_UNKNOWN: usize = 100;
 
 /// What the start found in the file.
@@ -32,7 +32,7 @@ pub struct Found {
     pub progress: Vec<Progress>,
     /// What followed its last LF.
     pub tail: Tail,
-    /// Groups that have records and are not in the table, of many the first 100.
+    /// Groups that have records and are not in the table. If there are more than 100, the first 100.
     pub unknown: BTreeSet<String>,
 }
 
@@ -41,16 +41,18 @@ pub struct Found {
 pub enum Tail {
     /// Nothing.
     Nothing,
-    /// A whole record without its LF, which is kept. Behind it may be so many NULs, which are cut off.
+    /// A whole record without its LF, and after it this many NULs. The record is kept. The NULs are cut
+    /// off.
     Record(u64),
-    /// So many bytes that are the beginning of one record, which are cut off: it was never acknowledged.
+    /// This many bytes, which can be the beginning of one record. They are cut off: the record was never
+    /// acknowledged.
     Torn(u64),
 }
 
 /// Why the file can't be used.
 #[derive(Debug)]
 pub enum Fault {
-    /// It cannot be opened for writing.
+    /// It cannot be opened for writing, or its path cannot be followed.
     Open(io::Error),
     /// Another server is using it.
     InUse,
@@ -58,10 +60,10 @@ pub enum Fault {
     Lock(io::Error),
     /// It cannot be read.
     Read(io::Error),
-    /// The line of this number is not a whole record. Of a line that is too long for one, its beginning.
+    /// The line with this number is not a whole record. The line, or its beginning if it is very long.
     Line(u64, Vec<u8>),
-    /// After the last LF are so many bytes, which begin like this: neither a record nor the beginning of
-    /// one. Whole records may be in them, joined by an editor.
+    /// After the last LF are this many bytes, which begin like this. They are not a record, and not the
+    /// beginning of one. Whole records may be in them, which an editor has joined.
     Tail(u64, Vec<u8>),
     /// Its last line cannot be ended or cut off, or it cannot be synced.
     Mend(NotRecorded),
@@ -69,8 +71,8 @@ pub enum Fault {
     Sync(io::Error),
 }
 
-/// Opens or creates the file, locks it, reads it back, and makes sure that all of it is on the
-/// disk: what a group's state is taken from must not vanish later.
+/// Opens or creates the file, locks it, and reads it back. Then it syncs the file: the groups' states come
+/// from these lines, so the lines must not vanish later.
 pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let path = std::path::absolute(path).map_err(Fault::Open)?;
     let file = open_log(&path).map_err(Fault::Open)?;
@@ -89,7 +91,8 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     Ok(found)
 }
 
-/// Reads the file from its beginning, ends or cuts off its last line, and syncs it.
+/// Reads the file from its beginning, mends the tail, and syncs the file. A record without its LF gets one.
+/// The beginning of a record is cut off.
 pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let mut progress = vec![Progress::default(); table.len()];
     let mut unknown = BTreeSet::new();
@@ -116,9 +119,9 @@ pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<
     Ok(Found { records, progress, tail, unknown })
 }
 
-/// Hands each record to `each`, with the number of its line from 1, or the line, if it is not a whole
-/// record. Returns the length of the lines, and what follows the last LF. Memory does not grow with the
-/// file: of a line that is longer than any record, the beginning is handed over.
+/// Calls `each` for each line, with the line's number from 1 and its record. If the line is not a whole
+/// record, `each` gets the line instead. If the line is longer than any record, `each` gets its beginning,
+/// so memory does not grow with the file. Returns the length of the lines, and what follows the last LF.
 pub fn each_record(
     reader: &mut impl BufRead,
     mut each: impl FnMut(u64, Result<Record, &[u8]>) -> Result<(), Fault>,
@@ -161,8 +164,8 @@ pub fn each_record(
     }
 }
 
-/// Whether bytes can be the beginning of one record, of which a power failure may have left some as NUL.
-/// A `}` ends a record and stands nowhere else in it: so no whole record is in these bytes.
+/// Whether bytes can be the beginning of one record. A power failure may have left some bytes as NUL. A `}`
+/// ends a record, and stands nowhere else in it. So if there is no `}`, no whole record is in these bytes.
 fn is_torn(bytes: &[u8]) -> bool {
     let mut start = bytes.iter().zip(br#"{"time":""#);
     start.all(|(&byte, &wanted)| byte == wanted || byte == 0) && !bytes.contains(&b'}')

@@ -1,31 +1,91 @@
 //! The loop, and the way of a datagram: from the socket through each step and back.
 //!
-//! Each step is a call made here, and no step calls another. Each stage has a type of its own:
+//! Each step is a call that is made here, and no step calls another. Each stage has a type of its own:
 //!
 //! ```text
-//! received   Datagram
-//! read       Message, or Unverified        read: needs no socket, no clock and no disk
-//! decided    Acknowledgment, or Refusal    Server::handle: decide, record, commit
-//! sent       Handled                       Server::serve: every acknowledgment; then explain, log, print
+//! received  Datagram
+//! read      Message, or Unverified      read: needs no socket, clock or disk
+//! decided   Acknowledgment, or Refusal  Server::handle: decide, record, commit
+//! sent      Handled                     Server::serve: every acknowledgment; then
+//!                                       explain, log, print
 //! ```
 //!
-//! That order makes an acknowledgment a promise: decide, record, only then reply. [`Server::run`] is the
-//! loop.
+//! This order makes an acknowledgment a promise: decide, record, and only then reply. [`Server::run`] is
+//! the loop.
 //!
-//! The page has it in one line,
+//! The page has all of it in one line:
 //!
 //! ```text,page
 //! if let Some(reply) = answer(&buffer[..length], &keys, &mut states, &secret) {
 //! ```
 //!
-//! with a buffer that cuts a longer datagram, and nobody learns what became of it. If it wrote to a
-//! disk, it would write and sync for each datagram alone. At 5 ms each, the 300 new messages that a group
-//! may send at once would hold up everyone for 1.5 s. But a disk syncs ten records in the time that it
-//! takes for one. So the datagrams that wait together share one write and one sync. They are at most
-//! [`MOST_TOGETHER`], since the first of them waits until the last is verified.
+//! The page's buffer cuts a longer datagram, and nobody learns why the rest did not verify. Here the
+//! buffer holds any datagram. One newline at the end is taken off. The page takes off all white space
+//! there.
 //!
-//! If a datagram is lost, whether request or reply, nothing is lost but time. The client hears nothing
-//! and sends the same bytes again. The state machine answers a repeat like the first.
+//! # Why datagrams share a sync
+//!
+//! Suppose that the server wrote and synced for each datagram alone, at 5 ms each. The 300 new messages
+//! that a group may send at once would hold up everyone for 1.5 s. But a disk syncs ten records in the
+//! time that it takes for one. So the datagrams that wait together share one write and one sync. At most
+//! [`MOST_TOGETHER`], 16, are taken together, since the first of them waits until the last is verified.
+//!
+//! # What a lost datagram costs
+//!
+//! If a request or a reply is lost, only time is lost. The client hears nothing, and sends the same bytes
+//! again. The state machine answers a repeat like the first message, [until its `exp`](crate::fsm).
+//!
+//! # What can block the loop
+//!
+//! 1. `recv_from`, while there is nothing to do.
+//! 2. For each batch: up to 16 verifications, one write, one sync, and the look whether the record still
+//!    has its name.
+//! 3. When the acknowledgments of the batch are sent: the tools' explanations, and the write of their
+//!    log.
+//! 4. After the n-th error of the socket in a row: a pause of n ms.
+//!
+//! A `send_to` does not wait. If the system has no room for a reply, the send fails. The client's next
+//! try then gets a reply. A line for the terminal does not wait for the terminal either.
+//!
+//! # Every bound
+//!
+//! What a client or an attacker can make the server hold or do:
+//!
+//! | what | at most | enforced in |
+//! | --- | --- | --- |
+//! | a datagram that is received | 65,536 bytes | the buffer of [`Server::run`] |
+//! | a datagram that is read | 4,096 bytes | [`MOST_BYTES`], in [`read`] |
+//! | depth of its JSON | 127 | `serde_json` |
+//! | datagrams in memory at once | 16, so 1 MiB | [`MOST_TOGETHER`] |
+//! | bits of a modulus | 4,096 | [`MOST_BITS`](crate::keys::MOST_BITS), at the start |
+//! | multiplications of a verification | 17 | [`PublicKey::new`], at the start |
+//! | a reply | 277 bytes | follows from [`claims`] |
+//! | records of a group at once | 300, then two a second | [`allowance`](crate::allowance) |
+//! | records of a group | 100,000 | [`MOST_RECORDS`](crate::record::MOST_RECORDS) |
+//! | bytes of a record | 8,192 | [`LONGEST_LINE`](crate::record::LONGEST_LINE), by a start |
+//! | so, bytes of a group's records | 819,200,000 | the two above |
+//! | errors of the socket in a row | 100 | [`Server::run`] |
+//!
+//! What the teacher's files may hold:
+//!
+//! | what | at most | enforced in |
+//! | --- | --- | --- |
+//! | bytes of a key file, and of the secret | 65,536 | [`MOST_FILE_BYTES`](crate::start::MOST_FILE_BYTES) |
+//! | bytes of `groups.json` | 1 MiB | the tools: `faults/groups_json.rs` |
+//! | members of a group | 255 | its type, `u8` |
+//! | characters of a group's name | 32 | the tools: `faults/groups_json.rs` |
+//! | unknown groups that the start names | 100 | [`MOST_UNKNOWN`](crate::restart::MOST_UNKNOWN) |
+//!
+//! What the tools may hold or do:
+//!
+//! | what | at most | enforced in |
+//! | --- | --- | --- |
+//! | `requests.jsonl`, `trial.jsonl`, and the ones before them | 64 MiB each | `lab/log.rs` |
+//! | bytes of a datagram in its log line | 2,048 | `lab/journal.rs` |
+//! | lines that wait for the terminal | 1 MiB | `print.rs` |
+//! | time for explanations (`--explain`) | a tenth, and 50 ms at once | `lab/explain.rs` |
+//! | messages that the exam remembers of a group | 4,096 | `lab/exam/mod.rs` |
+//! | replies that the exam sends later | 1,024 | `lab/trial.rs` |
 //!
 //! The whole server, without the tools:
 //!
@@ -57,41 +117,41 @@ use std::time::Duration;
 pub const MOST_BYTES: usize = 4_096;
 /// Most datagrams that are handled together.
 pub const MOST_TOGETHER: usize = 16;
-/// So many failures of the socket in a row end the server.
+/// After this many failures of the socket in a row, the server ends.
 const MOST_FAILURES: u64 = 100;
 
-/// The class, as it was read at the start: nothing in it changes while the server runs.
+/// The class, as it was read at the start. Nothing in it changes while the server runs.
 #[derive(Debug)]
 pub struct Class {
-    /// Who may speak.
+    /// The groups that may speak.
     pub table: Table,
     /// The groups' public keys, in the table's order.
     pub keys: Vec<Option<PublicKey>>,
-    /// The HMAC key of the replies, shared by the whole class.
+    /// The HMAC key of the replies. The whole class has it, so a classmate can forge replies.
     pub secret: hmac::Key,
 }
 
-// The stages of a datagram. Each is a value of its own, made once, from the one before.
+// The stages of a datagram. Each is a value of its own. It is made once, from the one before it.
 
 /// A datagram, as it was received.
 #[derive(Debug)]
 pub struct Datagram {
     /// When it was received: time since 1970-01-01 UTC.
     pub time: Duration,
-    /// Who sent it. The reply goes there.
+    /// The sender's address. The reply goes there.
     pub sender: SocketAddr,
-    /// What is in it.
+    /// The bytes in it.
     pub bytes: Vec<u8>,
 }
 
 impl Datagram {
-    /// Who sent it, for people: `::ffff:1.2.3.4` is 1.2.3.4.
+    /// The sender's address for people: `::ffff:1.2.3.4` is written as 1.2.3.4.
     pub fn peer(&self) -> SocketAddr {
         SocketAddr::new(self.sender.ip().to_canonical(), self.sender.port())
     }
 }
 
-/// What a datagram says: a group's message, or nothing that anyone has signed.
+/// What a datagram says: either a message of a group, or nothing that a group has signed.
 pub type Reading<'a> = Result<Message<'a>, Unverified>;
 
 /// A message of a group: its signature has verified.
@@ -101,20 +161,20 @@ pub struct Message<'a> {
     pub group: usize,
     /// The token, without the newline behind it.
     pub token: &'a [u8],
-    /// Which payload it is ([`claims::id_request`]).
+    /// The `id_request` of its payload ([`claims::id_request`]).
     pub id_request: String,
-    /// The member's number, even where the other claims are refused. Only the tools read it.
+    /// The member's number. It is here even if the other claims are refused. Only the tools read it.
     pub seq_number: Option<u64>,
-    /// What the group asks for, or the mistake in its claims.
+    /// What the group asks for, or why its claims are refused.
     pub request: Result<Request, Refusal>,
 }
 
 /// A datagram without a signature that verifies. Anybody may have sent it.
 #[derive(Debug)]
 pub struct Unverified {
-    /// The group that it claims to be of, by its place in the table. Only the tools read it.
+    /// The group that it claims, by its place in the table. Only the tools read it.
     pub claimed_group: Option<usize>,
-    /// The check that failed.
+    /// The first check that failed.
     pub refusal: Refusal,
 }
 
@@ -124,18 +184,18 @@ impl From<Refusal> for Unverified {
     }
 }
 
-/// What became of a datagram: it is acknowledged, or refused. An acknowledgment becomes a refusal where
-/// the record cannot be written, or the reply cannot be sent.
+/// What became of a datagram: it is acknowledged, or refused. An acknowledgment becomes a refusal if the
+/// record cannot be written, if the reply cannot be sent, or if the lab puts something in its place.
 pub type Outcome = Result<Acknowledgment, Refusal>;
 
 /// What an acknowledgment says.
 #[derive(Clone, Copy, Debug)]
 pub struct Acknowledgment {
-    /// The number that the group shall send next.
+    /// The number that the group must send next.
     pub next_number: u64,
-    /// What makes this reply different from any other.
+    /// The members that make this reply different from any other.
     pub otp: Otp,
-    /// Whether the message said something new, which had to be recorded. Only the tools read it.
+    /// Whether the message said something new, so that a record was needed. Only the tools read it.
     pub is_new: bool,
 }
 
@@ -151,7 +211,8 @@ pub struct Handled<'a> {
 }
 
 /// Finds out what a datagram says, by the checks in their order. One newline at the end is taken off, so
-/// that `echo` can send a token. A datagram of 5,000 bytes is received whole, and refused unread.
+/// that `echo` can send a token. A datagram of 5,000 bytes is received whole, and refused as
+/// [`Refusal::TooLarge`] before anything in it is read.
 pub fn read<'a>(class: &Class, bytes: &'a [u8], now: Duration) -> Reading<'a> {
     if bytes.len() > MOST_BYTES {
         return Err(Refusal::TooLarge(bytes.len()).into());
@@ -187,10 +248,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves until the socket fails for good. These can hold the loop up: `recv_from`, while there is
-    /// nothing to do; a batch's verifications, its write and its sync; and, when its acknowledgments are
-    /// sent, the tools' explanations and the write of their log. Sending never waits for a client, and no
-    /// line waits for a terminal that nobody reads.
+    /// Serves until the socket fails for good. [The chapter](self) lists what can block this loop.
     pub fn run(&mut self, socket: &UdpSocket, lab: &mut dyn Lab) -> io::Error {
         let mut buffer = vec![0; 1 << 16]; // holds any datagram
         let mut failures = 0;
@@ -200,16 +258,16 @@ impl Server {
                 continue;
             };
             lab.saw_error(&error);
-            failures += 1; // a client that has left can make the next call fail; a broken socket fails each
+            failures += 1; // after a client has left, one call may fail; on a broken socket, each call fails
             if failures == MOST_FAILURES {
                 return error;
             }
-            thread::sleep(Duration::from_millis(failures)); // five seconds in all: the trouble may pass
+            thread::sleep(Duration::from_millis(failures)); // in all five seconds, in which it may recover
         }
     }
 
-    /// Waits for a datagram, handles it and those that wait behind it, and sends the acknowledgments. None
-    /// of them waits for an explanation or a log: that is for the lab, when all are sent.
+    /// Waits for a datagram, handles it and those that wait behind it, and sends the acknowledgments. The
+    /// lab explains and logs when all of them are sent, so none of them waits for the lab's sentences.
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<()> {
         lab.waits(socket);
         let datagrams = receive(socket, buffer, lab.most_together())?;
@@ -229,8 +287,8 @@ impl Server {
         Ok(())
     }
 
-    /// Reads each datagram and decides what it means, and records what is new with one write and one sync.
-    /// An acknowledgment that comes back may be sent.
+    /// Reads each datagram and decides what it means. What is new is recorded with one write and one sync.
+    /// Each acknowledgment that this call returns may be sent.
     pub fn handle<'a>(&mut self, datagrams: &'a [Datagram], lab: &mut dyn Lab) -> Vec<Handled<'a>> {
         let mut batch = Vec::new();
         let mut before = BTreeMap::new();
@@ -248,8 +306,8 @@ impl Server {
         batch
     }
 
-    /// Decides what a datagram means. If it says something new, a record waits for the commit, and its
-    /// group's progress moves as if the commit had succeeded. `before` keeps the progress as it was.
+    /// Decides what a datagram means. If it says something new, its record waits for the commit, and its
+    /// group's progress changes as if the commit had succeeded. `before` keeps the progress from before.
     fn decide(
         &mut self,
         datagram: &Datagram,
@@ -274,9 +332,10 @@ impl Server {
         Ok(Acknowledgment { next_number, otp, is_new })
     }
 
-    /// The commit has failed: the disk is full, say. So what was decided of a group that had something new
-    /// is not true. Its progress is put back, and none of its messages is answered, not even a repeat. The
-    /// other groups are answered. Later messages try the disk anew.
+    /// Takes back what a failed commit has made untrue. Suppose that the disk is full. The messages of a
+    /// group with something new in this batch were decided as if it was recorded. So the group's progress
+    /// is put back, and none of its messages in this batch is answered, not even a repeat. The messages of
+    /// the other groups are answered. Later messages try the disk anew.
     fn undo(&mut self, before: BTreeMap<usize, Progress>, batch: &mut [Handled], why: &NotRecorded) {
         for Handled { reading, outcome, .. } in batch {
             let is_of_group = reading.as_ref().is_ok_and(|message| before.contains_key(&message.group));
@@ -291,7 +350,7 @@ impl Server {
         }
     }
 
-    /// The reply to a message that is acknowledged.
+    /// The reply to a message that is acknowledged. `None` means that it is refused.
     pub fn reply(&self, handled: &Handled) -> Option<String> {
         let (Ok(message), Ok(acknowledgment)) = (&handled.reading, &handled.outcome) else { return None };
         let payload = claims::reply(&message.id_request, acknowledgment.next_number, acknowledgment.otp);
@@ -299,8 +358,9 @@ impl Server {
     }
 }
 
-/// Waits for a datagram, and takes those that wait behind it; or none, if a timeout of the lab is over
-/// first. Sending never waits: a reply for which the system has no room must not hold up the others.
+/// Waits for a datagram, and takes those that wait behind it. There are none if a timeout of the lab ends
+/// the wait. Once a datagram has come, the socket does not block. So if the system has no room for a reply,
+/// that reply does not hold up the others.
 fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::Result<Vec<Datagram>> {
     socket.set_nonblocking(false)?;
     let first = match receive_one(socket, buffer) {
@@ -312,7 +372,7 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::R
     socket.set_nonblocking(true)?;
     let mut datagrams = vec![first];
     while datagrams.len() < most_together {
-        // Mostly, nothing waits. An error that lasts fails the next call too.
+        // Mostly, the error means that no datagram waits. If the error lasts, the next call reports it.
         let Ok(datagram) = receive_one(socket, buffer) else { break };
         datagrams.push(datagram);
     }
@@ -324,29 +384,30 @@ fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
     Ok(Datagram { time: time::now(), sender, bytes: buffer[..length].into() })
 }
 
-/// The lab between the network and the server: the one seam through which the tools look on and
-/// interfere. To read the book, take it for `()`, a lab that does nothing.
+/// The lab stands between the network and the server. Only through this trait can the tools look on and
+/// interfere. A reader of the book may think of `()`, a lab that does nothing.
 ///
-/// The calls come in this order: the server waits; each datagram arrives; when all of them are decided and
-/// recorded, each acknowledgment leaves; all are sent.
+/// The calls come in this order: `waits`; `arrives` for each datagram; then all of them are decided and
+/// recorded; `leaves` for each acknowledgment; `sent` once.
 pub trait Lab {
-    /// Most datagrams that are handled together: 1 if the lab must see each answered before the next.
+    /// Most datagrams that are handled together. It is 1 if the lab must see each datagram answered before
+    /// the next one arrives.
     fn most_together(&self) -> usize {
         MOST_TOGETHER
     }
-    /// The server is about to wait for a datagram. A lab that has something to send later, whether a
-    /// datagram comes or not, sets a read timeout of the socket. When that is over, the call comes again.
+    /// The server is about to wait for a datagram. If the lab has something to send later, it sets a read
+    /// timeout of the socket here. When the timeout is over, the server calls this again.
     fn waits(&mut self, _: &UdpSocket) {}
-    /// A datagram arrives. If the lab gives a refusal, the datagram is lost: nothing is decided of it.
+    /// A datagram arrives. If the lab returns a refusal, the datagram is lost, and nothing is decided.
     fn arrives(&mut self, _: &Class, _: &Datagram, _: &Reading) -> Option<Refusal> {
         None
     }
-    /// A message is decided and recorded, and its reply is about to leave. The lab may put something in
-    /// the place of the reply.
+    /// A message is decided and recorded, and its reply is about to leave. The lab may return something
+    /// else in its place.
     fn leaves(&mut self, _: &Class, _: &Handled, _reply: &str) -> Option<Instead> {
         None
     }
-    /// Every acknowledgment is sent. Now there is time to explain, to log, to print, and to send more.
+    /// Every acknowledgment is sent. Now the lab may explain, log, print, and send more.
     fn sent(&mut self, _: &Class, _: &[Handled], _: &UdpSocket) {}
     /// The socket has failed to receive.
     fn saw_error(&mut self, _: &io::Error) {}
@@ -357,8 +418,8 @@ impl Lab for () {}
 /// What a lab puts in the place of a reply.
 #[derive(Debug)]
 pub struct Instead {
-    /// What is sent: nothing, if the reply is lost or leaves later; the reply and more; or others.
+    /// What is sent. It is empty if the reply is lost or leaves later.
     pub replies: Vec<String>,
-    /// What is then said of the datagram.
+    /// The outcome of the datagram, in place of the acknowledgment.
     pub outcome: Outcome,
 }

@@ -1,13 +1,14 @@
 //! The start: read the class, read the record back, bind. Its result is a server that may run, or a fault
-//! as data. The sentences about it are the tools'. The page's lines
+//! as data. The tools have the sentences about a fault. The page has these lines:
 //!
 //! ```text,page
-//! let secret = fs::read("keys_priv/key_secret_for_hmac.txt").expect("the secret of the class");
+//! let secret = fs::read(path).expect("the secret of the class");
 //! let keys = GROUPS.map(|(group, _)| public_key(group));
 //! ```
 //!
-//! end the server if the secret is missing, and say nothing if a group's key is damaged. Here each file
-//! that cannot be used is named, its group is not served, and the others are.
+//! They end the server if the secret is missing, and say nothing if a group's key is damaged. Here each
+//! key file that can't be used is named, and its group is not served. The other groups are served. If no
+//! group has a key, the start fails.
 
 use crate::claims::Otp;
 use crate::files::content;
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 /// Most bytes of a key file, and of the secret's.
 pub const MOST_FILE_BYTES: u64 = 1 << 16;
 
-/// What the start is told.
+/// What the command line tells the start.
 #[derive(Debug)]
 pub struct Settings {
     /// Where to listen.
@@ -42,7 +43,7 @@ pub struct Settings {
     pub has_limit: bool,
 }
 
-/// A server that may run, and what its start has found.
+/// A server that may run, and what the start has found.
 pub struct Started {
     /// The server.
     pub server: Server,
@@ -61,11 +62,11 @@ pub struct Started {
 pub enum Fault {
     /// The secret cannot be read.
     Secret(io::Error),
-    /// The secret has so few bytes.
+    /// The secret has this number of bytes. They are too few.
     ShortSecret(usize),
     /// `keys_pub` cannot be read.
     Keys(io::Error),
-    /// There is no usable key in it, but these files.
+    /// `keys_pub` has these files, and none of them gives a group a key.
     NoKey(Vec<KeyFile>),
     /// The record can't be used.
     Received(restart::Fault),
@@ -102,15 +103,15 @@ pub fn secret_file(directory: &Path) -> PathBuf {
 pub struct KeyFile {
     /// Its name, for people.
     pub name: String,
-    /// Where it is: its name may not be UTF-8.
+    /// Its path. The name in the path need not be UTF-8.
     pub path: PathBuf,
-    /// The group that it is for, by its place in the table.
+    /// The group that the file is for, by its place in the table.
     pub group: Option<usize>,
-    /// The key in it.
+    /// The key in the file, or why there is none.
     pub key: Result<PublicKey, KeyFault>,
 }
 
-/// The files in a class's `keys_pub`, by name.
+/// The files in a class's `keys_pub`, sorted by name. A file whose name begins with a dot is left out.
 pub fn key_files(directory: &Path, table: &Table, allows_weak_keys: bool) -> io::Result<Vec<KeyFile>> {
     let directory = directory.join("keys_pub");
     let entries = fs::read_dir(&directory)?.map(|entry| Ok(entry?.file_name()));
@@ -136,7 +137,7 @@ fn key_file(path: PathBuf, table: &Table, fewest_bits: usize) -> KeyFile {
     KeyFile { name, path, group, key }
 }
 
-/// The groups' keys, in the table's order. Of two files for one group neither is used.
+/// The groups' keys, in the table's order. If a group has two files, neither is used.
 pub fn public_keys(files: &[KeyFile], table: &Table) -> Vec<Option<PublicKey>> {
     let key = |group| {
         let mut own = files.iter().filter(|file| file.group == Some(group));

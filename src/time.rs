@@ -8,15 +8,36 @@
 //! assert_eq!(rfc3339(time), "2023-11-14T22:13:20.123Z");
 //! assert_eq!(parse_rfc3339("2023-11-14T22:13:20.123Z"), Some(time));
 //! ```
+//!
+//! # A clock that jumps
+//!
+//! The server reads the system clock once for each datagram. Somebody may set this clock forward or back.
+//! The state machine uses no clock, and a restart reads the records in the order of the file, not of their
+//! times. So no state changes and no record is lost. These things change:
+//!
+//! - `exp` and `nbf` are compared with the wrong time. A clock that is ahead refuses good tokens as
+//!   `expired`. A clock that is behind refuses tokens as `not_yet_valid`, and takes captured tokens that
+//!   have expired.
+//! - `otp_timestamp`, and the time in each record and log line, are wrong. After a jump back, a later line
+//!   has an earlier time.
+//! - The [allowance](crate::allowance): a jump forward refills it. After a jump back, a group has two
+//!   records fewer for each second of the jump. If `due` is then more than 150.5 s ahead, only a jump can
+//!   have caused that. So the count begins anew, and the group may have 300 records at once.
+//! - `--trial` measures its pauses with the same clock. So a jump can spoil one play of the exam.
+//! - A clock before 1970 or after 9999 can't be written in a record. The command line refuses to start
+//!   with such a clock.
+//!
+//! The time that `--explain` may take is measured with a clock that does not jump. So are the waits of the
+//! system.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The system clock: time since 1970-01-01 UTC. A clock before that counts as then.
+/// The system clock: the time since 1970-01-01 UTC. If the clock is before 1970, the time is 0.
 pub fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A time since 1970-01-01 UTC as `YYYY-MM-DDThh:mm:ss.sssZ`.
+/// A time since 1970-01-01 UTC as `YYYY-MM-DDThh:mm:ss.sssZ`, for the years up to 9999.
 pub fn rfc3339(time: Duration) -> String {
     let seconds = time.as_secs();
     let (year, month, day) = date(seconds / 86_400);
@@ -32,7 +53,7 @@ pub fn rfc3339(time: Duration) -> String {
     text.map(char::from).iter().collect()
 }
 
-/// The inverse of [`rfc3339`], for that form alone.
+/// The inverse of [`rfc3339`]. `None` means that the text is not what `rfc3339` writes.
 pub fn parse_rfc3339(text: &str) -> Option<Duration> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
@@ -42,10 +63,10 @@ pub fn parse_rfc3339(text: &str) -> Option<Duration> {
     (rfc3339(time) == text).then_some(time)
 }
 
-/// Days of a common year before each month.
+/// How many days of a year without a leap day come before each month.
 const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
-/// The date of a day counted from 1970-01-01, in the Gregorian calendar.
+/// Year, month and day of the day with this number, in the Gregorian calendar. 1970-01-01 is day 0.
 fn date(day: u64) -> (u64, u64, u64) {
     let has_begun = |year, month| days(year, month, 1).is_some_and(|first| first <= day);
     let mut year = 1970 + day / 366;
@@ -56,7 +77,7 @@ fn date(day: u64) -> (u64, u64, u64) {
     (year, month, day - days(year, month, 1).unwrap_or(0) + 1)
 }
 
-/// Days from 1970-01-01 to a date.
+/// The number of days from 1970-01-01 to a date.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let years = year.checked_sub(1970)?;
     let leap_days_before = |year: u64| (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;

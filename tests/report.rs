@@ -372,7 +372,7 @@ fn the_last_refused_request_is_shown_with_its_reason_or_as_unverified() {
     directory.write(REQUESTS, requests.concat());
     let shown = text(directory.path());
     let refused = |time: &str, what: &str| format!("last refused at 2023-11-15 {time}:00:00 UTC{what}");
-    shows(&shown, "ALFA", &[&refused("03", ": out_of_order: for a reason"), "(2023-11-15 05:00:00 UTC)"]);
+    shows(&shown, "ALFA", &[&refused("03", ": out_of_order: for a reason"), "(2023-11-15 06:00:00 UTC)"]);
     shows(&shown, "BETA", &["not started", &refused("02", ": expired: for a reason")]);
     shows(&shown, "GAMA", &["not started", &refused("04", ", unverified: bad_signature: for a reason")]);
     assert!(!shown.contains("NOBODY"), "a name that a stranger made up: {shown}");

@@ -346,6 +346,7 @@ fn a_restart_keeps_the_sheet_and_drops_the_open_play() {
     let mut run = Run::default();
     member.acknowledged(&client, 0, &mut run).expect("a reply");
     member.acknowledged(&client, 1, &mut run).expect("a reply");
+    trial.server.kill();
     let shown = trial.word("JAVALI");
     assert!(shown != "0/21" && shown.ends_with("/21"), "{shown}");
     trial.restart();

@@ -237,7 +237,7 @@ act_keys() {
     sed 's/./&\x0/g' "$class/keys_priv/BETA.pem" >"$dir/slip/keys_pub/UTF16.pem"
     typed "$vm professor up $dir/slip"
     comes 0 'keys_pub/ALFA.pem: not copied' 'BETA.ppk: not copied' 'DER.pem: not copied' 'UTF16.pem: not copied' \
-        'ALFA             3      3  no usable key'
+        'no usable key: not served'
     typed "$vm professor up $class"
     comes 0 'ALFA             3      3  ALFA.pem'
     typed "$SSH vm 'find $home /var/lib/udpsocket-jwt-server /home /root /tmp /dev/shm -path \"*key*\" -type f ! -name authorized_keys -printf \"%f\\n\" | sort -u'"

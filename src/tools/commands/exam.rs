@@ -35,6 +35,7 @@ pub fn summary(sheet: &Sheet, clock: impl Fn(&Line) -> String) -> Vec<(Tone, Str
     let (shown, all) = (sheet.shown(), TABLE.len());
     let left = match all - shown {
         0 => "every box is shown; run it once more: then the otp_number of the last reply proves it".into(),
+        1 => format!("run it again: 1 of {all} is still to come"),
         left => format!("run it again: {left} of {all} are still to come"),
     };
     let mut lines = vec![(Tone::Open, format!("{shown} of {all}; {left}"))];

@@ -260,7 +260,8 @@ impl Report {
         let text = |name: &str| request.get(name).and_then(Value::as_str);
         let (time, outcome) = (parse_rfc3339(text("time")?)?, text("outcome")?);
         let is_refused = reason::REASONS.iter().any(|reason| reason.name == outcome);
-        let is_signed = !is_refused || reason::is_signed(outcome);
+        // Where something was lost on purpose, its group is named only if its signature has verified.
+        let is_signed = !is_refused || outcome == "lost_on_purpose" || reason::is_signed(outcome);
         let group = text("group").and_then(|group| self.table.find(group));
         if let Some(group) = group.filter(|_| is_signed) {
             self.groups[group].saw(time);

@@ -1,6 +1,6 @@
 //! `--trial`: the server examines the clients (section 8 of [the protocol](crate::protocol)).
 //!
-//! What becomes of each copy, and what it shows, is the [exam](super::exam)'s to say. Here it is carried out
+//! What becomes of each copy, and what it shows, is the [`exam`]'s to say. Here it is carried out
 //! and written down: requests and replies are lost, wrong replies take their place, some leave later; and
 //! what a box of the sheet shows is a line of `trial.jsonl`.
 

@@ -65,9 +65,10 @@ const OLD: u128 = 120;
 const MOST_SEEN: usize = 4_096;
 /// How many copies of a message are looked at.
 const MOST_COPIES: usize = 64;
-/// The network lengthens pauses and loses wrong replies, but a client that keeps its second is in time more
-/// often than it is late. So many times more, and the box is shown; many more late ones are not counted.
-const ENOUGH_IN_TIME: i32 = 2;
+/// The network lengthens pauses and loses wrong replies. But a client that keeps its second is in time more
+/// often than once in three. A pause in time counts 2, a late one -1, down to this; with so much the box is
+/// shown: two of three.
+const ENOUGH_IN_TIME: i32 = 3;
 const ENOUGH_LATE: i32 = 6;
 /// How many pauses of a client are kept.
 const MOST_PAUSES: usize = 32;
@@ -197,19 +198,23 @@ impl Current {
         self.own().filter(wrong).count() as u32 + self.rights
     }
 
-    /// The box of what the client was sent last: if it goes on or ends now, it believed that.
+    /// The box of what the client was sent last: if it goes on or ends now, it may have believed that. A client
+    /// that believes a reply goes on before its pause is over. Where two kinds came in that time, since the
+    /// network repeated a copy, it is known only that neither was right.
     fn believed(&self, now: Duration) -> Trick {
-        let of_fate = |fate: Fate| match fate {
+        let wrong = |copy: &Copied| match copy.fate {
             Fate::Wrong(trick) | Fate::HalfAPauseLater(trick) => Some(trick),
             _ => None,
         };
-        let own: Vec<_> = self.own().collect();
-        let Some(last) = own.last() else { return Trick::Silence };
-        // Before its pause is over, a client goes on because of a reply: the last, or that to the copy before.
-        let is_early = now.saturating_sub(last.time) < self.pause().mul_f64(0.9);
-        let before = own.len().checked_sub(2).map(|before| own[before].fate);
-        let before = before.filter(|_| is_early).and_then(of_fate);
-        of_fate(last.fate).or(before).unwrap_or(Trick::Silence)
+        let lately = self.pause().mul_f64(0.9);
+        let recent = self.own().filter(|copy| now.saturating_sub(copy.time) < lately);
+        let mut recent: Vec<_> = recent.filter_map(wrong).collect();
+        recent.dedup();
+        match recent[..] {
+            [] => self.own().last().and_then(wrong).unwrap_or(Trick::Silence),
+            [one] => one,
+            _ => Trick::Silence,
+        }
     }
 }
 
@@ -293,7 +298,7 @@ pub struct Exam {
     going_on: GoingOn,
     /// How often it has come through each trick since the sheet was empty.
     times: Times,
-    /// How many more pauses were in time than late, of those in which a wrong reply came.
+    /// What the pauses count in which a wrong reply came.
     in_time: i32,
     /// The last pauses that the client made between two copies.
     pauses: VecDeque<Duration>,
@@ -668,7 +673,9 @@ impl Exam {
             _ => Plan { tricks: vec![Fate::ReplyLost], then: Fate::Right },
         };
         let is_same_client = message.peer == play.message.peer;
-        let is_at_once = now.saturating_sub(play.last_zero) < pause * 2;
+        // A client that was started again sends its 1 eight times first, even if all of them are lost.
+        let usual = self.usual_pause().unwrap_or(pause).min(pause);
+        let is_at_once = now.saturating_sub(play.last_zero) < usual * 2;
         if play.zeros > START_OVERS && is_same_client && is_at_once && copies > 1 {
             self.note(Verdict::Broken, Trick::GiveUp, 0, play.zeros, now);
         }
@@ -923,7 +930,7 @@ impl Exam {
             let pauses = message.pauses();
             let in_time = self.usual_pause().unwrap_or(pauses[0]).mul_f64(1.25);
             for pause in pauses.iter().skip(1) {
-                self.in_time += if *pause <= in_time { 1 } else { -1 };
+                self.in_time += if *pause <= in_time { 2 } else { -1 };
             }
             self.in_time = self.in_time.clamp(-ENOUGH_LATE, ENOUGH_IN_TIME);
             let is_in_time = self.in_time == ENOUGH_IN_TIME;

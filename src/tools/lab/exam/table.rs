@@ -102,7 +102,7 @@ pub const TABLE: [Entry; 21] = [
         name: "silence",
         done: "a request is lost, or a reply, at any copy but the last",
         keeps: "sends the same bytes again",
-        breaks: "went on though no reply had come: wait for the right reply, and send the same bytes again",
+        breaks: "went on though no right reply had come: wait for it, and send the same bytes again each second",
         question: "a message got no reply, and did not come again: send the same bytes again each second",
     },
     Entry {
@@ -212,7 +212,7 @@ pub const TABLE: [Entry; 21] = [
         rule: 2,
         name: "timer",
         done: "half a pause after copies 2, 3 and 4 a wrong reply comes",
-        keeps: "sends the next copy when its second is over: within 1.25 pauses, two times more than not",
+        keeps: "sends the next copy when its second is over: within 1.25 pauses, two times of three",
         breaks: "",
         question: "after a wrong reply the next copy came late: a wrong reply must not begin the second anew",
     },
