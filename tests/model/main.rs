@@ -15,9 +15,12 @@ use world::{Fault, Network, Rule, Setting};
 
 /// What holds, whatever the network does. `src/rules.md` says it in the same words.
 const PROPERTIES: [(&str, &str); 5] = [
-    ("S1", "a client that says \"everyone is in\" is right: the run that counts has exactly its matriculas"),
-    ("S2", "what a client takes as acknowledged is in the file"),
-    ("S3", "the server's state is the number of the file's last record, whenever it is killed"),
+    (
+        "S1",
+        "if a client says \"everyone is in\", it is right: the run that counts has exactly its matriculas",
+    ),
+    ("S2", "if a client takes a message as acknowledged, the message is in the file"),
+    ("S3", "the server's state is the number of the file's last record, whenever the server is killed"),
     ("L1", "once the network behaves, a client completes, with 8 + 1 + members messages at most"),
     ("L2", "no client starts over for ever, or waits for ever"),
 ];
