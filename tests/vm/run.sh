@@ -372,7 +372,7 @@ act_what_is_served() {
     typed "$SSH vm 'cd $home && cp -a current/. 900 && sed -i s/^RUN=.*/RUN=level7/ 900/settings && ln -sfn 900 current'; $vm professor status"
     comes 1 'release 900 waits'
     typed "$vm professor report | sed -n 1p"
-    comes 0 ' records'
+    comes 0 ' record'
     typed "$vm professor run level7"
     comes 0 'listening on'
     typed "$vm professor run first"
