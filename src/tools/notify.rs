@@ -1,10 +1,6 @@
 //! Readiness, told to systemd (`Type=notify`): a start that fails is then seen to fail.
 
 use crate::tools::print::{say_soon, shown};
-use std::time::Duration;
-
-/// How long a socket that takes nothing more may hold up the start.
-const MOST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Says that the server is up, where `NOTIFY_SOCKET` names a socket to say it to.
 pub fn ready() {
@@ -16,17 +12,19 @@ pub fn ready() {
     }
 }
 
-/// Sends a message to a socket: a path, or behind an `@` an abstract name.
+/// Sends a message to a socket: a path, or behind an `@` an abstract name. A socket that takes nothing more
+/// holds up the start for a second at most.
 #[cfg(target_os = "linux")]
 fn send(socket: &std::ffi::OsStr, message: &[u8]) -> std::io::Result<()> {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::{ffi::OsStrExt, net};
+    use std::time::Duration;
     let address = match socket.as_bytes().strip_prefix(b"@") {
         Some(name) => net::SocketAddr::from_abstract_name(name)?,
         None => net::SocketAddr::from_pathname(socket)?,
     };
     let sender = net::UnixDatagram::unbound()?;
-    sender.set_write_timeout(Some(MOST_PATIENCE))?;
+    sender.set_write_timeout(Some(Duration::from_secs(1)))?;
     sender.send_to_addr(message, &address).map(|_| ())
 }
 
