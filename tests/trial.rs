@@ -238,7 +238,10 @@ fn a_client_that_keeps_the_rules_passes_and_its_otp_number_is_the_proof() {
     assert!(passed["trick"].is_null() && passed["rule"].is_null());
 
     let report = trial.report("JAVALI", &[]);
-    assert!(report.contains("exam: passed at ") && report.contains("the otp_number of the last reply proves it"), "{report}");
+    assert!(
+        report.contains("exam: passed at ") && report.contains("the otp_number of the last reply proves it"),
+        "{report}"
+    );
     assert!(!report.contains(&format!("otp_number {read}")), "the class sees that screen: {report}");
     let sheet = report_of(trial.class.directory.path(), &["--group", "JAVALI"]);
     assert!(sheet.contains(&format!("otp_number {read}")), "{sheet}");

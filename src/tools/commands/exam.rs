@@ -33,10 +33,14 @@ pub fn summary(sheet: &Sheet, clock: impl Fn(&Line) -> String) -> Vec<(Tone, Str
         return Vec::new();
     }
     let (shown, all) = (sheet.shown(), TABLE.len());
-    let left = match all - shown {
-        0 => "every box is shown; run it once more: then the otp_number of the last reply proves it".into(),
-        1 => format!("run it again: 1 of {all} is still to come"),
-        left => format!("run it again: {left} of {all} are still to come"),
+    let broken = TABLE.iter().filter(|entry| matches!(sheet.state(entry.trick), State::Broken(_))).count();
+    let left = match (broken, all - shown - broken) {
+        (0, 0) => {
+            "every box is shown; run it once more: then the otp_number of the last reply proves it".into()
+        }
+        (0, 1) => format!("run it again: 1 of {all} is still to come"),
+        (0, left) => format!("run it again: {left} of {all} are still to come"),
+        (_, left) => format!("mend the client and run it again: {broken} broken, {left} to come"),
     };
     let mut lines = vec![(Tone::Open, format!("{shown} of {all}; {left}"))];
     for entry in &TABLE {
