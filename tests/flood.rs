@@ -5,6 +5,7 @@
 //! An unoptimized build floods with forged signatures alone. All of the table, and the figures:
 //! `cargo test --release --test flood -- --nocapture`.
 
+#[allow(dead_code)] // a part of it is used
 mod common;
 #[path = "common/stranger.rs"]
 mod stranger;

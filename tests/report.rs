@@ -1,8 +1,9 @@
 //! `report`: who is done, from the files alone, beside a running server or without one.
 
-mod common;
-
-use common::{Class, Ended, PROGRAM, Scratch, Server, Signer, ended, failed, record_at, served, wait_until};
+use crate::common;
+use crate::common::{
+    Class, Ended, PROGRAM, Scratch, Server, Signer, ended, failed, record_at, served, wait_until,
+};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! `--trial` over a real socket: what tests/exam shows in virtual time is carried out and written down.
 
-mod common;
-
-use common::{Class, Client, RS256, SECRET, Server, Signer, private_key, recorded, report_of, wait_until};
+use crate::common;
+use crate::common::{
+    Class, Client, RS256, SECRET, Server, Signer, private_key, recorded, report_of, wait_until,
+};
 use ring::hmac;
 use serde_json::Value;
 use std::fs::OpenOptions;

@@ -8,6 +8,7 @@
 //! of all.
 
 mod bare;
+#[allow(dead_code)] // a part of it is used
 #[path = "../common/mod.rs"]
 mod common;
 mod load;
