@@ -1,15 +1,12 @@
 //! Whatever else touches the files: nothing acknowledged is lost, and no file holds up a start.
 #![cfg(unix)]
 
-mod common;
-#[path = "common/in_memory.rs"]
-mod in_memory;
-
-use common::{
+use crate::common;
+use crate::common::in_memory::{Call, Disk, Lab, NOW, Outcome};
+use crate::common::{
     Class, Client, PROGRAM, Running, Server, Signer, ended, failed, has, lines, record, recorded, run,
     set_mode, shell, wait_until,
 };
-use in_memory::{Call, Disk, Lab, NOW, Outcome};
 use ring::hmac;
 use std::fs;
 use std::io::{self, Read};

@@ -1,9 +1,8 @@
 //! The pages say what is so: their commands and examples run as they stand there, their outputs are the
 //! program's, and what two pages must both say is the same in both.
 
-mod common;
-
-use common::{Class, PROGRAM, RS256, Scratch, Server, Signer, claims};
+use crate::common;
+use crate::common::{Class, PROGRAM, RS256, Scratch, Server, Signer, claims};
 use ring::hmac;
 
 use std::collections::BTreeSet;

@@ -1,10 +1,10 @@
 //! The protocol as a client sees it, over a real socket; and its rules as plain functions.
 
-mod common;
-#[path = "common/in_memory.rs"]
-mod in_memory;
-
-use common::{Class, Client, Running, Server, Signer, claims, next, payload_of, served, wait_until, with};
+use crate::common;
+use crate::common::in_memory;
+use crate::common::{
+    Class, Client, Running, Server, Signer, claims, next, payload_of, served, wait_until, with,
+};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 

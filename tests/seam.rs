@@ -1,12 +1,9 @@
 //! What a lab may do at the seam between the server and the network: each thing that an exam needs, by
 //! itself.
 
-mod common;
-#[path = "common/in_memory.rs"]
-mod in_memory;
-
-use common::{Client, Signer, verified};
-use in_memory::Lab as Server;
+use crate::common;
+use crate::common::in_memory::Lab as Server;
+use crate::common::{Client, Signer, verified};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};

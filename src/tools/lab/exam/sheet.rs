@@ -63,7 +63,7 @@ impl Line {
             (Verdict::Shown, Some(entry)) => entry.keeps,
             (Verdict::Question, Some(entry)) => entry.question,
             (Verdict::Broken, Some(entry)) => entry.breaks,
-            _ => "every box is shown, and everyone is in; ask for the otp_number of the last reply",
+            _ => "every box is shown, and everyone is in; the otp_number of the last reply proves it",
         }
     }
 
