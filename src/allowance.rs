@@ -16,8 +16,8 @@
 //!               a record comes
 //!                     |<--- TOLERANCE: 149.5 s --->|<-- 1 s -->|
 //!  -------------------+----------------------------+-----------+-------------------> due
-//!    if `due` is in this range, it is permitted    |    not    |  permitted, since the
-//!                                                  | permitted |  clock has gone back
+//!    if `due` is in this range, the record is      |    not    |  permitted, since the
+//!    permitted                                     | permitted |  clock has gone back
 //! ```
 //!
 //! All times are counted in whole milliseconds, since a record's line has its time in milliseconds. So a

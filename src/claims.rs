@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Each claim that the page does not read has a use. If the server did not check `exp`, a captured token
-//! would be good for ever. If it did not check `nbf`, it would accept a token before its day. If it did
-//! not check `aud`, it would accept a token for another service. Without the `matricula`, nobody can be
+//! would be good for ever. If it did not check `nbf`, it would accept a token too early. If it did not
+//! check `aud`, it would accept a token for another service. Without the `matricula`, nobody can be
 //! graded. The page also accepts a `seq_max` of any type.
 //!
 //! To add a claim that must be recorded, change five places. Make it a field of [`Request`] and of

@@ -42,7 +42,7 @@
 //! sn if sn > members || sn != state && sn != state + 1 => return None,
 //! ```
 //!
-//! To try the machine there, one needs keys and signatures. Here the machine is a function of three
+//! To try the machine there, a test needs keys and signatures. Here the machine is a function of three
 //! numbers, and the tests try every case.
 //!
 //! ```

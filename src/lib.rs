@@ -1,8 +1,8 @@
 //! A server for a networking class: signed tokens over UDP, and an acknowledgment that is a promise.
 //!
 //! Each group of students sends one datagram for each of its members. The datagram is a JWT, signed with
-//! the group's RSA key. The server takes the members in order. It answers with a JWT of its own, which
-//! says which number comes next. If the server can't accept a datagram, it does not answer it.
+//! the group's RSA key. The server accepts the members in order. It answers with a JWT of its own, which
+//! says which number comes next. If the server can't accept a datagram, the client gets no answer.
 //!
 //! # One token
 //!
@@ -82,8 +82,9 @@
 //! 9. [`start`]: from the class's files to a server. *What is checked before the first datagram?*
 //! 10. [`keys`]: the keys and their files. *What is in an RSA key, and why 65,537?*
 //!
-//! Beside the way: [`refusal`] has every reason for silence. [`groups`] has the groups that may speak.
-//! [`files`] says how files are opened. [`time`] writes times, and says what a clock that jumps changes.
+//! Four more modules are no steps of this way. [`refusal`] has every reason for silence. [`groups`] has
+//! the groups that may speak. [`files`] says how files are opened. [`time`] writes times, and says what a
+//! clock that jumps changes.
 //!
 //! Pages beside the book: [`client`] is the students' sheet, and [`client_pt`] is the same in Portuguese.
 //! [`course`] is the teacher's page. [`protocol`] is the contract of server and clients, and the chapters

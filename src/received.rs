@@ -146,7 +146,8 @@ enum Behind {
     /// Nothing.
     Nothing,
     /// This many bytes of a commit that did not succeed. Or they are cut off already, but the cut is not
-    /// synced. Before the next line is written, [`Records::mend`] does what is left to do.
+    /// synced. (At a start they may be 0 bytes.) Before the next line is written, [`Records::mend`] cuts
+    /// and syncs.
     Unsure(u64),
 }
 

@@ -11,8 +11,8 @@
 //! is cut off. If the tail is a whole record without its LF, it is kept.
 //!
 //! Any other damage may be in the record of a student. The start does not guess. It ends, and says what it
-//! found and where. (A power failure in a write can do this too. It may leave NULs in a line that has an
-//! LF, or in place of an LF between two records. The start can't tell this from later damage.)
+//! found and where. (A power failure in a write can also leave NULs in a line that has an LF, or in place
+//! of an LF between two records. The start can't tell this from later damage, so it ends too.)
 
 use crate::files::open_log;
 use crate::groups::Table;
@@ -88,7 +88,7 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let disk = NamedFile::new(file, path).map_err(Fault::Open)?;
     let found = read_back(Box::new(disk), table, syncs)?;
     if let Some(directory) = real.parent().filter(|_| cfg!(unix) && metadata.len() == 0) {
-        // The file is new. Its name is on the disk only once its directory is.
+        // The file is new. Its name is on the disk only after its directory is synced.
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(Fault::Sync)?;
     }
     Ok(found)

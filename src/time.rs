@@ -24,9 +24,9 @@
 //!   records fewer for each second of the jump. If `due` is then more than 150.5 s ahead, only a jump can
 //!   have caused that. So the count begins anew, and the group may have 300 records at once.
 //! - `--trial` measures its pauses with the same clock. So a jump can spoil one play of the exam.
-//! - A clock before 1970 or after 9999: the command line refuses to start. If the clock of a running
-//!   server is set so, its lines have wrong times. Before 1970 it writes 1970-01-01. After 9999 it writes
-//!   only the last four digits of the year.
+//! - If the clock is before 1970 or after 9999, the command line refuses to start. If the clock of a
+//!   running server is set so, the times of its lines are wrong. Before 1970 the server writes 1970-01-01.
+//!   After 9999 it writes only the last four digits of the year.
 //!
 //! The time that `--explain` may take is measured with a clock that does not jump. The system measures the
 //! timeouts of the socket and of a pause with such a clock too.
