@@ -11,8 +11,8 @@
 //! is cut off. If the tail is a whole record without its LF, it is kept.
 //!
 //! Any other damage may be in the record of a student. The start does not guess. It ends, and says what it
-//! found and where. (A power failure in a write can also leave NULs in a line that has an LF, or in place
-//! of an LF between two records. The start can't tell this from later damage, so it ends too.)
+//! found and where. (A power failure in a write can also leave NULs in a line before the tail, or in place
+//! of its LF. The start can't tell this from later damage, so it ends too.)
 
 use crate::files::open_log;
 use crate::groups::Table;

@@ -402,8 +402,9 @@ fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
 /// The lab stands between the network and the server. Only through this trait can the tools watch the
 /// server and interfere. A reader of the book may think of `()`, a lab that does nothing.
 ///
-/// The calls come in this order: `waits`; `arrives` for each datagram; then all of them are decided and
-/// recorded; `leaves` for each acknowledgment; `sent` once.
+/// The calls come in this order. First comes `waits`. Then comes `arrives` for each datagram, just before
+/// it is decided. When the whole batch is recorded, `leaves` comes for each acknowledgment. Last comes
+/// `sent`, once.
 pub trait Lab {
     /// At most this many datagrams are handled together. It is 1 if each datagram must be answered before
     /// the next one is taken from the socket.
@@ -417,8 +418,8 @@ pub trait Lab {
     fn arrives(&mut self, _: &Class, _: &Datagram, _: &Reading) -> Option<Refusal> {
         None
     }
-    /// A message is decided and recorded, and its reply is about to leave. The lab may return something
-    /// else in its place.
+    /// A message is decided and recorded. Its reply is about to leave. The lab may return something else
+    /// in its place.
     fn leaves(&mut self, _: &Class, _: &Handled, _reply: &str) -> Option<Instead> {
         None
     }
