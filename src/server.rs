@@ -52,8 +52,7 @@
 //! 5. If the socket fails n times in a row, a pause of n ms after the n-th failure.
 //!
 //! The `send_to` of a reply does not wait. If the system has no room for the reply, the send fails. The
-//! client's next try then gets a reply. (With `--trial` some replies leave later, and such a send may
-//! wait.) A line for the terminal does not wait for the terminal either.
+//! client's next try then gets a reply. A line for the terminal does not wait for the terminal either.
 //!
 //! # Every bound
 //!
@@ -373,18 +372,18 @@ impl Server {
 }
 
 /// Waits for a datagram, and takes those that wait behind it. If the lab's timeout ends the wait, the
-/// result is empty. After a datagram has come, the socket is non-blocking, and this is so for the replies
-/// too. If the system has no room for a reply, its send fails at once, and the other replies are not held
-/// up.
+/// result is empty. After the wait the socket is non-blocking, and this is so for everything that is sent.
+/// If the system has no room for a reply, its send fails at once, and the other replies are not held up.
 fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::Result<Vec<Datagram>> {
     socket.set_nonblocking(false)?;
-    let first = match receive_one(socket, buffer) {
+    let first = receive_one(socket, buffer);
+    socket.set_nonblocking(true)?;
+    let first = match first {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
             return Ok(vec![]);
         }
         first => first?,
     };
-    socket.set_nonblocking(true)?;
     let mut datagrams = vec![first];
     while datagrams.len() < most_together {
         // Mostly, the error means that no datagram waits. If the error lasts, the next call reports it.
