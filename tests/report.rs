@@ -748,6 +748,24 @@ fn only_a_group_s_own_report_shows_the_number_that_proves_its_pass() {
 }
 
 #[test]
+fn the_number_of_a_later_reply_proves_a_pass_too() {
+    let directory = class(r#"{"ALFA": 3}"#, "");
+    let passed = |number: u32| {
+        format!(
+            "{{\"time\":\"2023-11-14T22:13:{:02}.000Z\",\"group\":\"ALFA\",\"verdict\":\"passed\",\
+             \"seq_number\":3,\"copies\":1,\"otp_number\":{number},\"detail\":\"\"}}\n",
+            number % 100
+        )
+    };
+    directory.write("trial.jsonl", (100..130).map(passed).collect::<String>());
+    let text = well(directory.path(), &["--group", "ALFA"]);
+    let numbers: Vec<_> =
+        (100..130).filter(|number| text.contains(&format!("otp_number {number}"))).collect();
+    assert_eq!(numbers, [100, 123, 124, 125, 126, 127, 128, 129], "{text}");
+    assert!(text.contains("exam: passed at 2023-11-14 22:13:00 UTC"), "{text}");
+}
+
+#[test]
 fn a_copy_of_what_was_acknowledged_is_told_from_the_first_in_the_log_and_on_the_terminal() {
     let class = Class::new();
     let server = Server::start(&class, &["--verbose", "--no-sync"]);
