@@ -3,6 +3,12 @@
 //!
 //! `cargo test --release --test exam -- --include-ignored --nocapture` plays in 20,000 worlds and prints the
 //! tables of all of it.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures and seeds, of which each is small or of which a part will do"
+)]
 
 mod world;
 
