@@ -2,12 +2,10 @@
 //! `report --group` say of them. Of a sound one nothing is said, whatever the network does; of any other only
 //! what is true of it.
 //!
-//! `cargo test --test clients` takes ten of them without losses. `ALL=1 cargo test --test clients -- --nocapture`
+//! `cargo test clients::` takes ten of them without losses. `ALL=1 cargo test clients:: -- --nocapture`
 //! takes all 60, without losses, under `--lose 30`, and where replies take 0.3 s, and prints what each is told.
 
-mod common;
-
-use common::{Class, RS256, SECRET, Scratch, Server, Signer, many, report_of};
+use crate::common::{Class, RS256, SECRET, Scratch, Server, Signer, many, report_of};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::LazyLock;

@@ -1,12 +1,11 @@
 //! The diagnosis: each mistake is told by its own sentence, and what is right is told none.
 
-mod common;
-
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
-use common::{
+use crate::common;
+use crate::common::{
     RS256, Random, SECRET, Signer, claims, from_hexadecimal, hexadecimal, openssl_dgst, openssl_pkeyutl,
     openssl_raise, payload_of, private_key, run, signing_input, utf_16, with,
 };
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
 use ring::hmac;
 use ring::rsa::PublicKeyComponents;
@@ -341,19 +340,38 @@ fn x9_31_is_told_whichever_of_the_two_signatures_is_the_smaller() {
 
 #[test]
 fn noise_is_never_taken_for_anything_else() {
-    let key = key_of(&JAVALI);
-    let key = Key { name: "JAVALI", n: &key.components().n, e: &key.components().e };
-    for number in 0..40_u32 {
-        // Hashes in a row, with a first bit that is not set: smaller than the modulus.
-        let mut noise: Vec<u8> =
-            (0..8).flat_map(|part| sha256([number.to_be_bytes(), [part; 4]].concat())).collect();
-        noise[0] &= 0x7f;
-        let opened = open(token(&noise).as_bytes(), key, &[], Effort::FULL).unwrap();
-        assert!(
-            opened.diagnosis.found().contains("the signature is noise"),
-            "{number}: {}",
-            opened.diagnosis
-        );
+    let mut random = Random(24);
+    let mut noise = || [&[0x55], &random.bytes(254)[..], &[0x55]].concat();
+    let put = |mut block: Vec<u8>, at: usize, bytes: &[u8]| {
+        block[at..at + bytes.len()].copy_from_slice(bytes);
+        block
+    };
+    // What opens to noise, and to what has one byte or one zero too few for a padding.
+    let (begins, ends) = (noise(), noise());
+    let mut blocks = vec![
+        ("noise", noise()),
+        ("00 01 and one ff", put(noise(), 0, &[0, 1, 0xff, 0x55])),
+        ("00 02 and a 00 too early", put(noise(), 0, &[0, 2, 7, 7, 7, 7, 7, 7, 7, 0])),
+        ("seven zeros before it", put(put(begins, 7, &[0x55]), 0, &[0; 7])),
+        ("seven zeros behind it", put(put(ends, 248, &[0x55]), 249, &[0; 7])),
+        ("X9.31 but for a byte", put(put(noise(), 0, &[0x6b, 0xbb, 0xbb, 0x55]), 255, &[0xcc])),
+        ("the end of PSS", put(noise(), 255, &[0xbc])),
+    ];
+    // PSS that unmasks to a 01, as one block in 128 of those that end in bc does, or behind up to seven zeros.
+    for zeros in 0..8 {
+        let hash = sha256([zeros]);
+        let mask = (0..7_u32).flat_map(|counter| sha256([&hash[..], &counter.to_be_bytes()].concat()));
+        let unmasked = put(noise(), 0, &[&vec![0; zeros.into()][..], &[1]].concat());
+        let masked: Vec<u8> = unmasked.iter().zip(mask).map(|(byte, mask)| byte ^ mask).take(223).collect();
+        let first = [masked[0] & 0x7f];
+        blocks.push(("PSS of another text", put([&masked[..], &hash, &[0xbc]].concat(), 0, &first)));
+    }
+    for (name, block) in blocks {
+        let may_be_pss = block.ends_with(&[0xbc]);
+        let opened = opened_by(&JAVALI, &[], &token(&raised(&block))).unwrap();
+        let found = opened.diagnosis.found();
+        assert!(found.contains("the signature is noise"), "{name}: {}", opened.diagnosis);
+        assert_eq!(found.contains("or it is PSS"), may_be_pss, "{name}: {found}");
     }
 }
 

@@ -1,16 +1,13 @@
 //! An acknowledgment is a promise (section 5): what is acknowledged is in `received.jsonl`, whoever
 //! kills the server, fills the disk or damages the file.
 
-mod common;
-#[path = "common/in_memory.rs"]
-mod in_memory;
-
-use common::{
+use crate::common;
+use crate::common::in_memory::{Call, Lab, Outcome, plans, started};
+use crate::common::{
     Class, Client, PROGRAM, RS256, Running, Server, Signer, bound_by_permissions, claims, ended, failed,
     free_port, has, next, not_tested, payload_of, random, record, recorded, report_of, run, served, set_mode,
     verified, wait_until, with,
 };
-use in_memory::{Call, Lab, Outcome, plans, started};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;

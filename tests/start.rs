@@ -1,9 +1,8 @@
 //! The program as a professor starts it: what it prints, what it says to a mistake, which files it
 //! makes, and what may fail around it without stopping the service.
 
-mod common;
-
-use common::{
+use crate::common;
+use crate::common::{
     Class, Client, Ended, PROGRAM, Running, Scratch, Server, Signer, bound_by_permissions, ended, free_port,
     mode, private_key, served, set_mode, shell, wait_for_answer, wait_until,
 };

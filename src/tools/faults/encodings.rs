@@ -142,6 +142,7 @@ pub(super) fn reprinted(json: &[u8], after_comma: &str, after_colon: &str) -> Ve
 
 /// How many letters must be put in, left out, changed, or swapped with their neighbour to make one
 /// word of another; none if more than `most`.
+#[expect(clippy::cast_possible_truncation, reason = "a word has at most 64 letters")]
 pub(super) fn distance(one: &[char], other: &[char], most: usize) -> Option<usize> {
     if one.len().abs_diff(other.len()) > most {
         return None;

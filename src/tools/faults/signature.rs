@@ -168,6 +168,7 @@ fn product(a: &[u64], b: &[u64], n: &[u64]) -> Vec<u64> {
 }
 
 /// Adds a number times a limb.
+#[expect(clippy::cast_possible_truncation, reason = "the low limb is what stays")]
 fn add_product(sum: &mut [u64], number: &[u64], by: u64) {
     let mut carry = 0;
     for (limb, other) in sum.iter_mut().zip(number.iter().chain(&[0, 0])) {
@@ -188,6 +189,7 @@ fn double(number: &mut [u64], n: &[u64]) {
 }
 
 /// Takes n off a sum that is less than 2n, unless it is less than n.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the low limb, modulo 2^64")]
 fn reduce(sum: &mut [u64], n: &[u64]) {
     let (mut less, mut borrow) = (sum.to_vec(), 0);
     for (limb, n) in less.iter_mut().zip(n.iter().chain(repeat(&0))) {
@@ -624,6 +626,7 @@ fn forms(signature: &[u8], n: &[u8]) -> Vec<Form> {
 }
 
 /// n - s, both big-endian and of one length, s < n.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the low byte, modulo 2^8")]
 fn difference(n: &[u8], s: &[u8]) -> Vec<u8> {
     let mut borrow = 0;
     let less = |(n, s): (&u8, &u8)| {
