@@ -65,7 +65,7 @@ lock() {
     ((try == 0)) || echo
     ((try < 60)) || fail 'the other act does not end: look at it with status, then type this again'
     rm -rf "$new" "$home/current.new" "$records/.removed" "$unit_file.new" # of an act that was cut off
-    scratch=$(mktemp -d /dev/shm/vm-try.XXXXXX)
+    scratch=$(mktemp -d "$root/run/vm-try.XXXXXX") # in /dev/shm, RemoveIPC= would take what is the service's
     trap 'rm -rf "$new" "$scratch"' EXIT
 }
 
