@@ -199,7 +199,7 @@ act_levels() {
     typed "$vm professor report --group HEARTBEAT level4"
     comes 0 'rule 1 payload: ' 'next_number 0, otp_number '
     typed "$vm professor run first"
-    comes 0 'goes on from its 4 records' 'ALFA             3      3'
+    comes 0 'run first, with 4 records' 'ALFA             3      3'
     timed "$vm professor report --csv level3"
     comes 0 'ALFA,3,1003,'
     typed "$vm professor run level5 --loose 30"
@@ -396,7 +396,7 @@ act_earlier() {
     typed "$vm professor up $dir/next"
     comes 1 'run level1 has records of groups that this class does not have: ALFA'
     typed "$vm professor up $class"
-    comes 0 'no longer read' 'goes on from its 3 records' 'run level1, --explain' 'ALFA             3      3' 'listening on'
+    comes 0 'no longer read' 'run level1, --explain, with 3 records' 'ALFA             3      3' 'listening on'
     typed "$vm professor status"
     comes 0 'active, enabled'
     typed "$vm professor up $dir/next 2027-1"
@@ -741,7 +741,7 @@ act_power_offs() {
 act_next_term() {
     title 'The last lecture, and the next term'
     typed "$vm professor up $class first"
-    comes 0 'goes on from its'
+    comes 0 'run first, with '
     timed "$vm professor report --csv >$dir/grades.csv; cat $dir/grades.csv"
     comes 0 'ALFA,3,1003,' 'complete'
     make_class "$dir/next" '{"DELTA": 2, "HEARTBEAT": 1}' DELTA HEARTBEAT
