@@ -12,8 +12,9 @@ qemu-system-x86, mmdebstrap, openssh-client, e2fsprogs, socat, python3 and cargo
 ssh and UDP port 5555 of the machine to free ports of 127.0.0.1. ACT: some of the acts only (default: all,
 in order).
 
-From the environment: ACCEL, qemu's accelerator (default tcg: it needs no /dev/kvm); PROGRAM, the server
-(default target/release/udpsocket-jwt-server); POWER_OFFS under load (default 10); MOMENTS of a power-off
+From the environment: KIND, the machine's processor (default amd64; arm64 needs qemu-system-arm, and for
+mmdebstrap qemu-user-static and binfmt-support); ACCEL, qemu's accelerator (default tcg: it needs no
+/dev/kvm); PROGRAM, the server for it (default target/release/udpsocket-jwt-server); POWER_OFFS under load (default 10); MOMENTS of a power-off
 within each act (default 40), and BOOTED, so many of them all (default 10); CUTS of each kind (default 20).
 TEXT
 }
@@ -30,6 +31,12 @@ class=$dir/class
 export PROGRAM=${PROGRAM:-$PWD/target/release/udpsocket-jwt-server}
 program=$PROGRAM
 server=127.0.0.1
+kind=${KIND:-amd64}
+case $kind in
+    amd64) qemu=(qemu-system-x86_64 -cpu max) console=ttyS0 ;;
+    arm64) qemu=(qemu-system-aarch64 -machine virt -cpu cortex-a72) console=ttyAMA0 ;;
+    *) usage >&2; exit 2 ;;
+esac
 
 # --- the machine -----------------------------------------------------------------------------------
 
@@ -38,8 +45,8 @@ make_machine() {
     ssh-keygen -q -t ed25519 -N '' -f "$dir/id"
     # What a provider's image has: ssh, sudo, a user with it. No Rust, no tool of ours.
     # shellcheck disable=SC2016
-    mmdebstrap --quiet --variant=minbase --format=null \
-        --include=systemd-sysv,linux-image-cloud-amd64,openssh-server,sudo,dbus,udev,iproute2 \
+    mmdebstrap --quiet --architectures="$kind" --variant=minbase --format=null \
+        --include=systemd-sysv,linux-image-cloud-"$kind",openssh-server,sudo,dbus,udev,iproute2 \
         --customize-hook='chroot "$1" useradd -m -s /bin/bash professor' \
         --customize-hook='chroot "$1" useradd -m -s /bin/bash careful' \
         --customize-hook='echo careful:secret | chroot "$1" chpasswd' \
@@ -83,9 +90,9 @@ boot() { # KERNEL-OPTIONS [MORE OF QEMU'S]
     local disk=$dir/disk.raw
     rm -f "$dir/log"
     truncate -s 4G "$dir/log"
-    qemu-system-x86_64 -accel "${ACCEL:-tcg}" -cpu max -m 512 -display none -monitor "unix:$dir/monitor,server,nowait" \
+    "${qemu[@]}" -accel "${ACCEL:-tcg}" -m 512 -display none -monitor "unix:$dir/monitor,server,nowait" \
         -serial "file:$dir/console.log" -kernel "$dir/vmlinuz" -initrd "$dir/initrd.img" \
-        -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 no_timer_check $1" \
+        -append "root=/dev/vda rw console=$console net.ifnames=0 no_timer_check $1" \
         -blockdev "driver=raw,node-name=disk,cache.direct=on,file.driver=file,file.filename=$disk" \
         -blockdev "driver=raw,node-name=log,file.driver=file,file.filename=$dir/log" \
         -blockdev driver=blklogwrites,node-name=logged,file=disk,log=log -device virtio-blk-pci,drive=logged \
@@ -789,7 +796,7 @@ make_class "$class" '{"ALFA": 3, "BETA": [1001, 1002, 1003, 1004], "HEARTBEAT": 
 { cat "$program"; echo; } >"$dir/newer"
 cp --sparse=always "$dir/bare.raw" "$dir/disk.raw"
 boot ''
-on_vm 'cat /etc/debian_version; systemctl --version | head -n 1; uname -r; cat /proc/1/comm'
+on_vm 'cat /etc/debian_version; systemctl --version | head -n 1; uname -rm; cat /proc/1/comm'
 acts=(first_day levels keys binary owners full_disk failed_start what_is_served unit dead_card ipv4_alone ctrl_c lost_connection two_at_once
     next_term earlier other_kind moments power_offs)
 [[ $# -eq 0 ]] || acts=("$@")
