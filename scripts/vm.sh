@@ -210,8 +210,8 @@ if [[ $act == up ]]; then
     elif [[ -z $there ]]; then
         [[ $(uname -sm) != "$kind" ]] || die "$program: no such file: cargo build --release makes it"
         die "$host is $kind, and this machine $(uname -sm): a program made here does not run there.
-On $host or a machine like it, with Rust, gcc and this source:  cargo build --release
-Fetch target/release/$unit from there, and here:  PROGRAM=FILE $0 $host up $class"
+An archive of the release for that system has one; so has target/release/, made on a machine like $host.
+Type:  PROGRAM=FILE $0 $host up $class"
     else
         echo "program: the one on $host stays: none for $kind is made here"
     fi

@@ -578,8 +578,8 @@ moments() { # COMMAND WHAT-COMES
         if [[ $kind == flushed ]]; then
             for what in old new; do
                 read -r _ first played < <(if [[ $what == old ]]; then tac "$dir/kept.moments"; else cat "$dir/kept.moments"; fi | grep "^$what")
-                cp --sparse=always "$dir/base.raw" "$dir/boot.$what.$acts_cut.raw"
-                writes "$dir/boot.$what.$acts_cut.raw" "$first" "$played" written >/dev/null
+                cp --sparse=always "$dir/base.raw" "$dir/boot.$acts_cut.$what.raw"
+                writes "$dir/boot.$acts_cut.$what.raw" "$first" "$played" written >/dev/null
             done
         fi
         echo "power-offs within it, $kind: ${MOMENTS:-40}, of them ${count[old]} leave what was before, ${count[new]} the new, none another ($((last - first)) writes)"
