@@ -486,12 +486,13 @@ play() { # GROUP
 
 # Every group's records are what it has been acknowledged, and at most one more: the one under way.
 nothing_lost() {
-    local group acknowledged recorded of_all=0
+    local group acknowledged recorded before of_all=0
     on_vm cat "/var/lib/udpsocket-jwt-server/$run/received.jsonl" >"$dir/received.jsonl"
     for group in "${players[@]}"; do
         acknowledged=$(<"$dir/acknowledged.$group")
         recorded=$(sed -n 's/.*"group":"'"$group"'","seq_number":\([0-9]*\),.*/\1/p' "$dir/received.jsonl")
-        [[ $recorded == "$acknowledged" || ${recorded%$'\n'*} == "$acknowledged" ]] \
+        before=$(sed '$d' <<<"$recorded")
+        [[ $recorded == "$acknowledged" || $before == "$acknowledged" ]] \
             || { echo "FAILED: $group was acknowledged what is not recorded" >&2; exit 1; }
         of_all=$((of_all + $(wc -l <"$dir/acknowledged.$group")))
     done
@@ -706,17 +707,25 @@ act_power_offs() {
     title 'An upgrade, a restart and power-offs within an act, under load'
     players=(P1 P2 P3 P4 P5 P6)
     make_class "$dir/load" '{"P1": 3, "P2": 3, "P3": 3, "P4": 3, "P5": 3, "P6": 3}' "${players[@]}"
-    local class=$dir/load group number=0 run=load
+    local class=$dir/load group number=0 run=load spent
     typed "$vm professor up $class load"
     comes 0 'listening on'
     local -a playing
-    rm -f "$dir"/acknowledged.*
-    start() { playing=(); for group in "${players[@]}"; do play "$group" & playing+=($!); done; }
+    start() { # and waits until they are all under way
+        playing=()
+        for group in "${players[@]}"; do
+            : >"$dir/acknowledged.$group"
+            play "$group" &
+            playing+=($!)
+        done
+        for group in "${players[@]}"; do until [[ -s $dir/acknowledged.$group ]]; do sleep 1; done; done
+    }
     halt() { kill "${playing[@]}" 2>/dev/null || true; wait "${playing[@]}" 2>/dev/null || true; }
     start
-    sleep 15
+    spent=$SECONDS
     typed "$vm professor binary $dir/newer"
     comes 0 'listening on'
+    spent=$((SECONDS - spent))
     sleep 5
     typed "$SSH vm systemctl restart udpsocket-jwt-server"
     comes 0
@@ -724,17 +733,15 @@ act_power_offs() {
     halt
     nothing_lost
     while ((number++ < ${POWER_OFFS:-10})); do
-        rm -f "$dir"/acknowledged.*
         run=load$number
         typed "$vm professor run $run"
         comes 0 'listening on'
         start
-        sleep 3
         $vm professor binary "$([[ $((number % 2)) == 1 ]] && echo "$program" || echo "$dir/newer")" >"$dir/cut.out" 2>&1 &
-        sleep $((1 + number))
+        sleep $((spent * number / ${POWER_OFFS:-10}))
         power_off
         halt
-        printf '\npower-off %s: ' "$number"
+        printf '\npower-off %s, %s s after the act began: ' "$number" $((spent * number / ${POWER_OFFS:-10}))
         boot ''
         nothing_lost
         # start waits for the one under way, and that must be the first of this boot.
