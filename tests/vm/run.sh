@@ -791,7 +791,7 @@ act_next_term() {
     typed "cd $dir/fetched && rm -r first && $here/$vm professor fetch first && $here/$vm professor remove first"
     comes 0 'removed there'
     typed "$SSH vm 'ls -A /var/lib/udpsocket-jwt-server'"
-    comes 0 2027-1 level3
+    comes 0 2027-1
     comes_not first
 }
 
