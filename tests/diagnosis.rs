@@ -564,7 +564,7 @@ fn json_that_is_not_the_json_meant_is_told_by_its_first_odd_character() {
         ("leading zeros", with(r#""x":007"#), "without leading zeros", "007"),
         ("a hexadecimal number", with(r#""x":0x10"#), "decimal", ""),
         ("a trailing comma", json.replace('}', ",}").into(), "last comma off", "behind it"),
-        ("True", with(r#""x":True"#), "write true", "Python's True"),
+        ("True", with(r#""x":True"#), "write true", "as Python and C#"),
         ("None", with(r#""x": None"#), "write null", "None"),
         ("Ruby's nil", with(r#""x": nil"#), "write null", "nil"),
         ("NaN", with(r#""x":NaN"#), "no NaN", ""),
