@@ -11,14 +11,14 @@
 //! is cut off. If anything else is wrong with the file, it may be a student's record that was damaged
 //! later. The start does not guess. It ends, and says what it found and where.
 
-use crate::files::open_log;
+use crate::files::{lock, open_log};
 use crate::groups::Table;
 use crate::received::{Disk, NamedFile, Records};
 use crate::record::{LONGEST_LINE, Progress, Record};
 use crate::refusal::NotRecorded;
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// Most groups that are named, of those that have records and are not in the table.
@@ -54,7 +54,7 @@ pub enum Tail {
 pub enum Fault {
     /// It cannot be opened for writing, or its path cannot be followed.
     Open(io::Error),
-    /// Another server is using it.
+    /// Another server is using it. On Windows it may be any program.
     InUse,
     /// It cannot be locked.
     Lock(io::Error),
@@ -75,8 +75,11 @@ pub enum Fault {
 /// from these lines, so the lines must not vanish later.
 pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let path = std::path::absolute(path).map_err(Fault::Open)?;
-    let file = open_log(&path).map_err(Fault::Open)?;
-    file.try_lock().map_err(|error| match error {
+    let file = open_log(&path).map_err(|error| match error.kind() {
+        ErrorKind::ResourceBusy => Fault::InUse,
+        _ => Fault::Open(error),
+    })?;
+    lock(&file).map_err(|error| match error {
         TryLockError::WouldBlock => Fault::InUse,
         TryLockError::Error(error) => Fault::Lock(error),
     })?;
@@ -85,7 +88,7 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let disk = NamedFile::new(file, path).map_err(Fault::Open)?;
     let found = read_back(Box::new(disk), table, syncs)?;
     if let Some(directory) = real.parent().filter(|_| cfg!(unix) && metadata.len() == 0) {
-        // A new file's name is on the disk only once its directory is.
+        // A new file's name is on the disk only once its directory is. Windows has no call for that.
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(Fault::Sync)?;
     }
     Ok(found)

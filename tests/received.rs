@@ -6,10 +6,11 @@ mod common;
 mod in_memory;
 
 use common::{
-    Class, Client, PROGRAM, RS256, Running, Server, Signer, bound_by_permissions, claims, ended, failed,
-    free_port, has, next, not_tested, payload_of, random, record, recorded, report_of, run, served, set_mode,
-    verified, wait_until, with,
+    Class, Client, PROGRAM, RS256, Running, Server, Signer, claims, failed, free_port, next, payload_of,
+    random, record, recorded, report_of, run, served, verified, with,
 };
+#[cfg(unix)]
+use common::{bound_by_permissions, ended, has, not_tested, set_mode, wait_until};
 use in_memory::{Call, Lab, Outcome, plans, started};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -285,7 +285,8 @@ fn check(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         if let Some(path) = key {
             print(&check.key_file(path)?)?;
         }
-        say("paste the token, or a request and its reply, then Enter and Ctrl-D");
+        let end = if cfg!(windows) { "Ctrl-Z and Enter (in Git Bash Ctrl-D)" } else { "Ctrl-D" };
+        say(&format!("paste the token, or a request and its reply, then Enter and {end}"));
     }
     let input = io::stdin().take(MOST_INPUT + 1).read_to_end(&mut datagram);
     input.map_err(|error| format!("standard input: cannot be read: {error}"))?;
