@@ -18,7 +18,7 @@ and the first client. The same commit gives the same bytes, at the same path and
 
 TARGET is one of Rust's. By default these are built, on Linux with an Intel or AMD processor:
   ${targets[*]}
-On a Mac, with bash 4, GNU tar and sha256sum: aarch64-apple-darwin x86_64-apple-darwin
+On a Mac, with bash 4 and GNU tools: aarch64-apple-darwin x86_64-apple-darwin
 EOF
 }
 
@@ -35,8 +35,9 @@ to=${1:-target/archives}
 ((BASH_VERSINFO[0] >= 4)) || die "needs bash 4 or later: brew install bash"
 need git git
 command -v cargo >/dev/null || die "needs Rust's cargo: https://rustup.rs"
-[[ $(tar --version) == *GNU* ]] || die "needs GNU tar: brew install gnu-tar, and its gnubin in the PATH"
-command -v sha256sum >/dev/null || die "needs sha256sum: brew install coreutils"
+for command in tar cp find; do
+    [[ $("$command" --version 2>&1) == *GNU* ]] || die "needs GNU $command: brew install gnu-tar coreutils findutils, and their gnubin in the PATH"
+done
 
 mkdir -p -- "$to"
 to=$(cd -- "$to" && pwd)
@@ -73,15 +74,14 @@ prepare() { # TARGET
 
 # The licences of what is in a program: the crates', those of Rust's library, and those of the C library.
 licences() { # TARGET INTO
-    local crate version found rust
+    local crate version source found rust
     while read -r crate version _; do
         [[ $crate != udpsocket-jwt-server ]] || continue
-        shopt -s nullglob nocaseglob
-        found=("$cargo_home"/registry/src/*/"$crate-${version#v}"/{licen[cs]e,copying,unlicense}*)
-        shopt -u nullglob nocaseglob
-        ((${#found[@]} > 0)) || die "no licence of $crate is in $cargo_home/registry/src"
+        source=$(echo "$cargo_home"/registry/src/*/"$crate-${version#v}")
+        mapfile -t found < <(cd "$source" && find . -maxdepth 3 -type f -iregex '.*/\(un\)?\(licen[cs]e\|copying\)[^/]*')
+        ((${#found[@]} > 0)) || die "$source: there is no licence in it"
         mkdir "$2/$crate"
-        cp -- "${found[@]}" "$2/$crate/"
+        (cd "$source" && cp --parents -- "${found[@]}" "$2/$crate/")
     done < <(cargo tree --locked --target "$1" -e normal --prefix none -f '{p}' | sort -u)
     rust=$(rustc --print sysroot)/share/doc/rust
     mkdir "$2/rust"

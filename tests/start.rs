@@ -226,10 +226,11 @@ fn a_directory_that_may_not_be_read_is_named() {
 #[test]
 fn a_directory_that_is_not_there_is_named() {
     let class = Class::new();
+    let received = Path::new("nowhere").join("received.jsonl").display().to_string();
     for (arguments, named, way_out) in [
         (&["127.0.0.1", "0", "nowhere"][..], "nowhere: cannot be read: ", "name the directory"),
         (&["--keys", "nowhere", "127.0.0.1", "0"], "nowhere: cannot be read: ", "name the directory"),
-        (&["--logs", "nowhere", "127.0.0.1", "0"], "nowhere/received.jsonl: ", "; "),
+        (&["--logs", "nowhere", "127.0.0.1", "0"], &format!("{received}: "), "; "),
     ] {
         let errors = failed(class.directory.path(), arguments, 1);
         assert!(errors.contains(named) && errors.contains(way_out), "{errors}");

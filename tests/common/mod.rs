@@ -34,7 +34,8 @@ pub struct Scratch(PathBuf);
 
 impl Scratch {
     pub fn new() -> Self {
-        Self::new_in(Path::new(env!("CARGO_TARGET_TMPDIR")))
+        let directory = env!("CARGO_TARGET_TMPDIR"); // with a `/` where another system has built this
+        Self::new_in(&Path::new(directory).components().collect::<PathBuf>())
     }
 
     pub fn new_in(directory: &Path) -> Self {
@@ -50,7 +51,7 @@ impl Scratch {
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.join(name).components().collect() // as the system writes it
     }
 
     #[track_caller]
