@@ -29,8 +29,9 @@ fn must_be_file(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_file() { Ok(()) } else { Err(io::Error::other("it is not a file")) }
 }
 
-/// What is in a file of the class. A file of more than `most_bytes` is refused. A file in `/proc` says that
-/// it has no bytes, and may have no end. So no more is read than the length that the file says.
+/// What is in a file of the class. A file of more than `most_bytes` is refused. The metadata of a file in
+/// `/proc` says that it has no bytes, and such a file may have no end. So at most as many bytes are read
+/// as the metadata says.
 pub fn content(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(path)?;
     must_be_file(&metadata)?;
@@ -49,8 +50,8 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens a file of lines to append to it. If there is none, it is created. On Unix only its owner can then
-/// read it, since it holds matriculas.
+/// Opens a file of lines to append to it. If there is none, it is created. On Unix only its owner can read
+/// the new file, since it holds matriculas.
 #[cfg(unix)]
 pub fn open_log(path: &Path) -> io::Result<File> {
     match fs::metadata(path) {

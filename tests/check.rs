@@ -1,17 +1,15 @@
 //! `check`: the reasons that the server gives, the causes that it can tell apart, and an output
 //! that is fit for a terminal whatever was pasted.
 
-#[path = "common/catalogue.rs"]
-mod catalogue;
-mod common;
-
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, Engine};
-use catalogue::Does;
-use common::{
+use crate::common;
+use crate::common::catalogue;
+use crate::common::catalogue::Does;
+use crate::common::{
     Class, PROGRAM, RS256, SECRET, Scratch, Server, Signer, claims, from_hexadecimal, hexadecimal,
     openssl_dgst, openssl_pkeyutl, payload_of, place, private_key, reasons, run, signing_input, ssh_blob,
     ssh_line, utf_16, with,
 };
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, Engine};
 use ring::digest::{SHA256, digest};
 use ring::hmac;
 use std::collections::HashMap;

@@ -1,12 +1,11 @@
 //! The diagnosis: each mistake is told by its own sentence, and what is right is told none.
 
-mod common;
-
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
-use common::{
+use crate::common;
+use crate::common::{
     RS256, Random, SECRET, Signer, claims, from_hexadecimal, hexadecimal, openssl_dgst, openssl_pkeyutl,
     openssl_raise, payload_of, private_key, run, signing_input, utf_16, with,
 };
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
 use ring::hmac;
 use ring::rsa::PublicKeyComponents;

@@ -1,13 +1,11 @@
 //! One fault, one sentence: each table here holds faults of one thing with the sentence that is right, and
 //! is run through everything that says a word about them.
 
-mod common;
-
-use base64::prelude::{BASE64_STANDARD, Engine};
-use common::{
+use crate::common::{
     Class, PROGRAM, RS256, SECRET, Scratch, Server, Signer, claims, der, ended, ending_with, hexadecimal,
     is_signed, private_key, run, ssh_blob, ssh_line, ssh_strings, utf_16, verified,
 };
+use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::hmac;
 use std::path::Path;
 use std::process::Command;

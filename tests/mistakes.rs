@@ -1,14 +1,12 @@
 //! What people send, sign, hand in and receive wrongly, `tests/vectors/mistakes.jsonl`: each is told by its
 //! own sentence, which stands there whole. So two sentences that are exchanged are noticed.
 //!
-//! `MAKE_VECTORS=1 cargo test --test mistakes` writes the sentences anew: read what has changed.
+//! `MAKE_VECTORS=1 cargo test mistakes::` writes the sentences anew: read what has changed.
 
-#[path = "common/catalogue.rs"]
-mod catalogue;
-mod common;
-
+use crate::common;
+use crate::common::catalogue;
+use crate::common::{Class, Ended, PROGRAM, Scratch, ended};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use common::{Class, Ended, PROGRAM, Scratch, ended};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::process::Command;

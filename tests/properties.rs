@@ -3,15 +3,12 @@
 //!
 //! Chance is a small generator with a fixed seed, which every failure names.
 
-mod common;
-#[path = "common/in_memory.rs"]
-mod in_memory;
-
-use common::{
+use crate::common;
+use crate::common::in_memory::{Known, Lab};
+use crate::common::{
     RS256, Random, Signer, claims, ending_with, is_signed, next, reasons, recorded, served, signing_input,
     verified,
 };
-use in_memory::{Known, Lab};
 use std::collections::HashMap;
 use std::fs;
 use udpsocket_jwt_server::claims::number_of;

@@ -1,17 +1,14 @@
 //! An acknowledgment is a promise (section 5): what is acknowledged is in `received.jsonl`, whoever
 //! kills the server, fills the disk or damages the file.
 
-mod common;
-#[path = "common/in_memory.rs"]
-mod in_memory;
-
-use common::{
+use crate::common;
+use crate::common::in_memory::{Call, Lab, Outcome, plans, started};
+use crate::common::{
     Class, Client, PROGRAM, RS256, Running, Server, Signer, claims, failed, free_port, next, payload_of,
     random, record, recorded, report_of, run, served, verified, with,
 };
 #[cfg(unix)]
-use common::{bound_by_permissions, ended, has, not_tested, set_mode, wait_until};
-use in_memory::{Call, Lab, Outcome, plans, started};
+use crate::common::{bound_by_permissions, ended, has, not_tested, set_mode, wait_until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,8 +1,9 @@
 //! `report`: who is done, from the files alone, beside a running server or without one.
 
-mod common;
-
-use common::{Class, Ended, PROGRAM, Scratch, Server, Signer, ended, failed, record_at, served, wait_until};
+use crate::common;
+use crate::common::{
+    Class, Ended, PROGRAM, Scratch, Server, Signer, ended, failed, record_at, served, wait_until,
+};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
@@ -403,7 +404,7 @@ fn the_csv_tells_how_much_of_the_exam_is_shown() {
     let sheet = well(directory.path(), &["--group", "GAMA"]);
     let sheet = sheet.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        sheet.contains("rule 2 pace: to come, 2023-11-14 22:13:20 UTC, number 1, 2 copies: its copies"),
+        sheet.contains("rule 2 pace: not yet, 2023-11-14 22:13:20 UTC, number 1, 2 copies: its copies"),
         "{sheet}"
     );
     assert!(sheet.contains("rule 4 start_over: to come: alone in its play"), "{sheet}");
@@ -738,12 +739,30 @@ fn only_a_group_s_own_report_shows_the_number_that_proves_its_pass() {
          \"seq_number\":3,\"copies\":7,\"otp_number\":12345,\"detail\":\"\"}\n",
     );
     let board = text(directory.path());
-    shows(&board, "ALFA", &["exam: passed at 2023-11-14 22:13:20 UTC; ask for the otp_number"]);
+    shows(&board, "ALFA", &["exam: passed at 2023-11-14 22:13:20 UTC; the otp_number of the last reply"]);
     assert!(!board.contains("12345") && board.contains("20240001"), "{board}");
     let text = well(directory.path(), &["--group", "ALFA"]);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("a last reply, at 2023-11-14 22:13:20 UTC: otp_number 12345"), "{text}");
     assert!(words.contains("2 of 3 in state 2") && !text.contains("2024"), "{text}");
+}
+
+#[test]
+fn the_number_of_a_later_reply_proves_a_pass_too() {
+    let directory = class(r#"{"ALFA": 3}"#, "");
+    let passed = |number: u32| {
+        format!(
+            "{{\"time\":\"2023-11-14T22:13:{:02}.000Z\",\"group\":\"ALFA\",\"verdict\":\"passed\",\
+             \"seq_number\":3,\"copies\":1,\"otp_number\":{number},\"detail\":\"\"}}\n",
+            number % 100
+        )
+    };
+    directory.write("trial.jsonl", (100..130).map(passed).collect::<String>());
+    let text = well(directory.path(), &["--group", "ALFA"]);
+    let numbers: Vec<_> =
+        (100..130).filter(|number| text.contains(&format!("otp_number {number}"))).collect();
+    assert_eq!(numbers, [100, 123, 124, 125, 126, 127, 128, 129], "{text}");
+    assert!(text.contains("exam: passed at 2023-11-14 22:13:00 UTC"), "{text}");
 }
 
 #[test]

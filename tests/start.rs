@@ -1,14 +1,13 @@
 //! The program as a professor starts it: what it prints, what it says to a mistake, which files it
 //! makes, and what may fail around it without stopping the service.
 
-mod common;
-
-use common::{
+use crate::common;
+use crate::common::{
     Class, Client, Ended, PROGRAM, Running, Scratch, Server, Signer, ended, free_port, private_key, served,
     shell, wait_for_answer, wait_until,
 };
 #[cfg(unix)]
-use common::{bound_by_permissions, mode, set_mode};
+use crate::common::{bound_by_permissions, mode, set_mode};
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::net::SocketAddr;

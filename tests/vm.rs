@@ -2,9 +2,8 @@
 //! themselves, the rest is real. `tests/vm/run.sh` plays it on whole machines.
 #![cfg(target_os = "linux")]
 
-mod common;
-
-use common::{Class, Ended, PROGRAM, Scratch, Signer, record};
+use crate::common;
+use crate::common::{Class, Ended, PROGRAM, Scratch, Signer, record};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

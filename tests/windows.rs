@@ -2,9 +2,8 @@
 //! there too. Wine runs these tests on Linux (`tests/README.md`).
 #![cfg(windows)]
 
-mod common;
-
-use common::{
+use crate::common;
+use crate::common::{
     Class, PROGRAM, Server, Signer, failed, lines, record, recorded, report_of, served, wait_until,
 };
 use std::fs::{self, File, OpenOptions};
