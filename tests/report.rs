@@ -635,7 +635,8 @@ fn a_remark_names_a_fault_that_no_sound_client_has_or_every_cause_that_is_known(
         + &request(0, "answered", &(answered(2, "b") + ",\"before_reply_to\":1"));
     let two = request(0, "answered", &answered(1, "a"))
         + &from(1, request(500, "answered", &answered(1, "b")))
-        + &request(900, "answered", &answered(2, "c"));
+        + &request(900, "answered", &answered(2, "c"))
+        + &from(1, request(950, "answered", &answered(2, "d")));
     let last = |_: u64| answered(3, "z");
     // A sound client, on a bad network; with a new socket for each try; started again and again.
     let sound = request(0, "lost_on_purpose", &lost(1, "a", "request"))
@@ -656,7 +657,7 @@ fn a_remark_names_a_fault_that_no_sound_client_has_or_every_cause_that_is_known(
         + &request(8_000, "answered", &answered(0, "0"))
         + &request(8_004, "answered", &answered(1, "b"));
     let cases = [
-        (many(8, 1_000, "answered", &one), vec!["1 was acknowledged 8 times, and nothing newer has come"]),
+        (many(8, 1_000, "answered", &one), vec!["1 was acknowledged 8 times, and 2 has not come since"]),
         (many(17, 1_000, "answered", &one), vec!["1 came 17 times", "1 was acknowledged 17 times"]),
         (sockets, vec!["1 was acknowledged 4 times"]),
         (many(8, 1_000, "answered", &last), vec!["3 was acknowledged 8 times with next_number 0"]),
@@ -691,14 +692,14 @@ fn a_remark_names_a_fault_that_no_sound_client_has_or_every_cause_that_is_known(
         ),
         (
             two,
-            vec!["New messages came from 192.0.2.7:50000, then from 192.0.2.7:1, then from the first again"],
+            vec!["New messages came from 192.0.2.7:1, then from 192.0.2.7:50000, then from the first again"],
         ),
         (request(0, "answered", &zero(0)), vec!["A 0 came first: a client begins with 1"]),
         (
             many(4, 9_000, "answered", &zero),
             vec!["A 0 came first", "4 different messages 0 came from one socket"],
         ),
-        (many(8, 1_000, "out_of_order", &refused), vec!["2 was out of order 8 times: after 8 tries"]),
+        (many(8, 1_000, "out_of_order", &refused), vec![]),
         (many(2, 1_000, "expired", &expired), vec!["No message was valid when it came"]),
         (many(2, 1_000, "bad_signature", &forged), vec!["No signature has verified so far: above stands"]),
         (lost_1, vec!["1 came once and got no reply"]),
