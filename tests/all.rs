@@ -36,3 +36,4 @@ mod trial;
 mod unlucky;
 mod vectors;
 mod vm;
+mod windows;

@@ -184,6 +184,17 @@ fn a_wrong_reply_may_come_in_the_middle_of_a_clients_wait() {
 }
 
 #[test]
+fn a_reply_that_leaves_after_a_timeout_does_not_wait_for_room() {
+    let mut set = Set::new();
+    set.socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    set.server.serve_with(&set.socket, &mut ()).unwrap();
+    set.socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let start = Instant::now();
+    let error = set.socket.recv(&mut [0]).unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(10), "the socket waits: {error}");
+}
+
+#[test]
 fn a_lab_may_look_whether_the_clients_port_is_still_held_before_the_reply_is_sent() {
     let mut set = Set::new();
     let token = set.javali.message("JAVALI", 1, 7);

@@ -82,6 +82,7 @@ impl Vm {
             common::set_mode(&path, 0o755);
         }
         root.write("journal", "");
+        fs::create_dir(root.file("run")).unwrap();
         Self { root, stand_ins }
     }
 
