@@ -8,9 +8,15 @@ fn main() {
     if !Path::new(".git").exists() {
         return;
     }
-    println!("cargo::rerun-if-changed=.git/logs/HEAD"); // written at each commit and checkout
-    let git = Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).output();
-    if let Some(output) = git.ok().filter(|output| output.status.success()) {
-        println!("cargo::rustc-env=COMMIT={}", String::from_utf8_lossy(&output.stdout).trim());
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("rev-parse").args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
+    };
+    // Written at each commit and checkout. A worktree keeps it elsewhere.
+    if let Some(log) = git(&["--git-path", "logs/HEAD"]) {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    if let Some(commit) = git(&["--short=10", "HEAD"]) {
+        println!("cargo::rustc-env=COMMIT={commit}");
     }
 }

@@ -1,19 +1,23 @@
-//! The allowance: how many records a group may have, and how soon (section 5, point 8, of
-//! [the protocol](crate::protocol)).
+//! The allowance: how fast a group may add records (section 5, point 8, of [the
+//! protocol](crate::protocol)).
 //!
-//! An attacker who has captured two tokens of a group, its 0 and its 1 say, could send them alternately
-//! for ever. Each one changes the state, so each one is a new record, and the file would grow without
-//! end. So each group may have 300 records at once, and then two a second.
+//! An attacker who has captured two tokens of a group (for example its 0 and its 1) could send them
+//! alternately for ever. Each one changes the state, so each one is a new record. A group may have
+//! [100,000 records](crate::record::MOST_RECORDS), and the attacker could use them up as fast as the
+//! server can write. After that, no new message of the group is recorded. So each group may add 300
+//! records at once, and then two a second. At this pace, 100,000 records take 14 hours.
 //!
 //! The rule is the generic cell rate algorithm (GCRA, ITU-T I.371). It needs no timer and no counter. For
-//! each group it keeps one time, `due`. At an even pace, the next record comes at `due`. A record may come
-//! earlier than `due`, by at most a tolerance. Each record moves `due` one interval on.
+//! each group it keeps one time, `due`. If records came evenly, the next one would come at `due`. A record
+//! may come earlier than `due`, by at most a tolerance. After each record, `due` is one interval later
+//! than it was. If `due` was past, it is one interval later than the record.
 //!
 //! ```text
-//!                       a record comes
-//!                             |<--- TOLERANCE: 149.5 s --->|
-//!  ---------------------------+----------------------------+-------------> time
-//!    if `due` is anywhere here, the record is permitted    |  if here, it is not
+//!               a record comes
+//!                     |<--- TOLERANCE: 149.5 s --->|<-- 1 s -->|
+//!  -------------------+----------------------------+-----------+-------------------> due
+//!    if `due` is in this range, the record is      |    not    |  permitted, since the
+//!    permitted                                     | permitted |  clock has gone back
 //! ```
 //!
 //! All times are counted in whole milliseconds, since a record's line has its time in milliseconds. So a
@@ -38,13 +42,14 @@ use std::time::Duration;
 
 /// The even pace: GCRA's emission interval.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// How early a record may come: GCRA's burst tolerance. So 1 + 299 records may come at once.
+/// How early a record may come: GCRA's burst tolerance. If 300 records come at once, the first is not
+/// early, and the last is 299 intervals early.
 const TOLERANCE: Duration = Duration::from_millis(299 * 500);
 
-/// How much of a group's allowance its records have left.
+/// The part of a group's allowance that is not used yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allowance {
-    /// When the next record comes at the even pace: GCRA's theoretical arrival time, in whole
+    /// When the next record would come if records came evenly: GCRA's theoretical arrival time, in whole
     /// milliseconds since 1970-01-01 UTC.
     due: Duration,
 }
@@ -55,24 +60,26 @@ impl Allowance {
         self.early(time) <= TOLERANCE
     }
 
-    /// Counts a record of this time. A record that is not permitted is not counted. A server with
-    /// `--no-limit` has written it.
+    /// Counts a record of this time. The file can have a record that is not permitted, if a server with
+    /// `--no-limit` wrote it. Such a record is not counted.
     pub fn spend(&mut self, time: Duration) {
         if self.permits(time) {
             self.due = milliseconds(time) + self.early(time) + INTERVAL;
         }
     }
 
-    /// How much earlier than `due` a record of this time comes. Records can bring `due` ahead by the
-    /// tolerance and one interval, and no further. If `due` is more than one interval beyond that, the
-    /// clock has gone back. Then what the wrong clock has counted no longer counts.
+    /// How much earlier than `due` a record of this time comes. It is 0 if `due` is past. Just after a
+    /// record, `due` is later than the record by the tolerance and one interval at most. If `due` is later
+    /// than `time` by more than the tolerance and *two* intervals, the clock has gone back. Then `due` is
+    /// ignored, and the record counts as not early. (One interval is spare, so a clock that goes back by
+    /// half a second at most never causes this.)
     pub fn early(&self, time: Duration) -> Duration {
         let early = self.due.saturating_sub(milliseconds(time));
         if early > TOLERANCE + INTERVAL * 2 { Duration::ZERO } else { early }
     }
 }
 
-/// A time as a record has it: in whole milliseconds.
+/// A time as a record has it, in whole milliseconds.
 fn milliseconds(time: Duration) -> Duration {
     Duration::new(time.as_secs(), time.subsec_millis() * 1_000_000)
 }

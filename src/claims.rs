@@ -8,13 +8,16 @@
 //! let seq_number = claims["seq_number"].as_u64()?;
 //! ```
 //!
-//! Each claim that the page does not read has a use. Without `exp`, a captured token is good for ever.
-//! Without `nbf`, a token is good before its day. Without `aud`, a token for another service is taken.
-//! Without the `matricula`, nobody can be graded. The page also takes a `seq_max` of any type.
+//! Each claim that the page does not read has a use. If the server did not check `exp`, a captured token
+//! would be good for ever. If it did not check `nbf`, it would accept a token too early. If it did not
+//! check `aud`, it would accept a token for another service. Without the `matricula`, nobody can be
+//! graded. The page also accepts a `seq_max` of any type.
 //!
-//! To add a claim that must be recorded, change four places. Make it a field of [`Request`]. Read it in
-//! [`Request::of`]. Write it in [`record::line`](crate::record::line). Read it back in
-//! [`Record::parse`](crate::record::Record::parse).
+//! To add a claim that must be recorded, change five places. Make it a field of [`Request`] and of
+//! [`Record`](crate::record::Record). Read it in [`Request::of`]. Write it in
+//! [`record::line`](crate::record::line). Read it back in [`Record::parse`](crate::record::Record::parse).
+//! If a message that differs only in this claim must be recorded too, change
+//! [`Progress`](crate::record::Progress) and its call `knows` as well.
 //!
 //! ```
 //! # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/worked_example.json"));
@@ -29,7 +32,8 @@
 //! assert_eq!(request(token.verify(&key).unwrap()).matricula, 20240001);
 //! ```
 //!
-//! With one word changed it does not compile. A token says nothing before its proof.
+//! If `Verified` is replaced by `Token`, the example does not compile. A token says nothing before its
+//! proof.
 //!
 //! ```compile_fail,E0308
 //! use std::time::Duration;
@@ -45,8 +49,8 @@
 //! requests, the attacker could use the server to send a victim more bytes than the attacker sends. So a
 //! reply must be smaller than its request.
 //!
-//! No code checks this. It follows from the numbers: the longest reply has 277 characters, and the
-//! signature alone of a request with 2,048 bits has 342.
+//! No code checks this. For keys of 2,048 bits or more it follows from the numbers. The longest reply has
+//! 277 characters. The signature alone of such a request has 342 or more.
 //!
 //! ```
 //! use udpsocket_jwt_server::claims::{Otp, REPLY_HEADER, reply};
@@ -71,12 +75,11 @@
 //! assert_eq!((characters(64), shortest(64)), (86, 164), "ES256");
 //! ```
 //!
-//! Two changes would break it. `--allow-weak-keys` takes a key of 1,024 bits, and the shortest request
-//! that it signs has 249 characters. An ES256 signature has 86 characters, and the shortest request with
-//! it has
-//! 164. With either, a reply can be larger than its request. To take them safely, a server must compare
-//!      the lengths, and stay silent if the reply is not smaller. (`--explain` does this for each
-//!      explanation.)
+//! Two things break this rule. The first exists: `--allow-weak-keys`. The shortest request that a key of
+//! 1,024 bits signs has 249 characters. The server does not compare the lengths, so with this option a
+//! reply can be larger than its request. The second would be ES256: its signature has 86 characters, and
+//! the shortest request has 164. To accept such requests safely, a server must compare the lengths, and
+//! stay silent if the reply is not smaller. (`--explain` does this for each explanation.)
 
 use crate::jws::Verified;
 use crate::refusal::Refusal;
@@ -89,7 +92,8 @@ use std::time::Duration;
 /// The protected header of every reply.
 pub const REPLY_HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// The claims of a verified request. Each has its type, and the request is valid at the time it was read.
+/// The claims of a verified request. Each claim has the right type. The request was valid when it was
+/// received.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
     /// Number of the member that the message is about. 0 starts over.
@@ -98,7 +102,8 @@ pub struct Request {
     pub matricula: u64,
     /// What the client believes the number of members to be. It is recorded, and only the tools read it.
     pub seq_max: Option<u64>,
-    /// When the message expires, a `NumericDate`.
+    /// When the message expires, a `NumericDate`. The server has checked it, and after that only the tools
+    /// read it. (`nbf` and `aud` are checked too, and nobody needs them later.)
     pub exp: Option<f64>,
 }
 
@@ -142,7 +147,8 @@ pub fn id_request(payload: &[u8]) -> String {
     hash.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// Two members of a reply, which make each reply different.
+/// A random number and a time, which stand in each reply. They make two replies to the same payload
+/// differ. (Two replies in the same second are the same once in 20,001 times.)
 #[derive(Clone, Copy, Debug)]
 pub struct Otp {
     /// Uniform in 0..=20000. Nobody can predict it.
@@ -172,15 +178,16 @@ pub fn random_number() -> io::Result<u16> {
 
 /// The number that two random bytes give. The bytes are uniform in 0..=65535. The page takes their
 /// remainder modulo 20,001. That favours the numbers below 5,533: four drawn values lead to each of them,
-/// and three to each other number. So the server keeps the values below 3 * 20,001 only. `None` means that
-/// the value is one of the other 5,533, and is drawn again.
+/// and only three to each number from 5,533 on. So the server keeps only the values below 60,003, which is
+/// 3 * 20,001. `None` means that the value is 60,003 or more. Then a new value is drawn.
 pub fn number_of(drawn: u16) -> Option<u16> {
     const NUMBERS: u16 = 20_001;
     (drawn < 3 * NUMBERS).then_some(drawn % NUMBERS)
 }
 
-/// The payload of an acknowledgment. `next_number` is what it says. `id_request` ties it to one payload.
-/// The two members of [`Otp`] make it different from any other reply to the same payload.
+/// The payload of an acknowledgment. `id_request` says which payload it answers. `next_number` says that
+/// this message is acknowledged, and which number comes next. The [`Otp`] makes it different from other
+/// replies to the same payload.
 pub fn reply(id_request: &str, next_number: u64, otp: Otp) -> String {
     let Otp { number, timestamp } = otp;
     format!(

@@ -10,7 +10,8 @@
 //! The table here is compiled in too. If the class has a `groups.json`, that file replaces it, and nobody
 //! needs a compiler. (The tools read the file: [`groups_json`](crate::tools::faults::groups_json).)
 //!
-//! A group is found by its name in any case. The page finds a name only as the table spells it.
+//! Upper and lower case do not matter when a group is looked up. The page finds a name only as the table
+//! spells it.
 //!
 //! ```
 //! use udpsocket_jwt_server::groups::Table;
@@ -24,14 +25,14 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 
-/// The class that this lab was first given to. HEARTBEAT is the test group.
+/// The class that first did this exercise. HEARTBEAT is the test group.
 pub static GROUPS: [(&str, u8); 6] =
     [("JAVALI", 3), ("PINHAO", 3), ("BISSAU", 3), ("NONAME", 4), ("SOQUETINHO", 3), ("HEARTBEAT", 1)];
 
 /// A group of students.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// `[A-Za-z0-9_-]`, 1 to 32 characters. The first is no `-`.
+    /// `[A-Za-z0-9_-]`, 1 to 32 characters. The first character is not `-`.
     pub name: String,
     /// The number of members, 1 to 255.
     pub members: u8,
@@ -53,14 +54,14 @@ impl Table {
         Self::new(GROUPS.map(group).into())
     }
 
-    /// A table of these groups. Their names must differ by more than case.
+    /// A table of these groups. No two names may be equal when case is ignored.
     pub(crate) fn new(groups: Vec<Group>) -> Self {
         let names = groups.iter().map(|group| group.name.to_ascii_uppercase());
         let by_name = names.zip(0..).collect();
         Self { groups, by_name }
     }
 
-    /// The place of the group with this name, in any case (ASCII).
+    /// The place of the group with this name. The case of ASCII letters does not matter.
     pub fn find(&self, name: &str) -> Option<usize> {
         self.by_name.get(&name.to_ascii_uppercase()).copied()
     }

@@ -2,12 +2,18 @@
 //!
 //! A token is `BASE64URL(header) . BASE64URL(payload) . BASE64URL(signature)`. What is signed is the
 //! *signing input*: the text of the first two parts and the dot between them, exactly as they were sent.
-//! So nobody prints JSON again to verify a token, and two programs need not agree on its white space.
+//! So nobody prints JSON again to verify a token. Two programs may print the same JSON with different
+//! white space, and that does no harm.
 //!
-//! base64url writes any bytes as text without a dot, a brace or a newline. One text can have several
-//! encodings: the last character may have bits that belong to no byte. Only the canonical encoding is
-//! taken, in which these bits are 0. Otherwise an attacker could change the text of a signature, and the
-//! signature would still verify.
+//! A dot separates the parts. base64url writes any bytes as text that has no dot, no brace and no newline.
+//! So no byte of a part can be taken for the separator.
+//!
+//! The same bytes can have several encodings, since the last character may have bits that belong to no
+//! byte. The server accepts only the encoding in which these bits are 0. It is called *canonical*. Suppose
+//! that the server accepted the others too. Then an attacker could change the text of a captured token's
+//! signature, and the signature would still verify. One signed message would have several tokens. A
+//! program that knows a token by its text would think that a changed copy is a new token. And the record,
+//! which is the evidence, could hold a token that the group never sent.
 //!
 //! The page's lines are
 //!
@@ -17,24 +23,26 @@
 //! keys[group].as_ref()?.verify(signing_input.as_bytes(), &signature).ok()?;
 //! ```
 //!
-//! The first line stops two attacks. Suppose that the token could choose the algorithm. With `"none"` it
-//! would need no signature. With `"HS256"` the server would take the group's *public* key as the secret of
-//! an HMAC, and everybody has the public key. So the server fixes `alg`.
+//! The first line stops two attacks. Suppose that the token could choose the algorithm. With `"none"` the
+//! token would need no signature. With `"HS256"` the server would take the group's *public* key as the
+//! secret of an HMAC, and everybody has the public key. So the server fixes `alg`.
 //!
-//! After the last line, the type of `claims` does not say whether they were verified. If somebody moved
-//! that line further down, an unsigned claim could move the state, and the program would still compile.
-//! Here the type is the proof. A [`Token`] gives only the group that it claims. A [`Verified`] token gives
-//! the claims. Only [`Token::verify`] makes a [`Verified`], and it borrows its token, so the proof of one
-//! token can't open another. (The tools look into a token that does not verify, to explain why. They use
-//! [`split`], and decide nothing by what they see.)
+//! On the page `claims` has the same type before and after the line with `verify`. So the type does not
+//! say whether the claims were verified. If this line stood further down, an unsigned claim could change
+//! the state, and the program would still compile. Here the type is the proof. A [`Token`] gives only the
+//! group that it claims. A [`Verified`] token gives the claims. Only [`Token::verify`] makes a
+//! [`Verified`]. A [`Verified`] holds a reference to its token, so it gives the claims of this token and
+//! of no other. (The tools look into a token that does not verify, to explain why. They use [`split`], and
+//! decide nothing by what they see.)
 //!
 //! # Why an unverified claim may choose the key
 //!
 //! The key is needed to verify the signature, and `group` says which key. So the server must read `group`
-//! before anything is verified. An attacker may write any group there. A false group chooses that group's
-//! public key. The attacker does not have its private key, so no signature of the attacker verifies with
-//! it. Nor can an attacker change the group of a captured token: the signature covers the payload, and the
-//! payload has the group. So a false claim leads to a refusal, and to nothing else.
+//! before anything is verified. An attacker may write any group there. The server then takes the public
+//! key of the group that the attacker wrote. The attacker does not have the private key of this group, so
+//! no signature of the attacker verifies. Nor can an attacker change the group of a captured token: the
+//! signature covers the payload, and the payload has the group. So a false claim leads to a refusal, and
+//! to nothing else.
 //!
 //! # Why `crit`, and why `b64`
 //!
@@ -42,16 +50,17 @@
 //! token (RFC 7515 section 4.1.11). The extension `b64` shows why (RFC 7797). With `"b64": false` the
 //! signing input has the payload itself after the dot, not its base64url text. So `b64` changes *what is
 //! signed*. Suppose that somebody signs the plain text `eyJncm91cCI6...` with `b64` false. A server that
-//! ignores `crit` verifies the same bytes, decodes them as base64url, and finds claims that nobody has
-//! signed as claims. This server understands no extension, so it refuses every token with `crit`. The
-//! page does not look at it.
+//! ignores `crit` verifies the same bytes, decodes them as base64url, and finds claims. But the signer has
+//! signed a text, and no claims. This server understands no extension, so it refuses every token with
+//! `crit`. The page does not look at `crit`.
 //!
 //! # Names from later chapters
 //!
-//! A [`PublicKey`] is a group's RSA key: the numbers *n* and *e*, which the start has checked. Its `bits`
-//! are those of *n*. They are [`FEWEST_BITS`] or more, except with `--allow-weak-keys`. Its `components`
-//! are *n* and *e* as ring takes them. A [`Refusal`] is the reason why a datagram is not answered, and
-//! what was found. [`NotAnObject`] says what was found in place of a JSON object.
+//! [`keys`](crate::keys) explains RSA and its numbers *n* and *e*. A [`PublicKey`] is a group's *n* and
+//! *e*, which the start has checked. Its `bits` are those of *n*. They are [`FEWEST_BITS`] or more. With
+//! `--allow-weak-keys` they may be fewer, and ring verifies such a key by parameters of its own. Its
+//! `components` are *n* and *e* as ring takes them. A [`Refusal`] is the reason why a datagram is not
+//! answered, and what was found. [`NotAnObject`] says what was found in place of a JSON object.
 //!
 //! ```
 //! use udpsocket_jwt_server::jws;
@@ -92,9 +101,10 @@ pub struct Token<'a> {
 #[derive(Debug)]
 pub struct Verified<'a>(&'a Token<'a>);
 
-/// Takes a token apart. Its header must have the `alg` of requests and no `crit`. Its payload must be a JSON
-/// object. The other members of the header (`kid`, `jwk`, `jku`, `x5u`, ...) are ignored. Otherwise a
-/// token could bring the key that it is verified with (RFC 8725 section 3.10).
+/// Takes a token apart. The `alg` in its header must be RS256, and the header must have no `crit`. The
+/// payload must be a JSON object. The server ignores all else in the header (`kid`, `jwk`, `jku`, `x5u`,
+/// ...). If the server used these, a token could choose the key for its own verification (RFC 8725 section
+/// 3.10).
 pub fn parse(text: &[u8]) -> Result<Token<'_>, Refusal> {
     let parts = split(text)?;
     let header = json_object(&parts.header).map_err(Refusal::BadHeader)?;
@@ -148,9 +158,9 @@ impl Token<'_> {
     }
 
     /// Verifies the signature. To add ES256, make [`PublicKey`] an enum of two kinds of key. Let this call
-    /// choose by the kind of the *key*, never by the token's `alg`. [`parse`] must then take both values of
-    /// `alg`, and this call must refuse an `alg` that is not the key's. ES256 would break one promise: the
-    /// reply would no longer be [smaller than its request](crate::claims).
+    /// choose by the kind of the *key*, never by the token's `alg`. [`parse`] must then accept both values
+    /// of `alg`, and this call must refuse an `alg` that is not the key's. ES256 would break one promise:
+    /// the reply would no longer be [smaller than its request](crate::claims).
     pub fn verify(&self, key: &PublicKey) -> Result<Verified<'_>, Refusal> {
         match self.parts.verifies(key) {
             true => Ok(Verified(self)),
@@ -178,7 +188,8 @@ pub fn sign(header: &str, payload: &str, secret: &hmac::Key) -> String {
     signing_input + "." + &BASE64URL.encode(tag)
 }
 
-/// The members of a JSON object. If two members have the same name, the last counts (RFC 7515 section 4).
+/// The members of a JSON object: its names with their values. If a name comes twice, the last counts (RFC
+/// 7515 section 4).
 pub(crate) fn json_object(text: &[u8]) -> Result<Map<String, Value>, NotAnObject> {
     match serde_json::from_slice(text) {
         Ok(Value::Object(members)) => Ok(members),

@@ -1,14 +1,14 @@
 //! The keys: a group's RSA public key, from its file down to modulus and exponent, and the class's HMAC
-//! secret (section 6 of [the protocol](crate::protocol)). The page's line
+//! secret (section 6 of [the protocol](crate::protocol)). The page has this line:
 //!
 //! ```text,page
 //! let key = file.contents().get(24..)?;
 //! ```
 //!
-//! assumes that a key follows after 24 bytes. If ring can't use that key, the page notices nothing. Later
-//! each signature of the group fails to verify. So the server checks each key once, at the start, and a
-//! fault says what was found. The page also takes all white space off the end of the secret. The server
-//! takes off one newline.
+//! The page assumes that a key follows after 24 bytes. If ring can't use that key, the page notices
+//! nothing. Later each signature of the group fails to verify. So the server checks each key once, at the
+//! start, and a [`KeyFault`] says what was found. The page also takes all white space off the end of the
+//! secret. The server takes off one newline.
 //!
 //! ```
 //! use udpsocket_jwt_server::keys::PublicKey;
@@ -23,28 +23,34 @@
 //! a number *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign, pad
 //! the hash of the message to the length of *n*. That is *m*. The signature is *s* = *m*^*d* mod *n*. To
 //! verify, compute *s*^*e* mod *n*. This gives the padded hash back. Compare it with the padded hash of
-//! what was received. An attacker who finds *d* can factor *n*. Nobody is known to factor 2,048 bits.
+//! what was received. With *d*, the two primes can be computed from *n* and *e*. Nobody is known who can
+//! compute the primes of an *n* of 2,048 bits. So nobody is known who can compute *d* from *n* and *e*.
 //!
 //! # Why 65,537, and at most 4,096 bits
 //!
-//! Almost every *e* is 65,537, which is 2^16 + 1. It takes 17 multiplications, and *d* takes thousands.
-//! With *e* = 3, forged signatures have passed programs that checked the padding carelessly. ring
-//! compares every byte of the padding, so the server takes 3 too.
+//! Almost every *e* is 65,537, which is 2^16 + 1. To raise a number to this power takes 17
+//! multiplications. To raise it to *d* takes thousands. With *e* = 3, forged signatures have passed
+//! programs that checked the padding carelessly. ring compares every byte of the padding, so the server
+//! accepts 3 too.
 //!
-//! Some keys would make one group's messages hold up all the others. An *e* may take more multiplications
-//! than 65,537: 65,535 is smaller, and takes 30. An *n* may be long: the work grows with the square of its
-//! length. So an *e* with more than 17 multiplications is refused, and an *n* of more than 4,096 bits too.
+//! Some keys would make one group's messages hold up all the others. Another *e* can need more than 17
+//! multiplications. For example, 65,535 is smaller than 65,537, but needs 30. Such an *e* is refused. An
+//! *n* can be long, and the work of each multiplication grows with the square of its length. So an *n* of
+//! more than 4,096 bits is refused too.
 //!
 //! # Three kinds of file
 //!
-//! - PKCS#1 (`BEGIN RSA PUBLIC KEY`, RFC 8017 A.1.1) is a SEQUENCE of *n* and *e*.
+//! - PKCS#1 (`BEGIN RSA PUBLIC KEY`, RFC 8017 A.1.1) is the two numbers *n* and *e*.
 //! - `SubjectPublicKeyInfo` (`BEGIN PUBLIC KEY`, RFC 5280 section 4.1) first says what kind of key it is.
 //!   Then comes PKCS#1.
-//! - OpenSSH's line (RFC 4253 section 6.6) is the base64 of `ssh-rsa`, *e* and *n*. Before each of them
-//!   stands its length in four bytes.
+//! - OpenSSH's file is one line of words: `ssh-rsa AAAA... comment` (RFC 4253 section 6.6). The second
+//!   word is base64. It holds three items: the text `ssh-rsa`, *e* and *n*. Each item is its length in
+//!   four bytes, and then its content.
 //!
-//! In the first two, each element is a tag, a length and its content (DER). This is the key of RFC 7515's
-//! example, 294 bytes:
+//! The first two are PEM files (RFC 7468). PEM is text: the base64 of some bytes, between a line
+//! `-----BEGIN ...-----` and a line `-----END ...-----`. The words in these two lines say what the bytes
+//! are. Here the bytes are DER. In DER each element is a tag, a length and its content. A SEQUENCE is an
+//! element whose content is other elements. This is the key of RFC 7515's example, 294 bytes:
 //!
 //! ```text
 //! 30 82 01 22                        SEQUENCE of 0x0122 = 290 bytes
@@ -53,7 +59,7 @@
 //!     05 00                              NULL
 //!   03 82 01 0f 00                     BIT STRING of 271 bytes, no unused bits
 //!     30 82 01 0a                        SEQUENCE of 266 bytes: PKCS#1 begins here
-//!       02 82 01 01 00 a1 f8 16 0a ...     INTEGER of 257 bytes: a sign of 00, then n
+//!       02 82 01 01 00 a1 f8 16 0a ...     INTEGER of 257 bytes: 00 (not negative), then n
 //!       02 03 01 00 01                     INTEGER of 3 bytes: e = 65,537
 //! ```
 
@@ -62,13 +68,13 @@ use ring::{hmac, rsa::PublicKeyComponents};
 use ssh_encoding::{Decode, Mpint};
 use std::io;
 
-/// Fewest bits of a modulus (RFC 7518 section 3.3).
+/// A modulus has at least this many bits (RFC 7518 section 3.3).
 pub const FEWEST_BITS: usize = 2_048;
-/// Fewest bits of a modulus with `--allow-weak-keys`. ring verifies no shorter one.
+/// A modulus has at least this many bits with `--allow-weak-keys`. ring verifies with no shorter one.
 pub const FEWEST_BITS_WEAK: usize = 1_024;
-/// Most bits of a modulus.
+/// A modulus has at most this many bits.
 pub const MOST_BITS: usize = 4_096;
-/// Fewest bytes of the secret (RFC 7518 section 3.2).
+/// The secret has at least this many bytes (RFC 7518 section 3.2).
 pub const FEWEST_SECRET_BYTES: usize = 32;
 
 /// An RSA public key that the server can use.
@@ -89,20 +95,20 @@ pub enum KeyFault {
     Name,
     /// It is not one whole key in the form that its name promises. The tools find out what it is.
     Form,
-    /// Its modulus has this number of bits. They are too few, or more than 4,096.
+    /// Its modulus has this number of bits: too few, or more than 4,096.
     Bits(usize),
     /// Its modulus is even, so it is no product of two large primes.
     EvenModulus,
     /// Its exponent is even, or not from 3 to 65,537. `None` means that it has more than 32 bits.
     Exponent(Option<u32>),
-    /// This exponent takes more multiplications than 65,537.
+    /// To raise a number to this exponent takes more than 17 multiplications.
     DearExponent(u32),
 }
 
 impl PublicKey {
     /// A key from its modulus and exponent, big-endian. The modulus must be odd and have from
-    /// `fewest_bits` to 4,096 bits. The exponent must be odd, from 3 to 65,537, and take no more
-    /// [`multiplications`] than 65,537 takes.
+    /// `fewest_bits` to 4,096 bits. The exponent must be odd and from 3 to 65,537, and it must take at
+    /// most as many [`multiplications`] as 65,537.
     pub fn new(n: Vec<u8>, e: Vec<u8>, fewest_bits: usize) -> Result<Self, KeyFault> {
         let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
         let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
@@ -113,6 +119,7 @@ impl PublicKey {
         if !is_odd(&n) {
             return Err(KeyFault::EvenModulus);
         }
+        // `None` means that it does not fit in 32 bits.
         let exponent = e.iter().try_fold(0_u32, |sum, &byte| sum.checked_mul(256)?.checked_add(byte.into()));
         match exponent {
             Some(exponent @ 3..=65_537) if is_odd(&e) => {
@@ -177,8 +184,8 @@ pub fn without_newline(text: &[u8]) -> &[u8] {
     text.strip_suffix(b"\r\n").or(text.strip_suffix(b"\n")).unwrap_or(text)
 }
 
-/// How many multiplications it takes to raise a number to this power. For each bit after the first, one
-/// squares. If the bit is 1, one multiplies too.
+/// How many multiplications it takes to raise a number to this power. Each bit after the first costs one
+/// squaring. If the bit is 1, it costs one multiplication more.
 pub fn multiplications(exponent: u32) -> u32 {
     exponent.ilog2() + exponent.count_ones() - 1
 }
@@ -220,8 +227,8 @@ pub(crate) const RSA_ENCRYPTION: &[u8] =
 /// Takes the next DER element (X.690 section 8.1) off `der`, and returns its content. `None` means that
 /// the tag is not `tag`, that the element is not whole, or that it is not DER.
 pub(crate) fn element<'a>(tag: u8, der: &mut &'a [u8]) -> Option<&'a [u8]> {
-    // A length below 0x80 is one byte. Before a longer one stands 0x81 or 0x82: one or two bytes follow.
-    // DER allows only the shortest of these.
+    // A length below 0x80 is one byte. A longer length is 0x81 and one more byte, or 0x82 and two more
+    // bytes. DER allows only the shortest form that fits.
     let (length, rest) = match der.strip_prefix(&[tag])? {
         [length @ (..=0x7f), rest @ ..] | [0x81, length @ (0x80..), rest @ ..] => {
             (usize::from(*length), rest)
@@ -249,7 +256,7 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
 }
 
 /// Whether a private key is in a file, in one of the forms that students have. A public key may stand
-/// beside it. In PEM, the dashes or one end of the line may be damaged.
+/// beside it. A line of PEM is recognized even if its dashes, or one end of the line, are damaged.
 pub fn has_private_key(file: &[u8]) -> bool {
     let has = |text: &[u8], marker: &[u8]| count(text, marker) > 0;
     let is_border = |line| has(line, b"PRIVATE KEY") && (has(line, b"BEGIN ") || has(line, b"END "));

@@ -1,8 +1,8 @@
 //! A server for a networking class: signed tokens over UDP, and an acknowledgment that is a promise.
 //!
 //! Each group of students sends one datagram for each of its members. The datagram is a JWT, signed with
-//! the group's RSA key. The server takes the members in order. It answers with a JWT of its own, which
-//! says which number comes next. If the server can't accept a datagram, it does not answer it.
+//! the group's RSA key. The server accepts the members in order. It answers with a JWT of its own, which
+//! says which number comes next. If the server can't accept a datagram, the client gets no answer.
 //!
 //! # One token
 //!
@@ -21,29 +21,31 @@
 //! signed     eyJhbGciOiJSUzI1NiIs...9.eyJncm91cCI6IkhFQVJU...F9   these 129 characters
 //! ```
 //!
-//! (The payload is one line, without white space.)
+//! (The payload is one line, without white space. `matricula` is the student number of the member.)
 //!
 //! # The page
 //!
-//! The whole server, without what the chapters add, as a program that serves a class (`cargo run --example
-//! page -- 127.0.0.1:5555` in its directory):
+//! This program is a small server, and it can serve a class. The chapters add the rest. To run it in the
+//! class's directory: `cargo run --example page -- 127.0.0.1:5555`.
 //!
 #![doc = concat!("```no_run\n", include_str!("page.rs"), "```")]
 //!
-//! What it leaves out, and the chapter that tells it:
+//! [`claims`] explains each claim of a request and of a reply. The page leaves out these things. Each
+//! stands with the chapter that tells of it:
 //!
-//! - [`jws`]: `crit`, and a proof that can't open another token.
+//! - [`jws`]: `crit`, and a type which shows that exactly this token was verified.
 //! - [`claims`]: `exp`, `nbf`, `aud`, `matricula`, the type of `seq_max`, and an `otp_number` that is
 //!   drawn evenly.
 //! - [`groups`]: other tables, and group names in lower or mixed case.
 //! - [`fsm`]: a state machine that can be tried by itself.
 //! - [`refusal`]: why nothing came back.
-//! - [`received`]: the record. Without it, a restart forgets every group.
+//! - [`received`]: the file of the records. Without it, a restart forgets every group.
 //! - [`allowance`]: a bound for the records that an attacker can cause.
-//! - [`server`]: long datagrams, which the page's buffer cuts. One newline that is taken off, where the
-//!   page takes off all white space. A crowd of clients, and a socket that fails.
+//! - [`server`]: long datagrams, which the page's buffer cuts. The server takes one newline off the end of
+//!   a datagram, and the page takes off all white space there. A crowd of clients, and a socket that
+//!   fails.
 //! - [`keys`] and [`start`]: other keys and files, and what can be wrong with them. A secret that ends
-//!   with a space: the page takes the space off.
+//!   with a space: the page takes this space off.
 //!
 //! # The book
 //!
@@ -62,29 +64,33 @@
 //!   sign       with the secret                jws  ---------+
 //! ```
 //!
-//! The first step that fails ends the way with a [`Refusal`](refusal::Refusal). The network hears nothing,
-//! unless `--explain` is given. Read the chapters in this order, in one sitting:
+//! If a step fails, no later step is done, and the result is a [`Refusal`](refusal::Refusal). The client
+//! then gets no reply. (With `--explain`, an option for practice, it is told why.) Read the chapters in
+//! this order, in one sitting:
 //!
 //! 1. [`jws`]: a token is taken apart, verified, signed. *What exactly is signed? Why does the server, not
 //!    the token, choose `alg`?*
 //! 2. [`claims`]: what a verified message says, and what a reply says. *What may be read before the
 //!    signature verifies? Why is a reply smaller than its request?*
 //! 3. [`fsm`]: the state machine. *What do a repeat and a replayed 0 do?*
-//! 4. [`record`] and [`allowance`]: what is recorded, and how much of it. [`received`]: the file. *Why
-//!    does the record come before the acknowledgment?* [`restart`]: the file is read back. *What does a
-//!    restart know?*
-//! 5. [`server`]: all of it in order, and the loop. *What can block it? Why do datagrams share a sync?
+//! 4. [`record`]: what is recorded of a message. *Which message needs a record?*
+//! 5. [`allowance`]: how fast a group may add records. *What could an attacker do without it?*
+//! 6. [`received`]: the file. *Why does the record come before the acknowledgment?*
+//! 7. [`restart`]: the file is read back. *What does a restart know?*
+//! 8. [`server`]: all of it in order, and the loop. *What can block it? Why do datagrams share a sync?
 //!    What bounds memory and disk?*
-//! 6. [`start`] and [`keys`]: a socket, a class, a record. *What is in an RSA key, and why 65,537?*
+//! 9. [`start`]: from the class's files to a server. *What is checked before the first datagram?*
+//! 10. [`keys`]: the keys and their files. *What is in an RSA key, and why 65,537?*
 //!
-//! Beside the way: [`refusal`] has every reason for silence. [`groups`] has the groups that may speak.
-//! [`files`] says how files are opened. [`time`] writes times, and says what a clock that jumps changes.
+//! Four more modules are no steps of this way. [`refusal`] has every reason for silence. [`groups`] has
+//! the groups that may speak. [`files`] says how files are opened. [`time`] writes times, and says what a
+//! clock that jumps changes.
 //!
 //! Pages beside the book: [`client`] is the students' sheet, and [`client_pt`] is the same in Portuguese.
 //! [`course`] is the teacher's page. [`protocol`] is the contract of server and clients, and the chapters
 //! name its sections. [`rules`] says what each of the client's rules is for. [`tools`] is the rest of the
-//! program: the command line, the report, `check`, the exam. The book does not need the tools. They look
-//! on through [`server::Lab`].
+//! program: the command line, the report, `check`, the exam. The book does not need the tools. The tools
+//! watch the server, and can interfere, through [`server::Lab`].
 
 #![forbid(unsafe_code)]
 

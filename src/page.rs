@@ -37,7 +37,8 @@ pub(crate) fn serve(address: &str) {
     }
 }
 
-/// A group's public key. In a PUBLIC KEY of 2,048 bits, ring's part begins at byte 24.
+/// A group's public key. In a PUBLIC KEY of 2,048 bits, 24 bytes come first. Then comes
+/// the PKCS#1 key, which ring takes.
 fn public_key(group: &str) -> Option<PublicKey> {
     let file = pem::parse(fs::read(format!("keys_pub/{group}.pem")).ok()?).ok()?;
     let key = file.contents().get(24..)?;

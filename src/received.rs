@@ -1,5 +1,5 @@
-//! `received.jsonl`: what is acknowledged is on the disk first (section 5 of
-//! [the protocol](crate::protocol)).
+//! `received.jsonl`: a message is on the disk before it is acknowledged (section 5 of [the
+//! protocol](crate::protocol)).
 //!
 //! An acknowledgment is a promise: "you need not send this again". The page keeps this promise in memory:
 //!
@@ -11,13 +11,14 @@
 //! message and syncs it *before* it sends the reply. The power may fail at any moment:
 //!
 //! ```text
-//! power fails       on the disk of the record       the client
+//! power fails       is the record on the disk?      the client
 //! after the write   all, a part, NULs, or nothing   has no reply, and sends again
 //! after the sync    all of it                       has no reply, and sends a repeat
 //! after the reply   all of it                       has a reply, and the reply is true
 //! ```
 //!
-//! So a crash costs a client one retransmission. It never costs the teacher a student.
+//! So a crash costs a client only time: it sends again, and perhaps it starts over. A crash never costs
+//! the teacher a student.
 //!
 //! # If the reply left before the sync
 //!
@@ -34,7 +35,10 @@
 //!
 //! # A commit
 //!
-//! The lines that wait are committed together: all of them become a part of the file, or none.
+//! A *batch* is the datagrams that the server handles together. The lines of a batch wait, and are
+//! committed together. As long as the server runs, all of them count, or none. (If the machine goes down
+//! in the middle of a commit, some of the lines may be in the file. The next start keeps them. No client
+//! has a reply to them, so each client sends again.)
 //!
 //! 1. If an earlier commit has failed, the bytes that it left are cut off, and the cut is synced.
 //! 2. The file must still have its name and its length. If the file has been moved, the next start would
@@ -43,10 +47,10 @@
 //! 4. The lines are synced: `fdatasync` returns when they are on the disk.
 //! 5. The file must still have its name, and the length that it should have now.
 //!
-//! (`--no-sync` leaves out steps 4 and 5.) Suppose that the disk is full, and step 3 fails. None of the
-//! lines counts, and none of their messages is acknowledged. In the same batch, the messages of a group
-//! without a line in this commit are answered as ever. The bytes that were written are cut off. Later
-//! messages try the disk anew, so the server needs no restart when there is room again.
+//! (`--no-sync` leaves out steps 4 and 5.) Suppose that the disk is full, and step 3 fails. Then the whole
+//! commit fails. A group with a line in it gets no answer to any message of this batch. The other groups
+//! are answered as usual. The bytes that were written are cut off. The next commit tries the disk anew, so
+//! the server needs no restart when there is room again.
 //!
 //! # Why a failed sync is not tried again
 //!
@@ -57,10 +61,13 @@
 //! the server does not sync the same bytes a second time. It cuts them off, and writes the client's next
 //! copy as new bytes.
 //!
-//! One gap is left. The cut may fail too, and somebody may then start the server again, but not the
-//! machine. The start reads the bytes from the kernel's memory. It can't know that their sync has failed.
+//! One gap is left. Suppose that the sync fails, that the cut fails too, and that somebody then restarts
+//! the server without a reboot of the machine. The new server reads the bytes from the kernel's memory,
+//! and syncs them. This sync returns success. So the new server takes the bytes for records, and
+//! acknowledges the client's next copy as a repeat. The bytes may be only in memory. If the power then
+//! fails, an acknowledged record is lost.
 
-use crate::files::identity;
+use crate::files::{Identity, at_end, identity};
 use crate::refusal::NotRecorded;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -78,17 +85,17 @@ pub trait Disk: Read {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// An open file, and its name. The next start will open the file that has this name then.
+/// An open file, and its name. The next start opens a file by this name. By then it may be another file.
 pub struct NamedFile {
     file: File,
     path: PathBuf,
-    identity: (u64, u64),
+    identity: Identity,
 }
 
 impl NamedFile {
     /// A file that was opened under this name.
     pub fn new(file: File, path: PathBuf) -> io::Result<Self> {
-        let identity = identity(&file.metadata()?);
+        let identity = identity(&path, &file.metadata()?)?;
         Ok(Self { file, path, identity })
     }
 }
@@ -102,14 +109,14 @@ impl Read for NamedFile {
 impl Disk for NamedFile {
     fn length(&mut self) -> io::Result<Option<u64>> {
         match fs::metadata(&self.path) {
-            Ok(named) => Ok((identity(&named) == self.identity).then_some(named.len())),
+            Ok(named) => Ok((identity(&self.path, &named)? == self.identity).then_some(named.len())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        at_end(&mut self.file)?.write(bytes)
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
@@ -124,42 +131,43 @@ impl Disk for NamedFile {
 /// The file, open for appending.
 pub struct Records {
     disk: Box<dyn Disk>,
-    /// How many bytes the file has up to the end of the last record that was committed.
+    /// The length of the committed part of the file, in bytes.
     length: u64,
-    /// What the file has after these bytes.
+    /// What the file has after this part.
     behind: Behind,
-    /// Whether a commit waits for the disk. With `--no-sync`, for benchmarks, it does not.
+    /// Whether a commit waits for the disk. With `--no-sync`, for benchmarks, it does not wait.
     syncs: bool,
     /// Lines that the next commit writes.
     waiting: Vec<u8>,
 }
 
-/// What the file has after the last record that was committed.
+/// What the file has after its committed part.
 enum Behind {
     /// Nothing.
     Nothing,
-    /// At most this many bytes, from a commit that has not succeeded. Before the next line is written,
-    /// they are cut off, and the cut is synced.
+    /// This many bytes of a commit that did not succeed. Or they are cut off already, but the cut is not
+    /// synced. (At a start they may be 0 bytes.) Before the next line is written, [`Records::mend`] cuts
+    /// and syncs.
     Unsure(u64),
 }
 
 impl Records {
     /// A file that a start has read. It has lines up to `length`, and `more` bytes after them. These bytes
-    /// are cut off. The lines are synced, even with `--no-sync`: the groups' states come from these lines,
-    /// so the lines must not vanish later.
+    /// are cut off. The lines are synced, even with `--no-sync`. The groups' states come from the lines of
+    /// the file, so the lines must be on the disk.
     pub fn of(disk: Box<dyn Disk>, length: u64, more: u64, syncs: bool) -> Result<Self, NotRecorded> {
         let mut records = Self { disk, length, behind: Behind::Unsure(more), syncs, waiting: Vec::new() };
-        records.mend()?;
+        records.mend()?; // syncs, even if `more` is 0
         records.must_have(length)?;
         Ok(records)
     }
 
-    /// Adds a line to those that the next commit writes.
+    /// Adds a line. The next commit writes it.
     pub fn add(&mut self, line: &[u8]) {
         self.waiting.extend(line);
     }
 
-    /// Makes the lines that wait a part of the file: all of them, or none.
+    /// Writes the waiting lines to the file, and syncs them. If it fails, none of them counts.
     pub fn commit(&mut self) -> Result<(), NotRecorded> {
         let lines = std::mem::take(&mut self.waiting);
         if lines.is_empty() {
@@ -167,15 +175,15 @@ impl Records {
         }
         self.mend()?;
         self.must_have(self.length)?;
-        let appended = self.append(&lines);
-        if appended.is_err() {
+        let written = self.write(&lines);
+        if written.is_err() {
             _ = self.mend(); // if the cut fails too, the next commit tries it again
         }
-        appended
+        written
     }
 
     /// Writes lines and syncs them. Then it checks that the next start will find them.
-    fn append(&mut self, lines: &[u8]) -> Result<(), NotRecorded> {
+    fn write(&mut self, lines: &[u8]) -> Result<(), NotRecorded> {
         let mut written = 0;
         while written < lines.len() {
             match self.disk.append(&lines[written..])? {
@@ -194,12 +202,14 @@ impl Records {
     }
 
     /// Cuts off the bytes of a commit that did not succeed, and syncs the cut. It cuts only if the file
-    /// has exactly the length that the server has given it. So it never cuts off what somebody else has
-    /// appended. No promise depends on the cut. If the machine goes down before the cut is on the disk, the
-    /// next start may find a record that nobody was told of. The client sends that message again.
+    /// has exactly the committed bytes and the bytes of the failed commit. So it never cuts off what
+    /// somebody else has appended. If the machine goes down before the cut is on the disk, no promise is
+    /// broken. The next start may find a record whose client got no reply. That client sends again, and is
+    /// answered as a repeat.
     fn mend(&mut self) -> Result<(), NotRecorded> {
         let Behind::Unsure(bytes) = self.behind else { return Ok(()) };
         if self.must_have(self.length).is_err() {
+            // The bytes are still there, or the file is not as the server left it.
             self.must_have(self.length + bytes)?;
             self.disk.cut(self.length)?;
         }

@@ -1,9 +1,13 @@
 //! A record: one line of `received.jsonl` (section 5, point 6, of [the protocol](crate::protocol)), and
 //! what the lines of a group say together.
 //!
-//! A message is recorded if it says something new. If it has the number and the matricula of the group's
-//! last record, it says nothing new: it is a repeat. If it has that number and another matricula, it is a
-//! correction. A correction is recorded, and the later record counts.
+//! A message is recorded if it says something new. The server compares the message with the group's last
+//! record:
+//!
+//! - The number is another one, or the group has no record. Then the message is new, and it is recorded.
+//! - Number and `matricula` are the same. Then the message says nothing new, and it is not recorded.
+//! - The number is the same, and the `matricula` is another one. Then the message is a correction. It is
+//!   recorded, and the later record counts.
 //!
 //! ```
 //! use udpsocket_jwt_server::record::Record;
@@ -24,9 +28,10 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Most records of a group. So an attacker can't make the file grow without end.
+/// A group can have at most this many records. So an attacker can't make the file grow without end.
 pub const MOST_RECORDS: u32 = 100_000;
-/// No record has more bytes, its LF included. The token has at most 4,096 of them.
+/// A record has at most this many bytes, its LF included. Its token has at most 4,096 of them, so no
+/// record that the server writes is longer.
 pub const LONGEST_LINE: u64 = 8_192;
 
 /// A line of the file, read back.
@@ -45,7 +50,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// Parses a line without its LF. `None` means that the line is not a whole record.
+    /// Parses a line without its LF. `None` means that the line is not a whole record. `seq_max` may be
+    /// `null` in a record, but it must be there.
     pub fn parse(line: &[u8]) -> Option<Self> {
         let record: Value = serde_json::from_slice(line).ok()?;
         let text = |name: &str| record.get(name).and_then(Value::as_str);
@@ -87,17 +93,19 @@ pub struct Progress {
     pub records: u32,
     /// The greatest `seq_number` of the group's records. Only the tools read it.
     pub greatest: u64,
-    /// What the records have left of the group's allowance.
+    /// The part of the group's allowance that is not used yet.
     pub allowance: Allowance,
 }
 
 impl Progress {
-    /// Whether a message says only what the group's last record says.
+    /// Whether the group's last record has the number and the `matricula` of this message. No other claim
+    /// is compared.
     pub fn knows(&self, request: &Request) -> bool {
         self.state == request.seq_number && self.matricula == Some(request.matricula)
     }
 
-    /// Checks that the group may have one more record, at this time.
+    /// Checks that the group may have one more record, at this time. If `has_limit` is false
+    /// (`--no-limit`), the allowance is not asked.
     pub fn admits(&self, time: Duration, has_limit: bool) -> Result<(), NotRecorded> {
         if self.records >= MOST_RECORDS {
             return Err(NotRecorded::TooMany);

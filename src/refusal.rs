@@ -1,4 +1,6 @@
-//! Why a datagram is not answered: the reasons, in the order of the checks, each with what was found.
+//! Why a datagram is not answered: the reasons, each with what was found. They stand in the order of the
+//! checks. (Only [`LostOnPurpose`](Refusal::LostOnPurpose) is no check. It stands first, since it replaces
+//! whatever the checks found.)
 //!
 //! The page says only this:
 //!
@@ -6,8 +8,8 @@
 //! return None;
 //! ```
 //!
-//! Nobody will ever know why. Here a rule says which reason applies and what it found, as data. The
-//! network still hears nothing, unless `--explain` is given. The tools turn the data into the sentences
+//! Nobody will ever know why. Here each check returns its reason and what it found, as a value. The
+//! network still hears nothing, unless `--explain` is given. The tools turn the value into the sentences
 //! that a student reads in the logs, on the terminal and from `check`. To add a reason, add a variant
 //! here, in its place in the order, and a name and a sentence in the tools. The compiler asks for both.
 
@@ -15,18 +17,18 @@ use base64::DecodeError;
 use serde_json::Value;
 use std::io;
 
-/// Which check failed, and what it found. The first check that fails ends the way of the datagram.
+/// Which check failed, and what it found. After the first check that fails, no other is made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
-    /// The lab (`--lose`, `--trial`) has lost the request or the reply on purpose. A word for the log, and
-    /// a sentence that says how.
+    /// The lab (`--lose`, `--trial`) has lost the request or the reply on purpose. The fields: a word for
+    /// the log, and a sentence that says how.
     LostOnPurpose(&'static str, String),
     /// The datagram has this number of bytes, its final newline included. More than 4,096 are too many.
     TooLarge(usize),
     /// There are this many parts with dots between them, and not three (RFC 7515 section 3.1).
     NotAJws(usize),
-    /// A part is not canonical base64url without padding (RFC 7515 section 2). The part's name, its length,
-    /// and the first mistake in it.
+    /// A part is not canonical base64url without padding (RFC 7515 section 2). The fields: the part's
+    /// name, its length, and the first mistake in it.
     BadBase64(&'static str, usize, DecodeError),
     /// The header is not a JSON object.
     BadHeader(NotAnObject),
@@ -40,10 +42,11 @@ pub enum Refusal {
     UnknownGroup(Option<Value>),
     /// The server has no usable public key of this group.
     NoKey,
-    /// The signature does not verify with the group's key. The bytes of the signature, and the bits of the
-    /// key. *For every reason below, the message is signed.*
+    /// The signature does not verify with the group's key. The fields: how many bytes the signature has,
+    /// and how many bits the key. *For every reason below, the message is signed.*
     BadSignature(usize, usize),
-    /// This claim is absent, or does not have its type and range.
+    /// A claim is absent, or does not have its type and range. The fields: the claim's name, and its
+    /// value.
     BadClaim(&'static str, Option<Value>),
     /// `exp` passed this many seconds ago (RFC 7519 section 4.1.4).
     Expired(f64),
@@ -51,12 +54,14 @@ pub enum Refusal {
     NotYetValid(f64),
     /// `aud` is present, so the token is for another service (RFC 7519 section 4.1.3).
     WrongAudience(Value),
-    /// The state machine has no such transition. The group's members, its state, and the `seq_number`.
+    /// The state machine does not accept this number now. The fields: the group's number of members, its
+    /// state, and the `seq_number`.
     OutOfOrder(u8, u64, u64),
-    /// The message is not on the disk, or may not stay there. So it must not be acknowledged.
+    /// The message needs a record, and has none. Or a new message of its group, in the same batch, could
+    /// not be recorded. So this message must not be acknowledged.
     NotRecorded(NotRecorded),
     /// The message is recorded, but it has no reply: the system refused to send the reply, or gave no
-    /// random number for it. The system's error.
+    /// random number for it. The field: the system's error.
     NotSent(String),
 }
 
@@ -65,25 +70,26 @@ pub enum Refusal {
 pub enum NotAnObject {
     /// JSON of another type.
     Json(Value),
-    /// Text that is not JSON, and the parser's error.
+    /// Text that is not JSON. The fields: the text, and the parser's error.
     Text(Vec<u8>, String),
 }
 
-/// Why a message is not on the disk.
+/// Why a message could not be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotRecorded {
     /// The group has 100,000 records, and no more are kept.
     TooMany,
     /// The group's allowance is used up: 300 records at once, and then two a second.
     TooFast,
-    /// The file could not be written, cut or synced. The system's error.
+    /// The file could not be written, cut or synced. The field: the system's error.
     Disk(String),
-    /// The file's name can't be looked at, with this error. So the server does not know whether the next
-    /// start would read the file.
+    /// The server could not check which file has the name. So it does not know whether the next start
+    /// would read this file. The field: the system's error.
     Unseen(String),
-    /// The file has lost its name, so the next start would not read it.
+    /// The name belongs to no file or to another file now, so the next start would not read this one.
     Moved,
-    /// The file has the first number of bytes. It should have the second.
+    /// The file has another length than the server left. The fields: its length now, and the length that
+    /// it should have.
     Changed(u64, u64),
 }
 

@@ -2,26 +2,29 @@
 //! protocol](crate::protocol)).
 //!
 //! The file is the server's memory. A group's state is the `seq_number` of its last record. Its allowance
-//! follows from the times of its records. So a start reads the file from the beginning, and then knows of
-//! each group what the server before it knew. It does not verify the signatures again, since it
-//! trusts its own file.
+//! follows from the times of its records. So a start reads the file from the beginning. After that it has
+//! the same state for each group as the earlier server had. It does not verify the signatures again, since
+//! it trusts its own file.
 //!
-//! What follows the last LF is the tail. If the machine goes down in the middle of a write, the tail is
-//! the beginning of one record, perhaps with NULs in it. Nobody was told that this record was kept, so it
-//! is cut off. If anything else is wrong with the file, it may be a student's record that was damaged
-//! later. The start does not guess. It ends, and says what it found and where.
+//! What follows the last LF is the *tail*. If the machine goes down in the middle of a write, the tail is
+//! mostly the beginning of one record, perhaps with NULs in it. This record was never acknowledged, so it
+//! is cut off. If the tail is a whole record without its LF, it is kept.
+//!
+//! Any other damage may be in the record of a student. The start does not guess. It ends, and says what it
+//! found and where. (A power failure in a write can also leave NULs in a line before the tail, or in place
+//! of its LF. The start can't tell this from later damage, so it ends too.)
 
-use crate::files::open_log;
+use crate::files::{lock, open_log};
 use crate::groups::Table;
 use crate::received::{Disk, NamedFile, Records};
 use crate::record::{LONGEST_LINE, Progress, Record};
 use crate::refusal::NotRecorded;
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
-/// Most groups that are named, of those that have records and are not in the table.
+/// At most this many unknown groups are named. An unknown group has records and is not in the table.
 pub const MOST_UNKNOWN: usize = 100;
 
 /// What the start found in the file.
@@ -44,7 +47,7 @@ pub enum Tail {
     /// A whole record without its LF, and after it this many NULs. The record is kept. The NULs are cut
     /// off.
     Record(u64),
-    /// This many bytes, which can be the beginning of one record. They are cut off: the record was never
+    /// The beginning of one record, of this many bytes. It is cut off, since this record was never
     /// acknowledged.
     Torn(u64),
 }
@@ -54,29 +57,32 @@ pub enum Tail {
 pub enum Fault {
     /// It cannot be opened for writing, or its path cannot be followed.
     Open(io::Error),
-    /// Another server is using it.
+    /// Another server is using it. On Windows it may be any program.
     InUse,
     /// It cannot be locked.
     Lock(io::Error),
     /// It cannot be read.
     Read(io::Error),
-    /// The line with this number is not a whole record. The line, or its beginning if it is very long.
+    /// A line is not a whole record. The fields: the line's number from 1, and the line, or its beginning
+    /// if it is longer than any record.
     Line(u64, Vec<u8>),
-    /// After the last LF are this many bytes, which begin like this. They are not a record, and not the
-    /// beginning of one. Whole records may be in them, which an editor has joined.
+    /// The tail is not a record, and not the beginning of one. An editor may have joined whole records in
+    /// it. The fields: the tail's length, and its beginning.
     Tail(u64, Vec<u8>),
-    /// Its last line cannot be ended or cut off, or it cannot be synced.
+    /// The LF cannot be added to its tail, or the tail cannot be cut off, or the file cannot be synced.
     Mend(NotRecorded),
     /// Its directory cannot be synced.
     Sync(io::Error),
 }
 
-/// Opens or creates the file, locks it, and reads it back. Then it syncs the file: the groups' states come
-/// from these lines, so the lines must not vanish later.
+/// Opens or creates the file, locks it, reads it back, and syncs it ([`Records::of`] says why).
 pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let path = std::path::absolute(path).map_err(Fault::Open)?;
-    let file = open_log(&path).map_err(Fault::Open)?;
-    file.try_lock().map_err(|error| match error {
+    let file = open_log(&path).map_err(|error| match error.kind() {
+        ErrorKind::ResourceBusy => Fault::InUse,
+        _ => Fault::Open(error),
+    })?;
+    lock(&file).map_err(|error| match error {
         TryLockError::WouldBlock => Fault::InUse,
         TryLockError::Error(error) => Fault::Lock(error),
     })?;
@@ -85,7 +91,8 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let disk = NamedFile::new(file, path).map_err(Fault::Open)?;
     let found = read_back(Box::new(disk), table, syncs)?;
     if let Some(directory) = real.parent().filter(|_| cfg!(unix) && metadata.len() == 0) {
-        // A new file's name is on the disk only once its directory is.
+        // The file is new. Its name is on the disk only after its directory is synced. (Windows has no call
+        // for that.)
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(Fault::Sync)?;
     }
     Ok(found)
@@ -119,24 +126,30 @@ pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<
     Ok(Found { records, progress, tail, unknown })
 }
 
-/// Calls `each` for each line, with the line's number from 1 and its record. If the line is not a whole
-/// record, `each` gets the line instead. If the line is longer than any record, `each` gets its beginning,
-/// so memory does not grow with the file. Returns the length of the lines, and what follows the last LF.
+/// Reads the file line by line, and calls `each` with the number of each line, from 1, and with
+///
+/// - its record, if the line is a whole record;
+/// - the line itself, if it is not;
+/// - the beginning of the line, if it is longer than any record. So memory does not grow with the file.
+///
+/// A tail that is a whole record counts as a line. Returns the length of the file up to the end of the
+/// last record or line, and what the tail is.
 pub fn each_record(
     reader: &mut impl BufRead,
     mut each: impl FnMut(u64, Result<Record, &[u8]>) -> Result<(), Fault>,
 ) -> Result<(u64, Tail), Fault> {
     let (mut line, mut rest, mut length, mut number) = (Vec::new(), Vec::new(), 0, 1);
-    let mut read = |piece: &mut Vec<u8>| {
+    let mut read_piece = |piece: &mut Vec<u8>| {
         piece.clear();
         reader.by_ref().take(LONGEST_LINE).read_until(b'\n', piece).map_err(Fault::Read)?;
         Ok(piece.ends_with(b"\n"))
     };
     loop {
-        let mut is_ended = read(&mut line)?;
+        // A line or the tail. `line` has its beginning, and `bytes` counts all of it.
+        let mut is_ended = read_piece(&mut line)?;
         let mut bytes = line.len() as u64;
         while !is_ended {
-            is_ended = read(&mut rest)?;
+            is_ended = read_piece(&mut rest)?;
             bytes += rest.len() as u64;
             if rest.is_empty() {
                 break; // the file ends here
@@ -149,6 +162,7 @@ pub fn each_record(
             (number, length) = (number + 1, length + bytes);
             continue;
         }
+        // No LF ended it, so it is the tail.
         let nuls = line.iter().rev().take_while(|&&byte| byte == 0).count();
         let whole = &line[..line.len() - nuls];
         let may_be_kept = whole.ends_with(b"}") && (whole.len() as u64) < LONGEST_LINE; // with its LF

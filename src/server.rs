@@ -1,34 +1,39 @@
 //! The loop, and the way of a datagram: from the socket through each step and back.
 //!
-//! Each step is a call that is made here, and no step calls another. Each stage has a type of its own:
+//! A *step* is one of the calls in [the diagram of the book](crate). All of them are made here, and no
+//! step calls another. A *stage* is what a datagram has become so far. Each stage has a type of its own:
 //!
 //! ```text
-//! received  Datagram
-//! read      Message, or Unverified      read: needs no socket, clock or disk
-//! decided   Acknowledgment, or Refusal  Server::handle: decide, record, commit
-//! sent      Handled                     Server::serve: every acknowledgment; then
-//!                                       explain, log, print
+//! stage      type                          made by
+//! received   Datagram                      receive
+//! read       Message, or Unverified        read: it needs no socket, clock or disk
+//! decided    Acknowledgment, or Refusal    Server::handle: decide, record, commit
 //! ```
 //!
-//! This order makes an acknowledgment a promise: decide, record, and only then reply. [`Server::run`] is
-//! the loop.
+//! [`Handled`] holds all three. [`Server::serve`] then sends every acknowledgment. This order makes an
+//! acknowledgment a promise: decide, record, and only then reply. [`Server::run`] is the loop.
 //!
-//! The page has all of it in one line:
+//! The [`Lab`] is the place of the tools in the loop. There the tools can lose a datagram, or send
+//! something else than the reply. They explain, log and print after the last acknowledgment is sent. A
+//! reader of the book may think of a lab that does nothing.
+//!
+//! The page has this whole way in one line:
 //!
 //! ```text,page
 //! if let Some(reply) = answer(&buffer[..length], &keys, &mut states, &secret) {
 //! ```
 //!
-//! The page's buffer cuts a longer datagram, and nobody learns why the rest did not verify. Here the
-//! buffer holds any datagram. One newline at the end is taken off. The page takes off all white space
-//! there.
+//! The page's buffer cuts a longer datagram. The beginning that is left does not verify, and nobody learns
+//! why. Here the buffer holds any datagram. One newline at the end is taken off. The page takes off all
+//! white space there.
 //!
 //! # Why datagrams share a sync
 //!
 //! Suppose that the server wrote and synced for each datagram alone, at 5 ms each. The 300 new messages
 //! that a group may send at once would hold up everyone for 1.5 s. But a disk syncs ten records in the
-//! time that it takes for one. So the datagrams that wait together share one write and one sync. At most
-//! [`MOST_TOGETHER`], 16, are taken together, since the first of them waits until the last is verified.
+//! time that it takes for one. So the datagrams that wait together share one write and one sync. They are
+//! a *batch*. A batch has at most [`MOST_TOGETHER`], 16, datagrams, since the first of them waits until
+//! the last is verified.
 //!
 //! # What a lost datagram costs
 //!
@@ -38,14 +43,16 @@
 //! # What can block the loop
 //!
 //! 1. `recv_from`, while there is nothing to do.
-//! 2. For each batch: up to 16 verifications, one write, one sync, and the look whether the record still
-//!    has its name.
-//! 3. When the acknowledgments of the batch are sent: the tools' explanations, and the write of their
+//! 2. For each batch: up to 16 verifications, one write, one sync, and the check that `received.jsonl`
+//!    still has its name. After a failed commit its cut is synced too, before the next write or at once.
+//! 3. With `-v` or `--explain`, if a client is on this machine: the tools read the system's list of
+//!    sockets.
+//! 4. After the acknowledgments of the batch are sent: the tools' explanations, and the write of their
 //!    log.
-//! 4. After the n-th error of the socket in a row: a pause of n ms.
+//! 5. If the socket fails n times in a row, a pause of n ms after the n-th failure.
 //!
-//! A `send_to` does not wait. If the system has no room for a reply, the send fails. The client's next
-//! try then gets a reply. A line for the terminal does not wait for the terminal either.
+//! The `send_to` of a reply does not wait. If the system has no room for the reply, the send fails. The
+//! client's next try then gets a reply. A line for the terminal does not wait for the terminal either.
 //!
 //! # Every bound
 //!
@@ -62,7 +69,7 @@
 //! | a reply | 277 bytes | follows from [`claims`] |
 //! | records of a group at once | 300, then two a second | [`allowance`](crate::allowance) |
 //! | records of a group | 100,000 | [`MOST_RECORDS`](crate::record::MOST_RECORDS) |
-//! | bytes of a record | 8,192 | [`LONGEST_LINE`](crate::record::LONGEST_LINE), by a start |
+//! | bytes of a record | 8,192 | [`LONGEST_LINE`](crate::record::LONGEST_LINE), when a start reads it |
 //! | so, bytes of a group's records | 819,200,000 | the two above |
 //! | errors of the socket in a row | 100 | [`Server::run`] |
 //!
@@ -113,9 +120,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-/// Most bytes of a request's datagram, its newline included.
+/// A request's datagram has at most this many bytes, its newline included.
 pub const MOST_BYTES: usize = 4_096;
-/// Most datagrams that are handled together.
+/// At most this many datagrams are handled together.
 pub const MOST_TOGETHER: usize = 16;
 /// After this many failures of the socket in a row, the server ends.
 const MOST_FAILURES: u64 = 100;
@@ -131,7 +138,7 @@ pub struct Class {
     pub secret: hmac::Key,
 }
 
-// The stages of a datagram. Each is a value of its own. It is made once, from the one before it.
+// The stages of a datagram. Each stage is made from the stage before it.
 
 /// A datagram, as it was received.
 #[derive(Debug)]
@@ -151,7 +158,8 @@ impl Datagram {
     }
 }
 
-/// What a datagram says: either a message of a group, or nothing that a group has signed.
+/// What a datagram says: a message that a group has signed, or a datagram without a signature that
+/// verifies.
 pub type Reading<'a> = Result<Message<'a>, Unverified>;
 
 /// A message of a group: its signature has verified.
@@ -184,16 +192,16 @@ impl From<Refusal> for Unverified {
     }
 }
 
-/// What became of a datagram: it is acknowledged, or refused. An acknowledgment becomes a refusal if the
-/// record cannot be written, if the reply cannot be sent, or if the lab puts something in its place.
+/// What became of a datagram: it is acknowledged, or refused. An acknowledgment becomes a refusal if its
+/// record cannot be written, if its reply cannot be sent, or if the [`Lab`] sends something else.
 pub type Outcome = Result<Acknowledgment, Refusal>;
 
 /// What an acknowledgment says.
 #[derive(Clone, Copy, Debug)]
 pub struct Acknowledgment {
-    /// The number that the group must send next.
+    /// The number that the group must send next. 0 means that everyone is in.
     pub next_number: u64,
-    /// The members that make this reply different from any other.
+    /// The random number and the time of this reply.
     pub otp: Otp,
     /// Whether the message said something new, so that a record was needed. Only the tools read it.
     pub is_new: bool,
@@ -258,16 +266,22 @@ impl Server {
                 continue;
             };
             lab.saw_error(&error);
-            failures += 1; // after a client has left, one call may fail; on a broken socket, each call fails
+            if error.kind() == ErrorKind::ConnectionReset {
+                continue; // Windows: an earlier reply was turned back, and the socket is not broken
+            }
+            // If a client has closed its port, the next call may return its ICMP error. Only a broken socket
+            // fails each time.
+            failures += 1;
             if failures == MOST_FAILURES {
                 return error;
             }
-            thread::sleep(Duration::from_millis(failures)); // in all five seconds, in which it may recover
+            thread::sleep(Duration::from_millis(failures)); // 99 pauses: 4.95 s
         }
     }
 
-    /// Waits for a datagram, handles it and those that wait behind it, and sends the acknowledgments. The
-    /// lab explains and logs when all of them are sent, so none of them waits for the lab's sentences.
+    /// Waits for a datagram, handles it and those that wait behind it, and sends the acknowledgments.
+    /// After all acknowledgments are sent, the lab explains and logs. So no acknowledgment waits for the
+    /// lab's sentences.
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<()> {
         lab.waits(socket);
         let datagrams = receive(socket, buffer, lab.most_together())?;
@@ -307,7 +321,8 @@ impl Server {
     }
 
     /// Decides what a datagram means. If it says something new, its record waits for the commit, and its
-    /// group's progress changes as if the commit had succeeded. `before` keeps the progress from before.
+    /// group's progress changes as if the commit had succeeded. `before` keeps the progress of each
+    /// changed group as it was before this batch.
     fn decide(
         &mut self,
         datagram: &Datagram,
@@ -332,13 +347,14 @@ impl Server {
         Ok(Acknowledgment { next_number, otp, is_new })
     }
 
-    /// Takes back what a failed commit has made untrue. Suppose that the disk is full. The messages of a
-    /// group with something new in this batch were decided as if it was recorded. So the group's progress
-    /// is put back, and none of its messages in this batch is answered, not even a repeat. The messages of
-    /// the other groups are answered. Later messages try the disk anew.
+    /// Corrects the decisions of a batch whose commit failed. Suppose that the disk is full. If a group
+    /// had a new message in this batch, its later messages were decided as if the new one was recorded. So
+    /// the group's progress is put back, and no message of the group in this batch is answered, not even a
+    /// repeat. The messages of the other groups are answered. The next commit tries the disk anew.
     fn undo(&mut self, before: BTreeMap<usize, Progress>, batch: &mut [Handled], why: &NotRecorded) {
         for Handled { reading, outcome, .. } in batch {
             let is_of_group = reading.as_ref().is_ok_and(|message| before.contains_key(&message.group));
+            // A message that was refused for another reason keeps this reason.
             let is_decided_on_it =
                 matches!(outcome, Ok(_) | Err(Refusal::OutOfOrder(..) | Refusal::NotSent(_)));
             if is_of_group && is_decided_on_it {
@@ -358,18 +374,19 @@ impl Server {
     }
 }
 
-/// Waits for a datagram, and takes those that wait behind it. There are none if a timeout of the lab ends
-/// the wait. Once a datagram has come, the socket does not block. So if the system has no room for a reply,
-/// that reply does not hold up the others.
+/// Waits for a datagram, and takes those that wait behind it. If the lab's timeout ends the wait, the
+/// result is empty. After the wait the socket is non-blocking, and this is so for everything that is sent.
+/// If the system has no room for a reply, its send fails at once, and the other replies are not held up.
 fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::Result<Vec<Datagram>> {
     socket.set_nonblocking(false)?;
-    let first = match receive_one(socket, buffer) {
+    let first = receive_one(socket, buffer);
+    socket.set_nonblocking(true)?;
+    let first = match first {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
             return Ok(vec![]);
         }
         first => first?,
     };
-    socket.set_nonblocking(true)?;
     let mut datagrams = vec![first];
     while datagrams.len() < most_together {
         // Mostly, the error means that no datagram waits. If the error lasts, the next call reports it.
@@ -384,14 +401,15 @@ fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
     Ok(Datagram { time: time::now(), sender, bytes: buffer[..length].into() })
 }
 
-/// The lab stands between the network and the server. Only through this trait can the tools look on and
-/// interfere. A reader of the book may think of `()`, a lab that does nothing.
+/// The lab stands between the network and the server. Only through this trait can the tools watch the
+/// server and interfere. A reader of the book may think of `()`, a lab that does nothing.
 ///
-/// The calls come in this order: `waits`; `arrives` for each datagram; then all of them are decided and
-/// recorded; `leaves` for each acknowledgment; `sent` once.
+/// The calls come in this order. First comes `waits`. Then comes `arrives` for each datagram, just before
+/// it is decided. When the whole batch is recorded, `leaves` comes for each acknowledgment. Last comes
+/// `sent`, once.
 pub trait Lab {
-    /// Most datagrams that are handled together. It is 1 if the lab must see each datagram answered before
-    /// the next one arrives.
+    /// At most this many datagrams are handled together. It is 1 if each datagram must be answered before
+    /// the next one is taken from the socket.
     fn most_together(&self) -> usize {
         MOST_TOGETHER
     }
@@ -402,8 +420,8 @@ pub trait Lab {
     fn arrives(&mut self, _: &Class, _: &Datagram, _: &Reading) -> Option<Refusal> {
         None
     }
-    /// A message is decided and recorded, and its reply is about to leave. The lab may return something
-    /// else in its place.
+    /// A message is decided and recorded. Its reply is about to leave. The lab may return something else
+    /// in its place.
     fn leaves(&mut self, _: &Class, _: &Handled, _reply: &str) -> Option<Instead> {
         None
     }

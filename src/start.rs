@@ -1,5 +1,5 @@
-//! The start: read the class, read the record back, bind. Its result is a server that may run, or a fault
-//! as data. The tools have the sentences about a fault. The page has these lines:
+//! The start: read the class, read `received.jsonl` back, bind. Its result is a server that may run, or a
+//! [`Fault`]. The tools turn a [`Fault`] into text. The page has these lines:
 //!
 //! ```text,page
 //! let secret = fs::read(path).expect("the secret of the class");
@@ -23,7 +23,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
-/// Most bytes of a key file, and of the secret's.
+/// A key file has at most this many bytes, and the secret's file too.
 pub const MOST_FILE_BYTES: u64 = 1 << 16;
 
 /// What the command line tells the start.
@@ -51,7 +51,7 @@ pub struct Started {
     pub socket: UdpSocket,
     /// The files in `keys_pub`.
     pub key_files: Vec<KeyFile>,
-    /// What followed the last LF of the record.
+    /// What followed the last LF of `received.jsonl`.
     pub tail: restart::Tail,
     /// Groups that have records and are not in the table.
     pub unknown: BTreeSet<String>,
@@ -62,13 +62,13 @@ pub struct Started {
 pub enum Fault {
     /// The secret cannot be read.
     Secret(io::Error),
-    /// The secret has this number of bytes. They are too few.
+    /// The secret is too short: it has this number of bytes.
     ShortSecret(usize),
     /// `keys_pub` cannot be read.
     Keys(io::Error),
     /// `keys_pub` has these files, and none of them gives a group a key.
     NoKey(Vec<KeyFile>),
-    /// The record can't be used.
+    /// `received.jsonl` can't be used.
     Received(restart::Fault),
     /// The address cannot be bound.
     Bind(io::Error),

@@ -2,14 +2,12 @@
 //! written here in one piece from the protocol's page alone; it gets one fault at a time, mistakes that
 //! servers do have, and a case must tell each: a test that can't fail tests nothing.
 
-#[path = "common/catalogue.rs"]
-mod catalogue;
-mod common;
-
+use crate::common;
+use crate::common::catalogue;
+use crate::common::catalogue::{CLASS, by_name, cases, play};
+use crate::common::{SECRET, Server};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine, alphabet, prelude::BASE64_URL_SAFE};
-use catalogue::{CLASS, by_name, cases, play};
-use common::{SECRET, Server};
 use ring::{digest, hmac, rsa::PublicKeyComponents, signature};
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};

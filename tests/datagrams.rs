@@ -1,12 +1,9 @@
 //! The catalogue over a real socket: what must not be answered is dropped for its reason, without a word,
 //! and changes nothing for anyone; what must be is answered. The cases are in `tests/vectors`.
 
-#[path = "common/catalogue.rs"]
-mod catalogue;
-mod common;
-
-use catalogue::{Case, Does, by_name, cases};
-use common::{Client, Server, is_signed};
+use crate::common::catalogue;
+use crate::common::catalogue::{Case, Does, by_name, cases};
+use crate::common::{Client, Server, is_signed};
 use std::time::Duration;
 
 /// Sends a message that must be answered, and judges the reply.

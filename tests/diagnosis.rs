@@ -1,12 +1,11 @@
 //! The diagnosis: each mistake is told by its own sentence, and what is right is told none.
 
-mod common;
-
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
-use common::{
+use crate::common;
+use crate::common::{
     RS256, Random, SECRET, Signer, claims, from_hexadecimal, hexadecimal, openssl_dgst, openssl_pkeyutl,
     openssl_raise, payload_of, private_key, run, signing_input, utf_16, with,
 };
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
 use ring::hmac;
 use ring::rsa::PublicKeyComponents;
@@ -341,19 +340,38 @@ fn x9_31_is_told_whichever_of_the_two_signatures_is_the_smaller() {
 
 #[test]
 fn noise_is_never_taken_for_anything_else() {
-    let key = key_of(&JAVALI);
-    let key = Key { name: "JAVALI", n: &key.components().n, e: &key.components().e };
-    for number in 0..40_u32 {
-        // Hashes in a row, with a first bit that is not set: smaller than the modulus.
-        let mut noise: Vec<u8> =
-            (0..8).flat_map(|part| sha256([number.to_be_bytes(), [part; 4]].concat())).collect();
-        noise[0] &= 0x7f;
-        let opened = open(token(&noise).as_bytes(), key, &[], Effort::FULL).unwrap();
-        assert!(
-            opened.diagnosis.found().contains("the signature is noise"),
-            "{number}: {}",
-            opened.diagnosis
-        );
+    let mut random = Random(24);
+    let mut noise = || [&[0x55], &random.bytes(254)[..], &[0x55]].concat();
+    let put = |mut block: Vec<u8>, at: usize, bytes: &[u8]| {
+        block[at..at + bytes.len()].copy_from_slice(bytes);
+        block
+    };
+    // What opens to noise, and to what has one byte or one zero too few for a padding.
+    let (begins, ends) = (noise(), noise());
+    let mut blocks = vec![
+        ("noise", noise()),
+        ("00 01 and one ff", put(noise(), 0, &[0, 1, 0xff, 0x55])),
+        ("00 02 and a 00 too early", put(noise(), 0, &[0, 2, 7, 7, 7, 7, 7, 7, 7, 0])),
+        ("seven zeros before it", put(put(begins, 7, &[0x55]), 0, &[0; 7])),
+        ("seven zeros behind it", put(put(ends, 248, &[0x55]), 249, &[0; 7])),
+        ("X9.31 but for a byte", put(put(noise(), 0, &[0x6b, 0xbb, 0xbb, 0x55]), 255, &[0xcc])),
+        ("the end of PSS", put(noise(), 255, &[0xbc])),
+    ];
+    // PSS that unmasks to a 01, as one block in 128 of those that end in bc does, or behind up to seven zeros.
+    for zeros in 0..8 {
+        let hash = sha256([zeros]);
+        let mask = (0..7_u32).flat_map(|counter| sha256([&hash[..], &counter.to_be_bytes()].concat()));
+        let unmasked = put(noise(), 0, &[&vec![0; zeros.into()][..], &[1]].concat());
+        let masked: Vec<u8> = unmasked.iter().zip(mask).map(|(byte, mask)| byte ^ mask).take(223).collect();
+        let first = [masked[0] & 0x7f];
+        blocks.push(("PSS of another text", put([&masked[..], &hash, &[0xbc]].concat(), 0, &first)));
+    }
+    for (name, block) in blocks {
+        let may_be_pss = block.ends_with(&[0xbc]);
+        let opened = opened_by(&JAVALI, &[], &token(&raised(&block))).unwrap();
+        let found = opened.diagnosis.found();
+        assert!(found.contains("the signature is noise"), "{name}: {}", opened.diagnosis);
+        assert_eq!(found.contains("or it is PSS"), may_be_pss, "{name}: {found}");
     }
 }
 
@@ -410,12 +428,17 @@ fn what_wraps_or_encodes_a_token_is_named() {
         ("a name and a colon", format!("token: {token}").into(), "without a name", ""),
         ("Swift's Optional", format!("Optional(\"{token}\")").into(), "unwrap", "Swift"),
         ("Rust's Some", format!("Some(\"{token}\")").into(), "Some(...)", "Option"),
-        ("brackets", format!("['{token}']").into(), "without its quotes", ""),
+        ("brackets", format!("['{token}']").into(), "out of its list", "a print of a list"),
         ("words", format!("my token {token} ok").into(), "nothing else", r#""my token " stands before"#),
         ("JSON", format!(r#"{{"token":"{token}"}}"#).into(), "not in JSON", r#"its member "token""#),
         ("JSON with Bearer", with_bearer.into(), "not in JSON", r#"its member "jwt""#),
         ("the size of a pointer", token[..8].into(), "sizeof a pointer", "cut"),
-        ("a buffer of 100", token[..100].into(), "whole", "cut after 100 bytes, in its payload"),
+        (
+            "a buffer of 100",
+            token[..100].into(),
+            "one datagram",
+            "cut after 100 bytes, in its payload, or a piece",
+        ),
         ("a pointer", b"0x55d0c0ffee10".into(), "not the object", "address"),
         ("Java's object", b"com.nimbusds.jose.JWSObject@1b6d3586".into(), "not the object", ""),
         ("Perl's reference", b"HASH(0x55e0b7c3a2d8)".into(), "not the object", ""),
@@ -441,7 +464,7 @@ fn what_wraps_or_encodes_a_token_is_named() {
             "the Buffer itself",
             "JSON of a Buffer",
         ),
-        ("Erlang's binary", format!("<<\"{token}\">>").into(), "quotes", ""),
+        ("Erlang's binary", format!("<<\"{token}\">>").into(), "send the binary", ""),
         ("undefined", b"undefined".into(), "set the variable", "no value"),
         ("a variable of a shell", b"$TOKEN".into(), "into the format", "variable's name"),
         ("a variable of Python", b"{token}".into(), "put the token there", "variable's name"),
@@ -458,7 +481,7 @@ fn what_wraps_or_encodes_a_token_is_named() {
         ("UTF-16", utf_16(&token), "not UTF-16", ""),
         ("UTF-16, marked", [&b"\xff\xfe"[..], &utf_16(&token)].concat(), "not UTF-16", ""),
         ("UTF-16, big-endian", big_endian[..token.len() * 2].into(), "not UTF-16", ""),
-        ("UTF-32", token.bytes().flat_map(|byte| [byte, 0, 0, 0]).collect(), "not UTF-16", ""),
+        ("UTF-32", token.bytes().flat_map(|byte| [byte, 0, 0, 0]).collect(), "not UTF-32", ""),
         ("a byte order mark", format!("\u{feff}{token}").into(), "byte order mark", ""),
         ("a mark and quotes", marked.into(), "byte order mark", "then send the token without"),
         ("percent", token.replace('.', "%2E").into(), "percent-encoding", "URL"),
@@ -490,12 +513,12 @@ fn what_wraps_or_encodes_a_token_is_named() {
         ("HTTP", http.into(), "without HTTP", ""),
         ("TLS", b"\x16\x03\x01\x02\x00\x01\x00".into(), "without TLS", ""),
         ("gzip", b"\x1f\x8b\x08\0\0".into(), "not compressed", "gzip"),
-        ("a public key", JAVALI.public_pem.clone(), "the key goes to the professor", "key"),
+        ("a public key", JAVALI.public_pem.clone(), "the public key goes to the professor", "key"),
         ("unsigned", json.clone().into(), "send header.payload.signature", "without a signature"),
-        ("unsigned Python", json.replace('"', "'").into(), "send a token", "nearly JSON"),
+        ("unsigned Python", json.replace('"', "'").into(), "send a token", "begins as JSON does"),
         ("JSON serialization", serialization.into(), "compact", "serialization"),
         ("two parts", format!("{header}.{payload}").into(), "add the signature", "two parts"),
-        ("a header", header.into(), "add .payload", "a header alone"),
+        ("a header", header.into(), "in one datagram", "a header alone"),
         ("a payload and a signature", format!("{payload}.{signature}").into(), "signature", "two parts"),
         ("JWE", jwe.into(), "do not encrypt", "enc"),
         ("five parts", format!("{token}.{payload}.{signature}").into(), "three parts", "5 parts"),
@@ -565,7 +588,7 @@ fn json_that_is_not_the_json_meant_is_told_by_its_first_odd_character() {
         ("nothing", b" ".into(), "empty", ""),
         ("a NUL behind", format!("{json}\0").into(), "leave the NUL off", ""),
         ("Ruby's hash", json.replace("\":", "\"=>").into(), "to_json", "Ruby"),
-        ("Java's Map", b"{group=JAVALI, seq_number=1}".into(), ": for =", "Java"),
+        ("Java's Map", b"{group=JAVALI, seq_number=1}".into(), ": for =", "a map"),
         ("Go's map", b"map[group:JAVALI seq_number:1]".into(), "json.Marshal", "Go"),
         ("PHP's print_r", b"Array\n(\n [group] => JAVALI\n)".into(), "json_encode", "PHP"),
         ("PHP's serialize", br#"a:1:{s:5:"group";s:6:"JAVALI";}"#.into(), "json_encode", "serialize"),
@@ -656,7 +679,7 @@ fn a_group_that_is_almost_right_is_told_the_one_that_is_meant() {
         ("JAVALI.pem", "not its key's file"),
         ("grupo JAVALI", "write group JAVALI"),
         ("JAVALI,NONAME", "alone"),
-        ("20240001", "the number as matricula"),
+        ("20240001", "a student's number is matricula"),
         ("FULANOS", "as the table has it"),
         ("", "as the table has it"),
     ];
@@ -821,7 +844,12 @@ fn an_id_request_says_what_it_is_the_hash_of() {
         ("SHA-1", hexadecimal(&sha1(json.as_bytes())), "SHA-256", "the SHA-1 of"),
         ("cut", right[..32].into(), "all 64", "cut"),
         ("0x", format!("0x{right}"), "64 hexadecimal", "and more"),
-        ("another request's", hash("another"), "ignore this reply", "nothing in this request"),
+        (
+            "another request's",
+            hash("another"),
+            "ignore this reply",
+            "another request than this, or one changed since",
+        ),
     ];
     are_told(&cases, |found| replies::id_request(str::from_utf8(found).unwrap(), request.as_bytes()));
     assert_eq!(replies::id_request(&right, request.as_bytes()), None);

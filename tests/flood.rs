@@ -4,15 +4,24 @@
 //!
 //! An unoptimized build floods with forged signatures alone. All of the table, and the figures:
 //! `cargo test --release --test flood -- --nocapture`.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures and seeds, of which each is small or of which a part will do"
+)]
 
+#[allow(dead_code)] // a part of it is used
 mod common;
+#[path = "common/stranger.rs"]
+mod stranger;
 
-use common::{Class, RS256, Server, Signer, claims, signing_input};
+use common::{Class, Server, Signer};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use udpsocket_jwt_server::tools::to_base64url;
+use stranger::Sent;
 
 /// As many datagrams a second as loopback carries, or an unoptimized build can refuse.
 const AT_MOST: u64 = if cfg!(debug_assertions) { 2_000 } else { 20_000 };
@@ -59,70 +68,30 @@ fn tries(server: &Server, group: &str, members: u64) -> Vec<usize> {
     (1..=members).map(tries_of).collect()
 }
 
-/// A class of a thousand groups, of which three have clients. The others share a key of 4,096 bits.
-fn large_class() -> Class {
-    let class = Class::new();
-    let others: Vec<_> = (0..997).map(|number| format!("A_RATHER_LONG_NAME_OF_GROUP_{number:04}")).collect();
-    let key = Signer::new("NONAME", 4096).public_pem;
-    for group in &others {
-        class.directory.write(&format!("keys_pub/{group}.pem"), &key);
-    }
-    let table: Vec<_> = others.iter().map(|group| format!("\"{group}\":1")).collect();
-    let table = format!("{{\"JAVALI\":3,\"NONAME\":4,\"HEARTBEAT\":1,{}}}", table.join(","));
-    class.directory.write("groups.json", table);
-    class
-}
-
-/// What is dear where there are many groups or long keys.
-const LARGE: [&str; 3] = ["letters", "a thousand", "4,096 bits"];
-
-/// What a stranger may send, each dear in its own way.
-fn datagrams() -> Vec<(&'static str, Vec<u8>)> {
-    let forged = |claims: String, signature: usize| {
-        let noise = (0..signature).map(|at| at as u8 % 127).collect::<Vec<_>>();
-        format!("{}.{}", signing_input(RS256, claims), to_base64url(&noise)).into_bytes()
-    };
-    let of = |group: &str| format!("{{\"group\":\"{group}\",\"seq_number\":1,\"matricula\":7}}");
-    let marks = "\u{feff}".repeat(1_365).into_bytes();
-    let mut long = marks.clone();
-    long.resize(65_507, 0);
-    let odd = "{\"group\":\"HEARTBEAT\",\"seq\":1,\"nummer\":1,\"sequenz\":1,\"zahl\":2,\"folge\":3,\"mat\":4,\"x\":5}";
-    vec![
-        ("a forged signature", Signer::new("NONAME", 2048).sign(RS256, claims("JAVALI", 1, 7)).into()),
-        ("a forged signature of 4,096 bits", forged(of("A_RATHER_LONG_NAME_OF_GROUP_0001"), 512)),
-        ("1,365 byte order marks", marks),
-        ("the same, and NULs to 65,507 bytes", long),
-        ("a group of 1,250 two-byte letters", forged(of(&"\u{e9}".repeat(1_250)), 256)),
-        ("a group of 60 letters", forged(of(&"X".repeat(60)), 256)),
-        ("a group much like a thousand others", forged(of("B_RATHER_LONG_NAME_OF_GROUP_000X"), 256)),
-        ("a captured message with seven odd names", Signer::new("HEARTBEAT", 2048).sign(RS256, odd).into()),
-    ]
-}
-
 #[test]
 fn every_group_completes_its_exchange_under_a_flood_of_any_datagram() {
-    let mut datagrams = datagrams();
+    let mut all = stranger::datagrams();
     if cfg!(debug_assertions) {
-        datagrams.truncate(1);
+        all.truncate(1);
     }
-    for (what, datagram) in datagrams {
-        let at_most = if what.contains("4,096 bits") { AT_MOST_4096 } else { AT_MOST };
+    for sent in all {
+        let at_most = if sent.what.contains("4,096 bits") { AT_MOST_4096 } else { AT_MOST };
         for per_second in [200, at_most] {
             for options in [&["--quiet"][..], &["--quiet", "--explain"]] {
-                completes_under_a_flood(what, &datagram, per_second, options);
+                completes_under_a_flood(&sent, per_second, options);
             }
         }
     }
 }
 
-fn completes_under_a_flood(what: &str, datagram: &[u8], per_second: u64, options: &[&str]) {
-    let is_large = LARGE.iter().any(|large| what.contains(large));
-    let class = if is_large { large_class() } else { Class::new() };
+fn completes_under_a_flood(sent: &Sent, per_second: u64, options: &[&str]) {
+    let Sent { what, to_large_class, datagram } = sent;
+    let class = if *to_large_class { stranger::large_class() } else { Class::new() };
     let server = Server::start(&class, options);
-    let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (stop, number) = (AtomicBool::new(false), AtomicU64::new(0));
     let start = Instant::now();
     let (all_tries, explained) = thread::scope(|scope| {
-        let flood = scope.spawn(|| flood(&server, per_second, datagram, &stop, &sent));
+        let flood = scope.spawn(|| flood(&server, per_second, datagram, &stop, &number));
         thread::sleep(Duration::from_millis(300)); // the flood first
         let groups = [("JAVALI", 3), ("NONAME", 4), ("HEARTBEAT", 1)];
         let clients = groups.map(|(group, members)| {
@@ -136,7 +105,7 @@ fn completes_under_a_flood(what: &str, datagram: &[u8], per_second: u64, options
         stop.store(true, Ordering::Relaxed);
         (all.map(|tries| tries.unwrap()), flood.join().unwrap())
     });
-    let rate = sent.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64();
+    let rate = number.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64();
     let memory = memory(&server);
     println!(
         "{what}, {rate:.0} a second, {options:?}: {explained} explained in {:.1} s; tries of each message: \
@@ -146,7 +115,7 @@ fn completes_under_a_flood(what: &str, datagram: &[u8], per_second: u64, options
     assert!(rate > per_second as f64 * 0.6, "the flood was no flood: {rate:.0} a second");
     let explains = options.contains(&"--explain");
     assert_eq!(explained > 0, explains, "{explained} explained");
-    assert!(memory <= MOST_MEMORY[usize::from(is_large)], "{memory} KiB");
+    assert!(memory <= MOST_MEMORY[usize::from(*to_large_class)], "{memory} KiB");
 }
 
 /// The most that the server has had, in KiB.

@@ -1,7 +1,6 @@
 //! The shell harness under `cargo test`: openssl as a second opinion that shares no code with us.
 
-mod common;
-
+use crate::common;
 use std::process::Command;
 
 #[test]

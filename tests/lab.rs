@@ -1,9 +1,8 @@
 //! The rest of the lab kit: the lossy network, the explanations, a class of one's own, and the help
 //! as the whole truth. The examiner has a file of its own.
 
-mod common;
-
-use common::{
+use crate::common;
+use crate::common::{
     Class, Client, PROGRAM, RS256, Server, Signer, claims, ended, ending_with, payload_of, private_key,
     recorded, report_of, run, served, verified,
 };

@@ -1,9 +1,7 @@
 //! systemd learns that the server is up when it is, and not before.
 #![cfg(target_os = "linux")]
 
-mod common;
-
-use common::{Class, PROGRAM, Running, Scratch, failed, wait_until};
+use crate::common::{Class, PROGRAM, Running, Scratch, failed, wait_until};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::linux::net::SocketAddrExt;

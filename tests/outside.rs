@@ -1,8 +1,7 @@
 //! What the program says and how it ends, seen from outside: through its command line, a socket, its files.
 
-mod common;
-
-use common::{
+use crate::common;
+use crate::common::{
     Class, Ended, PROGRAM, RS256, SECRET, Scratch, Signer, claims, ended, has, private_key, record_at, run,
     served, with,
 };

@@ -2,14 +2,11 @@
 
 #[allow(dead_code)] // its own main
 #[path = "../src/page.rs"]
-mod page;
+mod the_page;
 
-#[path = "common/catalogue.rs"]
-mod catalogue;
-mod common;
-
-use catalogue::{CLASS, Case, by_name, cases, play};
-use common::{Class, Client, wait_until};
+use crate::common::catalogue;
+use crate::common::catalogue::{CLASS, Case, by_name, cases, play};
+use crate::common::{Class, Client, wait_until};
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
@@ -22,7 +19,7 @@ const ADDRESS: &str = "PAGE_ADDRESS";
 #[test]
 #[ignore = "run by the others, as a process"]
 fn serve() {
-    page::serve(&std::env::var(ADDRESS).unwrap());
+    the_page::serve(&std::env::var(ADDRESS).unwrap());
 }
 
 struct Page(Child, SocketAddr);
@@ -31,7 +28,7 @@ impl Page {
     fn start(class: &Class) -> Self {
         let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["serve", "--exact", "--ignored"])
+            .args(["page::serve", "--exact", "--ignored"])
             .current_dir(class.directory.path())
             .env(ADDRESS, address.to_string())
             .stdout(Stdio::null())
@@ -86,8 +83,8 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("claim: matricula", "claims", "`matricula`"),
     ("claim absent: matricula", "claims", "`matricula`"),
     ("claim: seq_max", "claims", "seq_max"),
-    ("good: payload with the group in lower case", "groups", "in any case"),
-    ("good: payload with the group in mixed case", "groups", "in any case"),
+    ("good: payload with the group in lower case", "groups", "lower case do not matter"),
+    ("good: payload with the group in mixed case", "groups", "lower case do not matter"),
     ("too large: 4,096 and a newline", "server", "cuts a longer datagram"),
     ("too large: 4,095 and CR LF", "server", "cuts a longer datagram"),
     ("a token: with two newlines", "server", "One newline"),

@@ -1,9 +1,8 @@
 //! The pages say what is so: their commands and examples run as they stand there, their outputs are the
 //! program's, and what two pages must both say is the same in both.
 
-mod common;
-
-use common::{Class, PROGRAM, RS256, Scratch, Server, Signer, claims};
+use crate::common;
+use crate::common::{Class, PROGRAM, RS256, Scratch, Server, Signer, claims};
 use ring::hmac;
 
 use std::collections::BTreeSet;
@@ -214,7 +213,19 @@ fn first_client(directory: &Scratch, server: &Server) -> String {
     let program = std::fs::read_to_string("scripts/client.py").unwrap();
     assert!(program.contains("5555"));
     directory.write("client.py", program.replace("5555", &server.address.port().to_string()));
-    bash_well(directory, "python3 client.py")
+    bash_well(directory, block(SHEET, "sh", "client.py"))
+}
+
+#[test]
+fn the_sheets_first_commands_find_the_program_in_the_directory_of_the_archive() {
+    let directory = Scratch::new();
+    std::fs::copy(PROGRAM, directory.file("udpsocket-jwt-server")).unwrap();
+    let commands = format!("{}; command -v udpsocket-jwt-server", block(SHEET, "sh", "--version"));
+    let mut bash = Command::new("bash");
+    let ended = common::ended(bash.args(["-euc", &commands]).current_dir(directory.path()), b"");
+    assert!(ended.output.starts_with("udpsocket-jwt-server "), "{}{}", ended.output, ended.errors);
+    let found = directory.file("udpsocket-jwt-server").display().to_string();
+    assert_eq!(ended.output.lines().last(), Some(&*found), "{}", ended.errors);
 }
 
 /// The line of a block that starts a server.
@@ -411,7 +422,7 @@ fn the_teachers_commands_on_her_own_machine_do_what_they_say() {
     assert!(commands.len() >= 6, "{commands:?}");
     for command in commands {
         match command.split(' ').nth(1) {
-            Some("report" | "level3") => _ = bash_well(&directory, command),
+            Some("report" | "first" | "level3") => _ = bash_well(&directory, command),
             Some("udpsocket-jwt-server") => {
                 bash_well(&directory, command.strip_prefix("watch ").unwrap()); // it has no end
             }
@@ -424,12 +435,15 @@ fn the_teachers_commands_on_her_own_machine_do_what_they_say() {
 }
 
 /// What the sample of `grades.csv` is made from: the time in ms since the day began, and what was said.
-const COURSE_RECORDS: [(u64, &str, u64, u64); 5] = [
+const COURSE_RECORDS: [(u64, &str, u64, u64); 8] = [
     (36_131_204, "ALFA", 1, 20_240_017),
     (36_132_311, "ALFA", 2, 20_240_023),
     (36_134_025, "ALFA", 3, 20_240_013),
     (36_220_118, "BETA", 1, 20_240_008),
-    (36_314_025, "ALFA", 3, 20_240_031),
+    (36_308_011, "ALFA", 0, 20_240_017),
+    (36_309_017, "ALFA", 1, 20_240_017),
+    (36_310_020, "ALFA", 2, 20_240_023),
+    (36_311_025, "ALFA", 3, 20_240_031),
 ];
 
 #[test]

@@ -1,10 +1,7 @@
 //! What the fuzz targets (`scripts/fuzz.sh`) have found, each with the input that showed it.
 
-mod common;
-#[path = "common/in_memory.rs"]
-mod in_memory;
-
 /// A group that the table no longer has was named in the warning as it stood in the file.
+use crate::common::in_memory;
 #[test]
 fn a_warning_of_a_group_that_is_not_in_the_table_is_printable_ascii() {
     let file = include_bytes!("regressions/replay_group_not_ascii");

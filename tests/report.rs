@@ -1,8 +1,9 @@
 //! `report`: who is done, from the files alone, beside a running server or without one.
 
-mod common;
-
-use common::{Class, Ended, PROGRAM, Scratch, Server, Signer, ended, failed, record_at, served, wait_until};
+use crate::common;
+use crate::common::{
+    Class, Ended, PROGRAM, Scratch, Server, Signer, ended, failed, record_at, served, wait_until,
+};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
@@ -403,7 +404,7 @@ fn the_csv_tells_how_much_of_the_exam_is_shown() {
     let sheet = well(directory.path(), &["--group", "GAMA"]);
     let sheet = sheet.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        sheet.contains("rule 2 pace: to come, 2023-11-14 22:13:20 UTC, number 1, 2 copies: its copies"),
+        sheet.contains("rule 2 pace: not yet, 2023-11-14 22:13:20 UTC, number 1, 2 copies: its copies"),
         "{sheet}"
     );
     assert!(sheet.contains("rule 4 start_over: to come: alone in its play"), "{sheet}");
@@ -565,7 +566,7 @@ fn a_time_line_tells_of_each_datagram_when_from_where_what_was_sent_and_what_cam
         + &request(4_004, "lost_on_purpose", &lost(1, "a", "previous_reply"))
         + &request(5_005, "answered", &answered(1, "a")).replace(":50000", ":50001")
         + &request(5_010, "bad_signature", r#","detail":"for a reason","datagram":"eyJ""#)
-        + &request(900_000, "bad_claim", r#","detail":"what it is","datagram":"eyK""#)
+        + &request(900_000, "bad_claim", r#","explained":true,"detail":"what it is","datagram":"eyK""#)
         + "{\"time\":\"2023-11-14T22:00:00.000Z\",\"group\":\"BETA\"}\nhalf a line";
     let [text, diagram] = pictures(&requests);
     let (_, rows) = text.split_once("\n\nits last datagrams, 8 of 8 (UTC)\n").unwrap();
@@ -578,9 +579,9 @@ fn a_time_line_tells_of_each_datagram_when_from_where_what_was_sent_and_what_cam
 22:00:03.003                   1   copy 4  +1.001 s  --> <--  trial: id_request_of_another
 22:00:04.004                   1   copy 5  +1.001 s  --> <--  trial: previous_reply
 22:00:05.005  192.0.2.7:50001  1   copy 6  +1.001 s  --> <--  next_number 2, otp_number 17
-22:00:05.010  192.0.2.7:50000  ?                     -->      bad_signature (unverified):
+22:00:05.010  192.0.2.7:50000  ?                     -->      refused: bad_signature (unverified):
               for a reason
-22:15:00.000                   ?                     -->      bad_claim:
+22:15:00.000                   ?                     --> <--  refused: bad_claim:
               what it is
 "
     );
@@ -601,63 +602,171 @@ fn a_time_line_tells_of_each_datagram_when_from_where_what_was_sent_and_what_cam
     C->>S: 22:00:05.005 seq_number 1 copy 6 +1.001 s from 192.0.2.7:50001
     S-->>C: next_number 2, otp_number 17
     C->>S: 22:00:05.010 seq_number ? from 192.0.2.7:50000
-    Note over C,S: bad_signature (unverified): for a reason
+    Note over C,S: refused: bad_signature (unverified): for a<br/>reason
     C->>S: 22:15:00.000 seq_number ?
-    Note over C,S: bad_claim: what it is
+    Note over C,S: explained and refused: bad_claim: what it is
 "
     );
 }
 
 #[test]
-fn only_what_a_time_line_shows_is_said_in_words() {
+fn a_remark_names_a_fault_that_no_sound_client_has_or_every_cause_that_is_known() {
     let many = |count: u64, pause: u64, outcome: &str, members: &dyn Fn(u64) -> String| -> String {
         (0..count).map(|at| request(at * pause, outcome, &members(at))).collect()
     };
+    let from = |port: u16, line: String| line.replace(":50000", &format!(":{port}"));
     let one = |_: u64| answered(1, "a");
-    let ports = many(4, 1_000, "answered", &one)
-        .lines()
-        .zip(1..)
-        .fold(String::new(), |text, (line, port)| text + &line.replace(":50000", &format!(":{port}")) + "\n");
+    let sockets: String =
+        (0..4).map(|at| from(at as u16 + 1, request(at * 1_000, "answered", &one(at)))).collect();
     let next = |at: u64| answered(at + 1, &at.to_string());
     let anew = |at: u64| answered(1, &at.to_string());
+    let zero = |at: u64| answered(0, &at.to_string());
     let refused =
         |_: u64| r#","detail":"seq_number is 2 in state 0","seq_number":2,"datagram":"eyJ""#.to_string();
     let expired = |at: u64| format!(r#","detail":"exp","seq_number":1,"datagram":"{at}""#);
     let forged = |at: u64| format!(r#","detail":"does not verify","datagram":"{at}""#);
-    let goes_on = request(0, "lost_on_purpose", &lost(1, "a", "reply"))
-        + &request(2, "lost_on_purpose", &lost(2, "b", "request"));
-    let copies = |members: &dyn Fn(u64) -> String| many(8, 1_000, "answered", members);
-    let slow = |members: &dyn Fn(u64) -> String| many(3, 1_000, "answered", members);
-    // A sound client, on a bad network.
+    let left = |at: u64| one(at) + ",\"left_port\":50000";
+    let lost_1 = request(0, "lost_on_purpose", &lost(1, "a", "reply"));
+    let lost_2 = request(2, "lost_on_purpose", &lost(2, "b", "request"));
+    let claim = |number: u64, id: &str| {
+        format!(r#","detail":"take the quotes off","seq_number":{number},"datagram":"{}""#, token(id))
+    };
+    let early = request(0, "answered", &answered(1, "a"))
+        + &request(0, "answered", &(answered(2, "b") + ",\"before_reply_to\":1"));
+    let two = request(0, "answered", &answered(1, "a"))
+        + &from(1, request(500, "answered", &answered(1, "b")))
+        + &request(900, "answered", &answered(2, "c"));
+    let last = |_: u64| answered(3, "z");
+    // A sound client, on a bad network; with a new socket for each try; started again and again.
     let sound = request(0, "lost_on_purpose", &lost(1, "a", "request"))
         + &request(1_000, "lost_on_purpose", &lost(1, "a", "reply"))
         + &request(2_000, "answered", &answered(1, "a"))
         + &request(2_004, "answered", &answered(2, "b"))
         + &request(3_004, "answered", &answered(2, "b"))
         + &request(3_010, "answered", &answered(3, "c"));
+    let new_sockets = lost_1.clone()
+        + &from(1, request(1_000, "answered", &answered(1, "a")))
+        + &from(1, request(1_004, "lost_on_purpose", &lost(2, "b", "request")))
+        + &from(2, request(2_004, "answered", &answered(2, "b")))
+        + &from(2, request(2_009, "answered", &answered(3, "c")));
+    let again: String =
+        (0..9).map(|at| request(at * 4, "answered", &answered(at % 3 + 1, &at.to_string()))).collect();
+    let late = many(3, 300, "answered", &next);
+    let started_over = many(8, 1_000, "lost_on_purpose", &|_| lost(1, "a", "request"))
+        + &request(8_000, "answered", &answered(0, "0"))
+        + &request(8_004, "answered", &answered(1, "b"));
     let cases = [
-        (copies(&one), vec!["8 copies of 1 were acknowledged, and none of the replies was"]),
-        (ports, vec!["Each copy of 1 comes from another port.", "4 copies of 1 were acknowledged"]),
-        (slow(&next), vec!["The next number always comes 1.0 s after the acknowledgment"]),
-        (many(3, 0, "answered", &next), vec!["1, 2 and 3 came within a millisecond"]),
-        (goes_on, vec!["2 came 0.002 s after 1, though 1 had got no reply", "2 was sent once"]),
-        (many(8, 20, "answered", &one), vec!["A copy of 1 comes every 20 ms"]),
-        (many(3, 1_000, "answered", &anew), vec!["3 different messages with number 1 came"]),
-        (many(8, 1_000, "out_of_order", &refused), vec!["2 was out of order 8 times: start over with 0."]),
+        (many(8, 1_000, "answered", &one), vec!["1 was acknowledged 8 times, and nothing newer has come"]),
+        (many(17, 1_000, "answered", &one), vec!["1 came 17 times", "1 was acknowledged 17 times"]),
+        (sockets, vec!["1 was acknowledged 4 times"]),
+        (many(8, 1_000, "answered", &last), vec!["3 was acknowledged 8 times with next_number 0"]),
+        (
+            many(2, 1_000, "answered", &left),
+            vec!["Each of the 2 replies to 1 went to a port that nobody held"],
+        ),
+        (
+            many(3, 1_000, "answered", &next),
+            vec!["Each number came 1.0 s after the acknowledgment before it"],
+        ),
+        (early, vec!["2 came before the reply to 1 had left, from the same socket"]),
+        (
+            lost_1.clone() + &lost_2,
+            vec!["2 came 0.002 s after 1 from the same socket", "2 came once and got no"],
+        ),
+        (
+            request(0, "bad_claim", &claim(1, "a")) + &request(161, "bad_claim", &claim(2, "b")),
+            vec!["2 came 0.161 s after 1 from the same socket, though 1 had been refused (bad_claim): mend"],
+        ),
+        (
+            many(3, 1_000, "bad_claim", &|_| claim(1, "a")),
+            vec!["1 was refused 3 times (bad_claim): the same bytes"],
+        ),
+        (
+            many(8, 20, "answered", &one),
+            vec!["1 was acknowledged 8 times", "8 copies of 1 came within 140 ms"],
+        ),
+        (
+            many(3, 1_000, "answered", &anew),
+            vec!["Three different messages with number 1 came from one socket"],
+        ),
+        (
+            two,
+            vec!["New messages came from 192.0.2.7:50000, then from 192.0.2.7:1, then from the first again"],
+        ),
+        (request(0, "answered", &zero(0)), vec!["A 0 came first: a client begins with 1"]),
+        (
+            many(4, 9_000, "answered", &zero),
+            vec!["A 0 came first", "4 different messages 0 came from one socket"],
+        ),
+        (many(8, 1_000, "out_of_order", &refused), vec!["2 was out of order 8 times: after 8 tries"]),
         (many(2, 1_000, "expired", &expired), vec!["No message was valid when it came"]),
-        (many(2, 1_000, "bad_signature", &forged), vec!["No signature has verified so far"]),
-        (request(0, "lost_on_purpose", &lost(1, "a", "request")), vec!["1 was sent once, got no reply"]),
-        // Nothing is said of a sound client, on a good network and on a bad one.
+        (many(2, 1_000, "bad_signature", &forged), vec!["No signature has verified so far: above stands"]),
+        (lost_1, vec!["1 came once and got no reply"]),
+        // Nothing is said of a sound client, whatever the network does.
         (many(3, 4, "answered", &next), vec![]),
+        (many(3, 0, "answered", &next), vec![]),
+        (late, vec![]),
         (sound, vec![]),
+        (new_sockets, vec![]),
+        (again, vec![]),
+        (started_over, vec![]),
     ];
     for (requests, expected) in cases {
         let said = remarks(&requests);
-        assert_eq!(said.len(), expected.len(), "{said:?}");
+        assert_eq!(said.len(), expected.len(), "{requests}{said:?}");
         for (said, expected) in said.iter().zip(expected) {
             assert!(said.starts_with(expected), "{said}");
         }
     }
+}
+
+#[test]
+fn the_report_begins_with_who_needs_help_now() {
+    let table = r#"{"ALFA": 3, "BETA": 3, "GAMA": 3, "DELTA": 3, "EPSILON": 1, "A_NAME_OF_THIRTY_TWO_CHARACTERS_": 2}"#;
+    let directory = class(table, &record("EPSILON", 1, 7, 0));
+    let now = udpsocket_jwt_server::time::now();
+    let at = |ago: u64, group: &str, outcome: &str, members: &str| {
+        let time = rfc3339(now.saturating_sub(Duration::from_secs(ago)));
+        let named = if group.is_empty() { String::new() } else { format!(",\"group\":\"{group}\"") };
+        format!(
+            "{{\"time\":\"{time}\",\"peer\":\"192.0.2.7:50000\",\"outcome\":\"{outcome}\"{named}{members}}}\n"
+        )
+    };
+    let bad = r#","detail":"sign without the newline (printf '%s', not echo) (well padded, the signature holds another)""#;
+    let lines = [
+        at(900, "ALFA", "bad_signature", bad),
+        at(60, "ALFA", "bad_signature", bad),
+        at(900, "GAMA", "bad_claim", r#","detail":"long ago""#),
+        at(50, "", "not_a_jws", r#","detail":"send a token""#),
+        // It was refused, and got on.
+        at(40, "DELTA", "bad_claim", r#","detail":"take the quotes off","seq_number":1"#),
+        at(30, "DELTA", "answered", &answered(1, "a")),
+        at(20, "BETA", "answered", &answered(1, "b")),
+        at(19, "BETA", "answered", &answered(1, "b")),
+        at(18, "BETA", "answered", &answered(1, "b")),
+        at(17, "BETA", "answered", &answered(1, "b")),
+        at(16, "EPSILON", "bad_claim", r#","detail":"it is done""#),
+        at(9, "A_NAME_OF_THIRTY_TWO_CHARACTERS_", "answered", &answered(1, "c")),
+        at(8, "A_NAME_OF_THIRTY_TWO_CHARACTERS_", "answered", &answered(0, "d")),
+    ];
+    directory.write(REQUESTS, lines.concat());
+    let report = text(directory.path());
+    let (help, rest) = report.split_once("\n\n").unwrap();
+    let lines: Vec<_> = help.lines().collect();
+    assert_eq!(lines[0], "needs help now: who tried in the last ten minutes, and did not get on");
+    let begin = [
+        ("ALFA        2 tries, since ", ": bad_signature, unverified: sign without the newline"),
+        ("?           1 try, since ", " from 192.0.2.7:50000: not_a_jws, unverified: send a token"),
+        ("BETA        4 tries, since ", ": 1 was acknowledged 4 times, and nothing newer has come"),
+        ("A_NAME_OF_THIRTY_TWO_CHARACTERS_ 2 tries, since ", ": started over with 0"),
+    ];
+    assert_eq!(lines.len(), 1 + begin.len(), "{help}");
+    for (line, (begin, holds)) in lines[1..].iter().zip(begin) {
+        assert!(line.starts_with(begin) && line.contains(holds), "{line}");
+    }
+    assert!(rest.contains(" UTC  6 groups: 1 done"), "{report}");
+    assert!(!well(directory.path(), &["--csv"]).contains("needs help"));
+    assert!(!text(class(r#"{"ALFA": 3}"#, "").path()).contains("needs help"), "nobody needs any");
 }
 
 /// What clients sent who would like to show a matricula, or to draw in the diagram.
@@ -725,7 +834,7 @@ fn a_mistake_in_the_options_is_named() {
 #[test]
 fn a_group_of_which_nothing_is_logged_has_empty_pictures() {
     let [text, diagram] = pictures("");
-    assert!(text.ends_with("\nno datagram of it in the logs\n"), "{text}");
+    assert!(text.ends_with("\nno datagram in the logs names it: what is no token names nobody, and stands in the report of all\n"), "{text}");
     assert_eq!(diagram.lines().count(), 3, "{diagram}");
 }
 
@@ -738,12 +847,30 @@ fn only_a_group_s_own_report_shows_the_number_that_proves_its_pass() {
          \"seq_number\":3,\"copies\":7,\"otp_number\":12345,\"detail\":\"\"}\n",
     );
     let board = text(directory.path());
-    shows(&board, "ALFA", &["exam: passed at 2023-11-14 22:13:20 UTC; ask for the otp_number"]);
+    shows(&board, "ALFA", &["exam: passed at 2023-11-14 22:13:20 UTC; the otp_number of the last reply"]);
     assert!(!board.contains("12345") && board.contains("20240001"), "{board}");
     let text = well(directory.path(), &["--group", "ALFA"]);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("a last reply, at 2023-11-14 22:13:20 UTC: otp_number 12345"), "{text}");
     assert!(words.contains("2 of 3 in state 2") && !text.contains("2024"), "{text}");
+}
+
+#[test]
+fn the_number_of_a_later_reply_proves_a_pass_too() {
+    let directory = class(r#"{"ALFA": 3}"#, "");
+    let passed = |number: u32| {
+        format!(
+            "{{\"time\":\"2023-11-14T22:13:{:02}.000Z\",\"group\":\"ALFA\",\"verdict\":\"passed\",\
+             \"seq_number\":3,\"copies\":1,\"otp_number\":{number},\"detail\":\"\"}}\n",
+            number % 100
+        )
+    };
+    directory.write("trial.jsonl", (100..130).map(passed).collect::<String>());
+    let text = well(directory.path(), &["--group", "ALFA"]);
+    let numbers: Vec<_> =
+        (100..130).filter(|number| text.contains(&format!("otp_number {number}"))).collect();
+    assert_eq!(numbers, [100, 123, 124, 125, 126, 127, 128, 129], "{text}");
+    assert!(text.contains("exam: passed at 2023-11-14 22:13:00 UTC"), "{text}");
 }
 
 #[test]
@@ -762,15 +889,14 @@ fn a_copy_of_what_was_acknowledged_is_told_from_the_first_in_the_log_and_on_the_
     }
     let details: Vec<_> = class.requests(7).iter().map(|line| line["detail"].clone()).collect();
     let told = |copy: u32| {
-        serde_json::Value::from(format!("copy {copy}: did its reply not arrive, or was it not taken?"))
+        serde_json::Value::from(format!("copy {copy}: its reply did not arrive in time, or was not taken"))
     };
     let nothing = serde_json::Value::Null;
     assert_eq!(details[..6], [nothing.clone(), told(2), told(3), nothing.clone(), nothing, told(2)]);
-    let ports =
-        "copy 3: receive on one socket: each is from another port, and a reply goes to the port that sent";
-    assert_eq!(details[6], ports);
-    common::wait_until("the terminal's line", || server.errors().contains(ports));
-    let again = "JAVALI     1 acknowledged again, copy 2: did its reply not arrive, or was it not taken?";
+    let third = "copy 3: its reply did not arrive in time, or was not taken";
+    assert_eq!(details[6], third, "a client may take a new socket for each try");
+    common::wait_until("the terminal's line", || server.errors().matches(third).count() == 2);
+    let again = "JAVALI     1 acknowledged again, copy 2: its reply did not arrive in time, or was not taken";
     assert!(server.errors().contains(again), "{}", server.errors());
 }
 

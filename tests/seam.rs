@@ -1,12 +1,9 @@
 //! What a lab may do at the seam between the server and the network: each thing that an exam needs, by
 //! itself.
 
-mod common;
-#[path = "common/in_memory.rs"]
-mod in_memory;
-
-use common::{Client, Signer, verified};
-use in_memory::Lab as Server;
+use crate::common;
+use crate::common::in_memory::Lab as Server;
+use crate::common::{Client, Signer, verified};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -184,6 +181,17 @@ fn a_wrong_reply_may_come_in_the_middle_of_a_clients_wait() {
     });
     assert_eq!(wrong.as_deref(), Some("wrong"));
     assert!(sent.elapsed() >= later.after);
+}
+
+#[test]
+fn a_reply_that_leaves_after_a_timeout_does_not_wait_for_room() {
+    let mut set = Set::new();
+    set.socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    set.server.serve_with(&set.socket, &mut ()).unwrap();
+    set.socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let start = Instant::now();
+    let error = set.socket.recv(&mut [0]).unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(10), "the socket waits: {error}");
 }
 
 #[test]

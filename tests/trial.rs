@@ -1,8 +1,9 @@
 //! `--trial` over a real socket: what tests/exam shows in virtual time is carried out and written down.
 
-mod common;
-
-use common::{Class, Client, RS256, SECRET, Server, Signer, private_key, recorded, report_of, wait_until};
+use crate::common;
+use crate::common::{
+    Class, Client, RS256, SECRET, Server, Signer, private_key, recorded, report_of, wait_until,
+};
 use ring::hmac;
 use serde_json::Value;
 use std::fs::OpenOptions;
@@ -238,7 +239,10 @@ fn a_client_that_keeps_the_rules_passes_and_its_otp_number_is_the_proof() {
     assert!(passed["trick"].is_null() && passed["rule"].is_null());
 
     let report = trial.report("JAVALI", &[]);
-    assert!(report.contains("exam: passed at ") && report.contains("ask for the otp_number"), "{report}");
+    assert!(
+        report.contains("exam: passed at ") && report.contains("the otp_number of the last reply proves it"),
+        "{report}"
+    );
     assert!(!report.contains(&format!("otp_number {read}")), "the class sees that screen: {report}");
     let sheet = report_of(trial.class.directory.path(), &["--group", "JAVALI"]);
     assert!(sheet.contains(&format!("otp_number {read}")), "{sheet}");
@@ -411,6 +415,7 @@ fn the_sheets_outlive_a_log_that_turns_over_again_and_again() {
         let mut log = OpenOptions::new().append(true).open(&path).unwrap();
         log.set_len((64 << 20) - 10).unwrap();
         log.write_all(b"\n").unwrap();
+        drop(log);
         trial.server = Server::start(&trial.class, &["--trial", "--no-sync", "--quiet"]);
         wait_until("a log that begins anew", || path.metadata().is_ok_and(|log| log.len() < 100_000));
         assert_eq!(trial.word("HEARTBEAT"), word);

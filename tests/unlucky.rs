@@ -2,9 +2,8 @@
 //! that are not UTF-8, readers that don't read.
 #![cfg(target_os = "linux")]
 
-mod common;
-
-use common::{
+use crate::common;
+use crate::common::{
     Class, Client, Ended, PROGRAM, RS256, Running, Scratch, Server, Signer, bound_by_permissions, ended,
     failed, record, report_of, run, set_mode, shell, wait_until,
 };

@@ -1,21 +1,26 @@
 //! The budget of one request: each step of `server`'s way of a datagram, timed where it stands.
 
-use crate::common::{Signer, started_here};
+use crate::common::{Scratch, Signer, settings, started_here};
+use crate::stranger;
 use serde_json::Value;
 use std::fs::File;
 use std::hint::black_box;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::{self, Otp, Request};
-use udpsocket_jwt_server::groups::Group;
-use udpsocket_jwt_server::server::{Acknowledgment, Datagram, Handled, Message, Server};
-use udpsocket_jwt_server::start::Started;
-use udpsocket_jwt_server::tools::lab::journal::Journal;
+use udpsocket_jwt_server::groups::{Group, Table};
+use udpsocket_jwt_server::server::{Acknowledgment, Class, Datagram, Handled, Message, Server, read};
+use udpsocket_jwt_server::start::{Started, start};
+use udpsocket_jwt_server::tools::faults::groups_json;
+use udpsocket_jwt_server::tools::lab::explain::Explainer;
+use udpsocket_jwt_server::tools::lab::journal::{Journal, Known};
 use udpsocket_jwt_server::{fsm, jws, record, time};
 
 const BITS: [usize; 3] = [2_048, 3_072, 4_096];
 /// Requests of which each stage's time is the median.
 const REQUESTS: usize = 4_000;
+/// How often each of a stranger's datagrams is explained.
+const EXPLAINED: usize = 60;
 /// Requests that are synced, which takes the disk long.
 const SYNCS: usize = 200;
 
@@ -165,7 +170,7 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         let message = Message { group, token, id_request, seq_number, request: Ok(request) };
         let acknowledgment = Acknowledgment { next_number, otp, is_new: true };
         let handled = Handled { datagram: &datagram, reading: Ok(message), outcome: Ok(acknowledgment) };
-        journal.write(class, &handled, None, false);
+        journal.write(class, &handled, Known::default());
         journal.end();
         watch.lap("log");
         drop((handled, line, payload, reply));
@@ -195,4 +200,56 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
     medians[parse].1 -= json.iter().map(|(_, time)| time).sum::<f64>();
     medians.splice((parse + 1)..=parse, json);
     medians
+}
+
+/// The class of a directory.
+fn class(directory: &Scratch) -> Class {
+    let table = match directory.file("groups.json").exists() {
+        true => groups_json::table(directory.read("groups.json").as_bytes()).unwrap(),
+        false => Table::compiled_in(),
+    };
+    start(&settings(directory.path(), directory.path()), table).unwrap().server.class
+}
+
+/// What each datagram of a stranger's takes to be read and explained, to what a message takes that is
+/// answered and recorded, each time anew.
+pub fn explained() -> Vec<(&'static str, Vec<f64>)> {
+    let signer = Signer::new("bench", 2_048);
+    let (_directory, Started { mut server, socket, .. }) = started_here(&signer);
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.connect(socket.local_addr().unwrap()).unwrap();
+    let mut buffer = vec![0; 1 << 16];
+    let mut number = 0;
+    let mut answered = || {
+        number = (number + 1) % 4;
+        client.send(signer.message("JAVALI", number, 20_240_000 + number).as_bytes()).unwrap();
+        let start = Instant::now();
+        server.serve(&socket, &mut buffer, &mut ()).unwrap();
+        let time = start.elapsed();
+        client.recv(&mut [0; 2_048]).unwrap();
+        time
+    };
+
+    let [few, large] = [crate::common::Class::new(), stranger::large_class()].map(|class| class.directory);
+    let (few, large) = (class(&few), class(&large));
+    let explained = |to_large_class: bool, bytes: &[u8]| {
+        let class = if to_large_class { &large } else { &few };
+        let datagram =
+            Datagram { time: time::now(), sender: ([192, 0, 2, 7], 50_000).into(), bytes: bytes.into() };
+        let start = Instant::now();
+        let reading = read(class, &datagram.bytes, datagram.time);
+        let refusal = match &reading {
+            Ok(message) => message.request.clone().err(),
+            Err(unverified) => Some(unverified.refusal.clone()),
+        };
+        let handled = Handled { datagram: &datagram, reading, outcome: Err(refusal.unwrap()) };
+        black_box(Explainer::default().explain(class, &handled));
+        start.elapsed()
+    };
+    let ratio = |sent: &stranger::Sent, answered: Duration| {
+        explained(sent.to_large_class, &sent.datagram).as_secs_f64() / answered.as_secs_f64()
+    };
+    let ratios =
+        |sent: stranger::Sent| (sent.what, (0..EXPLAINED).map(|_| ratio(&sent, answered())).collect());
+    stranger::datagrams().into_iter().map(ratios).collect()
 }

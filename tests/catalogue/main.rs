@@ -1,16 +1,12 @@
 //! The catalogue, `tests/vectors/datagrams.jsonl`: it is what `make.rs` makes, and the library does with
 //! each case what it says, without a socket, a clock or a disk.
 
-#[path = "../common/catalogue.rs"]
-mod catalogue;
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../common/in_memory.rs"]
-mod in_memory;
 mod make;
 
-use catalogue::{CLASS, Case, Does, Exact};
-use in_memory::{Handled, Lab};
+use crate::common;
+use crate::common::catalogue;
+use crate::common::catalogue::{CLASS, Case, Does, Exact};
+use crate::common::in_memory::{Handled, Lab};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::time::Duration;
@@ -87,7 +83,7 @@ fn the_library_does_what_each_case_says() {
     assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), cases.len());
 }
 
-/// `MAKE_VECTORS=1 cargo test --test catalogue` writes the file anew.
+/// `MAKE_VECTORS=1 cargo test catalogue::` writes the file anew.
 #[test]
 fn the_file_is_what_is_made() {
     let made: String = make::cases().iter().map(|case| case.to_json() + "\n").collect();

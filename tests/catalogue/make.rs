@@ -7,7 +7,7 @@
 //! Everything is the same each time: the keys are those in `tests/vectors/class`, PKCS#1 v1.5 draws
 //! nothing, and the salts of PSS are fixed.
 
-use crate::catalogue::{self, Case, Does, Exact};
+use crate::common::catalogue::{self, Case, Does, Exact};
 use crate::common::{
     RS256, SECRET, Signer, claims, der, ending_with, hexadecimal, openssl_pkeyutl, openssl_raise,
     signing_input, utf_16, with,

@@ -1,8 +1,5 @@
 //! The cases of `tests/vectors/datagrams.jsonl`, whose page is `tests/vectors/README.md`: read, written,
 //! and played to whatever can answer a datagram.
-//!
-//! A test program brings it in with `#[path = "common/catalogue.rs"] mod catalogue;` beside `mod common;`.
-#![allow(dead_code)] // each test program uses a part
 
 use crate::common::{Class, SECRET, Scratch};
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};

@@ -1,8 +1,6 @@
 //! A server without socket and clock, its disk in memory: it can fail as no real one does on demand.
 //!
-//! A test program brings it in with `#[path = "common/in_memory.rs"] mod in_memory;` beside
-//! `mod common;`. All that these tests know of the library's server is here.
-#![allow(dead_code)] // each test program uses a part
+//! All that these tests know of the library's server is here.
 
 use crate::common::{SECRET, Signer, lines};
 use ring::hmac;

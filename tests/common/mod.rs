@@ -2,19 +2,22 @@
 //!
 //! Keys are made with `openssl` when a test first needs them and kept in cargo's scratch directory
 //! for the next run; none is committed. What fails in here is shown at the line of the test.
-#![allow(dead_code)] // each test program uses a part
+
+pub mod catalogue;
+pub mod in_memory;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::{hmac, rsa, signature::RSA_PKCS1_SHA256};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Write, read_to_string};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::start::{Settings, Started, start};
@@ -34,7 +37,8 @@ pub struct Scratch(PathBuf);
 
 impl Scratch {
     pub fn new() -> Self {
-        Self::new_in(Path::new(env!("CARGO_TARGET_TMPDIR")))
+        let directory = env!("CARGO_TARGET_TMPDIR"); // with a `/` where another system has built this
+        Self::new_in(&Path::new(directory).components().collect::<PathBuf>())
     }
 
     pub fn new_in(directory: &Path) -> Self {
@@ -50,7 +54,7 @@ impl Scratch {
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.join(name).components().collect() // as the system writes it
     }
 
     #[track_caller]
@@ -337,7 +341,7 @@ pub fn private_key_of_exponent(exponent: u32, bits: usize) -> PathBuf {
 #[track_caller]
 fn made_key(name: &str, bits: usize, exponent: u32) -> PathBuf {
     static MAKING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.pem"));
     if !path.exists() {
         let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
@@ -375,25 +379,37 @@ pub fn openssl_raise(private: &Path, block: &[u8]) -> Vec<u8> {
 }
 
 /// A private key to sign with: the client's half of RS256.
+#[derive(Clone)]
 pub struct Signer {
-    key: rsa::KeyPair,
+    key: Arc<rsa::KeyPair>,
     /// `SubjectPublicKeyInfo` in PEM.
     pub public_pem: Vec<u8>,
 }
 
 impl Signer {
+    /// The signer with this key. Each is read once, since `openssl` takes a while to start.
     #[track_caller]
     pub fn new(name: &str, bits: usize) -> Self {
-        Self::of_file(&private_key(name, bits))
+        static READ: Mutex<BTreeMap<PathBuf, Signer>> = Mutex::new(BTreeMap::new());
+        let path = private_key(name, bits);
+        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+        read.entry(path).or_insert_with_key(|path| Self::of_file(path)).clone()
     }
 
     /// The signer with the private key in a file.
     #[track_caller]
     pub fn of_file(path: &Path) -> Self {
-        let path = path.to_str().unwrap();
-        let der = run("openssl", &["rsa", "-in", path, "-traditional", "-outform", "DER"]);
-        let public_pem = run("openssl", &["pkey", "-in", path, "-pubout"]);
-        Self { key: rsa::KeyPair::from_der(&der).unwrap(), public_pem }
+        let file = pem::parse(fs::read(path).unwrap()).unwrap();
+        let key = match file.tag() {
+            "PRIVATE KEY" => rsa::KeyPair::from_pkcs8(file.contents()),
+            _ => rsa::KeyPair::from_der(file.contents()),
+        };
+        let key = key.unwrap();
+        let algorithm = from_hexadecimal("300d06092a864886f70d0101010500"); // rsaEncryption, and NULL
+        let public = der(0x03, [&[0], key.public().as_ref()].concat());
+        let public = pem::Pem::new("PUBLIC KEY", der(0x30, [algorithm, public].concat()));
+        let unix = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        Self { public_pem: pem::encode_config(&public, unix).into_bytes(), key: Arc::new(key) }
     }
 
     /// The compact JWS of a header and a payload as they stand.
@@ -646,6 +662,7 @@ pub fn settings(keys: &Path, logs: &Path) -> Settings {
 }
 
 /// A server in this process, on a class in which JAVALI alone has a key.
+#[allow(dead_code)] // for what counts and measures
 #[track_caller]
 pub fn started_here(javali: &Signer) -> (Scratch, Started) {
     let directory = Scratch::new();

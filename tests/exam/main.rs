@@ -3,6 +3,12 @@
 //!
 //! `cargo test --release --test exam -- --include-ignored --nocapture` plays in 20,000 worlds and prints the
 //! tables of all of it.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures and seeds, of which each is small or of which a part will do"
+)]
 
 mod world;
 
@@ -420,6 +426,18 @@ fn a_client_that_breaks_a_rule_never_passes_and_is_told_which_one() {
     }
     println!("{table}");
     assert!(faults_found.is_empty(), "{faults_found}");
+}
+
+#[test]
+fn a_payload_that_breaks_the_rule_is_told_at_its_first_copy() {
+    let at_once = ["has no jti", "has no exp", "has an exp in 2099"];
+    for (what, change, _) in faults().iter().filter(|(what, ..)| at_once.contains(what)) {
+        let mut world = World::new(3, CLEAN, 1);
+        world.begins(&broken(&[*change]), None, 1_000);
+        world.runs(0.5); // half of the time to the second copy
+        let told: Vec<_> = world.lines.iter().map(|line| (line.verdict, line.trick)).collect();
+        assert_eq!(told, [(Verdict::Broken, Some(Trick::Payload))], "{what}");
+    }
 }
 
 #[test]

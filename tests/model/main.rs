@@ -3,6 +3,11 @@
 //! A search goes through every world of a small group: its server, its clients, and a network that
 //! loses, copies, delays and reorders. With all rules each property holds in each world. With one rule
 //! left out a named property breaks, and `cargo test --test model -- --nocapture` tells how, step by step.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "figures and seeds, of which each is small or of which a part will do"
+)]
 
 mod chance;
 mod search;
@@ -17,11 +22,14 @@ use world::{Fault, Network, Rule, Setting};
 const PROPERTIES: [(&str, &str); 5] = [
     (
         "S1",
-        "if a client says \"everyone is in\", it is right: the run that counts has exactly its matriculas",
+        "if a client says \"everyone is in\", it is right: in the file, the last complete run of its group has exactly the client's matriculas",
     ),
     ("S2", "if a client takes a message as acknowledged, the message is in the file"),
-    ("S3", "the server's state is the number of the file's last record, whenever the server is killed"),
-    ("L1", "once the network behaves, a client completes, with 8 + 1 + members messages at most"),
+    ("S3", "a group's state is the number of its last record in the file, whenever the server is killed"),
+    (
+        "L1",
+        "if the network stops doing harm, a client completes, and needs at most 8 + 1 + members messages for it",
+    ),
     ("L2", "no client starts over for ever, or waits for ever"),
 ];
 /// The page that students read.

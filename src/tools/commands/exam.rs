@@ -26,17 +26,21 @@ pub fn word(sheet: &Sheet) -> String {
 /// The exam in a line, and a line for each box that is broken. `clock` shows the time of a line.
 pub fn summary(sheet: &Sheet, clock: impl Fn(&Line) -> String) -> Vec<(Tone, String)> {
     if let Some(first) = sheet.proofs().first() {
-        let passed = format!("passed at {} UTC; ask for the otp_number of the last reply", clock(first));
+        let passed = format!("passed at {} UTC; the otp_number of the last reply proves it", clock(first));
         return vec![(Tone::Good, passed)];
     }
     if !sheet.is_begun() {
         return Vec::new();
     }
     let (shown, all) = (sheet.shown(), TABLE.len());
-    let left = match all - shown {
-        0 => "every box is shown; run it once more: then the otp_number of the last reply proves it".into(),
-        1 => format!("run it again: 1 of {all} is still to come"),
-        left => format!("run it again: {left} of {all} are still to come"),
+    let broken = TABLE.iter().filter(|entry| matches!(sheet.state(entry.trick), State::Broken(_))).count();
+    let left = match (broken, all - shown - broken) {
+        (0, 0) => {
+            "every box is shown; run it once more: then the otp_number of the last reply proves it".into()
+        }
+        (0, 1) => format!("run it again: 1 of {all} is still to come"),
+        (0, left) => format!("run it again: {left} of {all} are still to come"),
+        (_, left) => format!("mend the client and run it again: {broken} broken, {left} to come"),
     };
     let mut lines = vec![(Tone::Open, format!("{shown} of {all}; {left}"))];
     for entry in &TABLE {
@@ -47,7 +51,7 @@ pub fn summary(sheet: &Sheet, clock: impl Fn(&Line) -> String) -> Vec<(Tone, Str
     lines
 }
 
-/// Each box, in a line. The numbers that prove a pass are the professor's to ask for.
+/// Each box, in a line. The teacher asks for the number that proves a pass.
 pub fn boxes(sheet: &Sheet, clock: impl Fn(&Line) -> String) -> Vec<(Tone, String)> {
     if !sheet.is_begun() && sheet.proofs().is_empty() {
         return Vec::new();
@@ -60,7 +64,7 @@ pub fn boxes(sheet: &Sheet, clock: impl Fn(&Line) -> String) -> Vec<(Tone, Strin
     for entry in &TABLE {
         lines.push(match sheet.state(entry.trick) {
             State::Open => (Tone::Open, text(entry, "to come", None)),
-            State::Question(line) => (Tone::Open, text(entry, "to come", Some((&line, clock(&line))))),
+            State::Question(line) => (Tone::Open, text(entry, "not yet", Some((&line, clock(&line))))),
             State::Shown(line) => (Tone::Good, text(entry, "shown", Some((&line, clock(&line))))),
             State::Broken(line) => (Tone::Bad, text(entry, "broken", Some((&line, clock(&line))))),
         });

@@ -1,5 +1,6 @@
 //! Datagrams, one after the other or some together, to a server whose disk fails and which is killed
 //! and started again: it answers as the protocol says, and nothing that it acknowledged is ever lost.
+//! Whatever is in a datagram, little time is taken to read and to explain it.
 //!
 //! Behind the signature check nothing can be found by chance. So an input is not only datagrams: it
 //! is also headers and payloads that are signed here before the server sees them.
@@ -34,13 +35,16 @@ use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::keys::{self, PublicKey};
 use udpsocket_jwt_server::record::{MOST_RECORDS, Progress, Record};
 use udpsocket_jwt_server::restart::{Found, read_back};
-use udpsocket_jwt_server::server::{Acknowledgment, Class, Datagram, Handled, Server};
+use udpsocket_jwt_server::server::{self, Acknowledgment, Class, Datagram, Handled, Server};
 use udpsocket_jwt_server::tools::lab::explain::{Explainer, Explanation};
 use udpsocket_jwt_server::tools::faults::reason::name;
 use udpsocket_jwt_server::tools::faults::refusal::plain;
 
 /// The server's clock stands still, so that `exp` and `nbf` can be found.
 const NOW: Duration = Duration::from_millis(1_700_000_000_250);
+/// Most processor time in which a datagram is read, or explained. With the sanitizer all takes some ten times
+/// as long as it does in the program.
+const MOST_TIME: Duration = Duration::from_millis(20);
 const OTP: Otp = Otp { number: 20_000, timestamp: 1_700_000_000 };
 
 fuzz_target!(|input: &[u8]| {
@@ -117,6 +121,23 @@ fn sign(signer: usize, signing_input: &[u8]) -> Vec<u8> {
         };
         made.entry((signer, signing_input.to_vec())).or_insert_with(sign).clone()
     })
+}
+
+/// The time that this thread has had a processor: a busy machine makes it no longer. Only Linux says it.
+fn processor_time() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap_or(0))
+}
+
+/// The system counts in steps of some milliseconds: one of ten tries is quick enough.
+fn assert_quick(what: &str, datagram: &[u8], work: impl Fn()) {
+    let time = |_| {
+        let start = processor_time();
+        work();
+        processor_time() - start
+    };
+    let least = (0..10).map(time).min().unwrap();
+    assert!(least <= MOST_TIME, "{what} takes {least:?}: {}", datagram.escape_ascii());
 }
 
 // --- a run -------------------------------------------------------------------------------------------
@@ -264,8 +285,23 @@ impl Run {
         let sender = ([192, 0, 2, 7], 50_000).into();
         let received = |bytes: &Vec<u8>| Datagram { time: NOW, sender, bytes: bytes.clone() };
         let received: Vec<_> = datagrams.iter().map(received).collect();
+        let start = processor_time();
         let all = self.server.handle(&received, &mut ());
-        let explain = |handled| self.explainer.as_mut()?.explain(&self.server.class, handled);
+        let class = &self.server.class;
+        if processor_time() - start > MOST_TIME {
+            for Datagram { bytes, .. } in &received {
+                assert_quick("reading", bytes, || _ = server::read(class, bytes, NOW));
+            }
+        }
+        let explain = |handled: &Handled| {
+            let start = processor_time();
+            let explanation = self.explainer.as_mut()?.explain(class, handled);
+            if processor_time() - start > MOST_TIME {
+                let again = || _ = Explainer::default().explain(class, handled);
+                assert_quick("explaining", &handled.datagram.bytes, again);
+            }
+            explanation
+        };
         let explanations: Vec<_> = all.iter().map(explain).map(Option::unwrap_or_default).collect();
 
         let is_recorded = records.iter().all(|(.., index)| all[*index].outcome.is_ok());

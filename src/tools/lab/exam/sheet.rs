@@ -5,7 +5,7 @@ use crate::time::{parse_rfc3339, rfc3339};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Most replies to the last message of a passed exam whose `otp_number` is kept.
+/// Most replies to the last message whose `otp_number` is kept: the one that passed, and the latest.
 const MOST_PROOFS: usize = 8;
 
 /// A box that is broken again and again is said to be so this long after the last time.
@@ -63,7 +63,7 @@ impl Line {
             (Verdict::Shown, Some(entry)) => entry.keeps,
             (Verdict::Question, Some(entry)) => entry.question,
             (Verdict::Broken, Some(entry)) => entry.breaks,
-            _ => "every box is shown, and everyone is in; ask for the otp_number of the last reply",
+            _ => "every box is shown, and everyone is in; the otp_number of the last reply proves it",
         }
     }
 
@@ -119,7 +119,8 @@ pub enum State {
 #[derive(Clone, Debug, Default)]
 pub struct Sheet {
     boxes: [State; TABLE.len()],
-    /// The replies of the play in which everything was shown, each with its `otp_number`.
+    /// The reply with which the exam was passed, and the latest right replies to the last message. Each has its
+    /// `otp_number`.
     proofs: Vec<Line>,
     /// Whether anything has ever stood in it.
     is_begun: bool,
@@ -146,7 +147,7 @@ impl Sheet {
         self.is_begun
     }
 
-    /// The last right replies of a passed exam. The student has read one of them.
+    /// The right replies to the last message of a passed exam. The student has read one of them.
     pub fn proofs(&self) -> &[Line] {
         &self.proofs
     }
@@ -155,11 +156,11 @@ impl Sheet {
     /// shows everything again. A group that has passed has passed, whatever it tries later.
     pub fn add(&mut self, line: Line) -> bool {
         let Some(trick) = line.trick else {
-            let is_new = self.proofs.len() < MOST_PROOFS;
-            if is_new {
-                self.proofs.push(line);
+            if self.proofs.len() == MOST_PROOFS {
+                self.proofs.remove(1);
             }
-            return is_new;
+            self.proofs.push(line);
+            return true;
         };
         if !self.proofs.is_empty() {
             return false;
