@@ -67,7 +67,7 @@
 //! acknowledges the client's next copy as a repeat. The bytes may be only in memory. If the power then
 //! fails, an acknowledged record is lost.
 
-use crate::files::identity;
+use crate::files::{Identity, at_end, identity};
 use crate::refusal::NotRecorded;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -89,13 +89,13 @@ pub trait Disk: Read {
 pub struct NamedFile {
     file: File,
     path: PathBuf,
-    identity: (u64, u64),
+    identity: Identity,
 }
 
 impl NamedFile {
     /// A file that was opened under this name.
     pub fn new(file: File, path: PathBuf) -> io::Result<Self> {
-        let identity = identity(&file.metadata()?);
+        let identity = identity(&path, &file.metadata()?)?;
         Ok(Self { file, path, identity })
     }
 }
@@ -109,14 +109,14 @@ impl Read for NamedFile {
 impl Disk for NamedFile {
     fn length(&mut self) -> io::Result<Option<u64>> {
         match fs::metadata(&self.path) {
-            Ok(named) => Ok((identity(&named) == self.identity).then_some(named.len())),
+            Ok(named) => Ok((identity(&self.path, &named)? == self.identity).then_some(named.len())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        at_end(&mut self.file)?.write(bytes)
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {

@@ -14,14 +14,14 @@
 //! found and where. (A power failure in a write can also leave NULs in a line before the tail, or in place
 //! of its LF. The start can't tell this from later damage, so it ends too.)
 
-use crate::files::open_log;
+use crate::files::{lock, open_log};
 use crate::groups::Table;
 use crate::received::{Disk, NamedFile, Records};
 use crate::record::{LONGEST_LINE, Progress, Record};
 use crate::refusal::NotRecorded;
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// At most this many unknown groups are named. An unknown group has records and is not in the table.
@@ -57,7 +57,7 @@ pub enum Tail {
 pub enum Fault {
     /// It cannot be opened for writing, or its path cannot be followed.
     Open(io::Error),
-    /// Another server is using it.
+    /// Another server is using it. On Windows it may be any program.
     InUse,
     /// It cannot be locked.
     Lock(io::Error),
@@ -78,8 +78,11 @@ pub enum Fault {
 /// Opens or creates the file, locks it, reads it back, and syncs it ([`Records::of`] says why).
 pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let path = std::path::absolute(path).map_err(Fault::Open)?;
-    let file = open_log(&path).map_err(Fault::Open)?;
-    file.try_lock().map_err(|error| match error {
+    let file = open_log(&path).map_err(|error| match error.kind() {
+        ErrorKind::ResourceBusy => Fault::InUse,
+        _ => Fault::Open(error),
+    })?;
+    lock(&file).map_err(|error| match error {
         TryLockError::WouldBlock => Fault::InUse,
         TryLockError::Error(error) => Fault::Lock(error),
     })?;
@@ -88,7 +91,8 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let disk = NamedFile::new(file, path).map_err(Fault::Open)?;
     let found = read_back(Box::new(disk), table, syncs)?;
     if let Some(directory) = real.parent().filter(|_| cfg!(unix) && metadata.len() == 0) {
-        // The file is new. Its name is on the disk only after its directory is synced.
+        // The file is new. Its name is on the disk only after its directory is synced. (Windows has no call
+        // for that.)
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(Fault::Sync)?;
     }
     Ok(found)

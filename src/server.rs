@@ -266,6 +266,9 @@ impl Server {
                 continue;
             };
             lab.saw_error(&error);
+            if error.kind() == ErrorKind::ConnectionReset {
+                continue; // Windows: an earlier reply was turned back, and the socket is not broken
+            }
             // If a client has closed its port, the next call may return its ICMP error. Only a broken socket
             // fails each time.
             failures += 1;

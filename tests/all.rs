@@ -37,3 +37,4 @@ mod trial;
 mod unlucky;
 mod vectors;
 mod vm;
+mod windows;

@@ -213,7 +213,19 @@ fn first_client(directory: &Scratch, server: &Server) -> String {
     let program = std::fs::read_to_string("scripts/client.py").unwrap();
     assert!(program.contains("5555"));
     directory.write("client.py", program.replace("5555", &server.address.port().to_string()));
-    bash_well(directory, "python3 client.py")
+    bash_well(directory, block(SHEET, "sh", "client.py"))
+}
+
+#[test]
+fn the_sheets_first_commands_find_the_program_in_the_directory_of_the_archive() {
+    let directory = Scratch::new();
+    std::fs::copy(PROGRAM, directory.file("udpsocket-jwt-server")).unwrap();
+    let commands = format!("{}; command -v udpsocket-jwt-server", block(SHEET, "sh", "--version"));
+    let mut bash = Command::new("bash");
+    let ended = common::ended(bash.args(["-euc", &commands]).current_dir(directory.path()), b"");
+    assert!(ended.output.starts_with("udpsocket-jwt-server "), "{}{}", ended.output, ended.errors);
+    let found = directory.file("udpsocket-jwt-server").display().to_string();
+    assert_eq!(ended.output.lines().last(), Some(&*found), "{}", ended.errors);
 }
 
 /// The line of a block that starts a server.

@@ -1,12 +1,15 @@
 //! The protocol as a client sees it, over a real socket; and its rules as plain functions.
 
 use crate::common;
+#[cfg(unix)]
 use crate::common::in_memory;
 use crate::common::{
     Class, Client, Running, Server, Signer, claims, next, payload_of, served, wait_until, with,
 };
 use std::net::UdpSocket;
-use std::process::{Command, Stdio};
+#[cfg(target_os = "linux")]
+use std::process::Command;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -141,6 +144,7 @@ fn ipv6_is_served() {
 }
 
 #[test]
+#[cfg(not(windows))] // there `::` serves IPv6 alone
 fn an_ipv4_client_of_an_ipv6_server_is_logged_as_one() {
     let class = Class::new();
     let token = Signer::new("HEARTBEAT", 2048).message("HEARTBEAT", 1, 7);
@@ -162,17 +166,20 @@ fn a_client_that_left_before_its_reply_changes_nothing_for_the_others() {
 }
 
 /// Makes each call of a socket fail but one, and notes when the errors came.
+#[cfg(unix)]
 #[derive(Default)]
 struct Fails {
     calls: usize,
     errors: Vec<Instant>,
 }
 
+#[cfg(unix)]
 impl Fails {
     /// The call that does not fail.
     const GOOD: usize = 50;
 }
 
+#[cfg(unix)]
 impl udpsocket_jwt_server::server::Lab for Fails {
     fn waits(&mut self, socket: &UdpSocket) {
         self.calls += 1;
@@ -202,6 +209,38 @@ fn a_socket_that_fails_is_tried_again_after_ever_longer_waits_until_100_in_a_row
     }
     let all = in_a_row[99] - in_a_row[0];
     assert!(all < Duration::from_secs(20), "five seconds in all, and not {all:?}");
+}
+
+/// What a journal writes down of the errors of a socket, and their kinds.
+#[cfg(unix)]
+struct Kinds(udpsocket_jwt_server::tools::lab::journal::Journal, Vec<std::io::ErrorKind>);
+
+#[cfg(unix)]
+impl udpsocket_jwt_server::server::Lab for Kinds {
+    fn saw_error(&mut self, error: &std::io::Error) {
+        self.0.saw_error(error);
+        self.1.push(error.kind());
+    }
+}
+
+/// Windows alone says it of a UDP socket. Here a TCP connection says it once, and then fails for good.
+#[test]
+#[cfg(unix)]
+fn a_reply_that_was_turned_back_is_not_logged_and_brings_the_end_no_nearer() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut here = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let there = listener.accept().unwrap().0;
+    std::io::Write::write_all(&mut here, b"unread").unwrap();
+    there.peek(&mut [0]).unwrap();
+    drop(there);
+    let socket = std::net::UdpSocket::from(std::os::fd::OwnedFd::from(here));
+    let scratch = common::Scratch::new();
+    let journal = udpsocket_jwt_server::tools::lab::journal::Journal::new(scratch.path(), false);
+    let mut kinds = Kinds(journal, Vec::new());
+    in_memory::Lab::of_javali(&Signer::new("JAVALI", 2048)).run(&socket, &mut kinds);
+    assert_eq!(kinds.1[0], std::io::ErrorKind::ConnectionReset);
+    assert_eq!(kinds.1.len(), 101);
+    assert_eq!(scratch.read("requests.jsonl").lines().count(), 100);
 }
 
 /// Sends four datagrams, one of each kind that reads differently.

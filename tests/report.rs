@@ -7,7 +7,9 @@ use crate::common::{
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+#[cfg(target_os = "linux")]
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -248,7 +250,7 @@ fn done_stays_done_with_what_came_later_beside_it() {
         (&two_more, &["state 2, next_number 3", "a new run has 2 of 3 in", once], [11, 12, 13]),
         (&twice, &["a new run has 1 of 3 in", "started over 2 times"], [11, 12, 13]),
         (&[(0, 0), (1, 21), (2, 22), (3, 23)], &["state 3, next_number 0", once], [21, 22, 23]),
-        (&[(3, 14), (3, 13)], &["3 13*", "corrected"], [11, 12, 13]),
+        (&[(3, 14), (3, 13)], &["3 13*", "also sent"], [11, 12, 13]),
     ];
     for (later, shown, matriculas) in table {
         let directory = class(r#"{"ALFA": 3}"#, &records("ALFA", &[&complete, later].concat()));
@@ -269,7 +271,7 @@ fn the_later_of_two_matriculas_counts_marked_as_corrected() {
     let directory =
         class(r#"{"ALFA": 3, "BETA": 3}"#, &records("ALFA", &[(1, 77), (1, 19), (2, 12), (2, 12)]));
     let shown = text(directory.path());
-    let other = "* corrected; another record says: 1 77 2023-11-14 22:00:20";
+    let other = "* also sent, in another record: 1 77 2023-11-14 22:00:20";
     shows(&shown, "ALFA", &["1 19* ", "2 12 ", other]);
     assert!(!part(&shown, "BETA").contains("corrected"), "{shown}");
 }
@@ -281,16 +283,16 @@ fn a_member_is_marked_corrected_whichever_record_of_whichever_run_says_something
     let replayed = &[(1, 111), (2, 5), (0, 0), (1, 222), (2, 5), (0, 0), (1, 111), (2, 5)];
     let runs = &[(1, 1), (0, 0), (1, 2), (0, 0), (1, 3), (2, 5)];
     for (messages, row) in [
-        (captured, "111,2023-11-14T22:02:20.123Z,complete,corrected: 222 at 2023-11-14T22:01:20.123Z,1,0,"),
-        (replayed, "111,2023-11-14T22:06:20.123Z,complete,corrected: 222 at 2023-11-14T22:03:20.123Z,3,2,"),
+        (captured, "111,2023-11-14T22:02:20.123Z,complete,also sent: 222 at 2023-11-14T22:01:20.123Z,1,0,"),
+        (replayed, "111,2023-11-14T22:06:20.123Z,complete,also sent: 222 at 2023-11-14T22:03:20.123Z,3,2,"),
         (
             runs,
-            "3,2023-11-14T22:04:20.123Z,complete,corrected: 2 at 2023-11-14T22:02:20.123Z and 1 more,1,2,",
+            "3,2023-11-14T22:04:20.123Z,complete,also sent: 2 at 2023-11-14T22:02:20.123Z and 1 more,1,2,",
         ),
     ] {
         let directory = class(r#"{"ALFA": 2}"#, &records("ALFA", messages));
         assert!(csv(&directory).contains(&format!("ALFA,1,{row}")), "{:#?}", csv(&directory));
-        shows(&text(directory.path()), "ALFA", &["* corrected; another record says: 1 "]);
+        shows(&text(directory.path()), "ALFA", &["* also sent, in another record: 1 "]);
     }
 }
 
@@ -419,10 +421,10 @@ fn the_csv_is_exact_to_the_byte() {
     assert_eq!(
         well(class(table, &received).path(), &["--csv"]),
         "group,seq_number,matricula,acknowledged,run,note,complete_runs,start_overs,exam\r\n\
-         ALFA,1,11,2023-11-14T22:00:20.123Z,complete,corrected: 21 at 2023-11-14T22:05:20.123Z,1,1,\r\n\
-         ALFA,2,19,2023-11-14T22:02:20.123Z,complete,corrected: 12 at 2023-11-14T22:01:20.123Z,1,1,\r\n\
+         ALFA,1,11,2023-11-14T22:00:20.123Z,complete,also sent: 21 at 2023-11-14T22:05:20.123Z,1,1,\r\n\
+         ALFA,2,19,2023-11-14T22:02:20.123Z,complete,also sent: 12 at 2023-11-14T22:01:20.123Z,1,1,\r\n\
          ALFA,3,13,2023-11-14T22:03:20.123Z,complete,,1,1,\r\n\
-         BETA,1,201,2023-11-14T23:00:20.123Z,current,corrected: 999 at 2023-11-14T22:59:20.123Z,0,0,\r\n\
+         BETA,1,201,2023-11-14T23:00:20.123Z,current,also sent: 999 at 2023-11-14T22:59:20.123Z,0,0,\r\n\
          BETA,2,,,current,,0,0,\r\n\
          BETA,,202,,current,missing,0,0,\r\n\
          GAMA,1,,,not started,,0,0,\r\n"
@@ -854,6 +856,20 @@ fn only_a_group_s_own_report_shows_the_number_that_proves_its_pass() {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("a last reply, at 2023-11-14 22:13:20 UTC: otp_number 12345"), "{text}");
     assert!(words.contains("2 of 3 in state 2") && !text.contains("2024"), "{text}");
+}
+
+#[test]
+fn a_group_s_report_says_how_many_datagrams_named_no_group() {
+    let directory = class(r#"{"ALFA": 3}"#, "");
+    let line = "{\"time\":\"2023-11-14T22:13:20.000Z\",\"peer\":\"192.0.2.7:5\",\"outcome\":\"not_a_jws\",\
+                \"detail\":\"d\",\"datagram\":\"x\"}\n";
+    assert!(!well(directory.path(), &["--group", "ALFA"]).contains("not shown"));
+    directory.write("requests.jsonl", line.repeat(3));
+    let text = well(directory.path(), &["--group", "ALFA"]);
+    assert!(
+        text.ends_with("\nnot shown: 3 refused before a group was made out; `report` has the last\n"),
+        "{text}"
+    );
 }
 
 #[test]

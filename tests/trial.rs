@@ -416,6 +416,7 @@ fn the_sheets_outlive_a_log_that_turns_over_again_and_again() {
         let mut log = OpenOptions::new().append(true).open(&path).unwrap();
         log.set_len((64 << 20) - 10).unwrap();
         log.write_all(b"\n").unwrap();
+        drop(log);
         trial.server = Server::start(&trial.class, &["--trial", "--no-sync", "--quiet"]);
         wait_until("a log that begins anew", || path.metadata().is_ok_and(|log| log.len() < 100_000));
         assert_eq!(trial.word("HEARTBEAT"), word);

@@ -41,9 +41,9 @@ what is wrong with it, with a request and its reply, or with a key FILE.
   -v, --verbose      a line for each datagram, as on a terminal; -q, --quiet
   -h, --help         this; -V, --version
 
-ADDRESS: 0.0.0.0 serves every IPv4 address of this machine, :: IPv6 too.
-PORT: 0 takes a free one. Exit status: 2 for a mistake in the command line, 1
-for any other failure (for check: a token that the server would refuse).
+ADDRESS: 0.0.0.0 serves every IPv4 address of this machine, :: IPv6 too (on
+Windows IPv6 alone). PORT: 0 takes a free one. Exit status: 2 for a mistake in
+the command line, 1 for any other failure (of check: a token that is refused).
 ";
 
 /// Most bytes that `check` reads.
@@ -285,7 +285,8 @@ fn check(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         if let Some(path) = key {
             print(&check.key_file(path)?)?;
         }
-        say("paste the token, or a request and its reply, then Enter and Ctrl-D");
+        let end = if cfg!(windows) { "Ctrl-Z and Enter (in Git Bash Ctrl-D)" } else { "Ctrl-D" };
+        say(&format!("paste the token, or a request and its reply, then Enter and {end}"));
     }
     let input = io::stdin().take(MOST_INPUT + 1).read_to_end(&mut datagram);
     input.map_err(|error| format!("standard input: cannot be read: {error}"))?;

@@ -30,6 +30,7 @@ fn send(socket: &std::ffi::OsStr, message: &[u8]) -> std::io::Result<()> {
 
 /// Elsewhere there is no systemd.
 #[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps)] // as on Linux
 fn send(_: &std::ffi::OsStr, _: &[u8]) -> std::io::Result<()> {
     Ok(())
 }

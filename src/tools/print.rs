@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
@@ -89,7 +90,8 @@ pub fn escaped(text: &str) -> String {
     text.chars().map(escaped).collect()
 }
 
-/// A path as it may appear on a terminal: whoever named a file can't drive it.
+/// A path as it may appear on a terminal: whoever named a file can't drive it. Windows takes `/` and `\\` in
+/// one path; it is shown with one of them.
 ///
 /// ```
 /// use udpsocket_jwt_server::tools::print::shown;
@@ -97,7 +99,14 @@ pub fn escaped(text: &str) -> String {
 /// assert_eq!(shown("class/\x1b[2J\nwarning: gone".as_ref()), r"class/\u{1b}[2J\nwarning: gone");
 /// ```
 pub fn shown(path: &Path) -> String {
-    escaped(&path.display().to_string())
+    let text = escaped(&path.display().to_string());
+    if cfg!(windows) { text.replace('/', "\\") } else { text }
+}
+
+/// A command that is advised, of which the paths are [`for_shell`]. Windows has no shell that knows it but
+/// the one that comes with Git.
+pub(crate) fn in_bash(command: impl Display) -> String {
+    if cfg!(windows) { format!("in Git Bash: {command}") } else { command.to_string() }
 }
 
 /// A path as a word of a command that is advised: a shell takes it as it is, whatever is in it. Control
@@ -129,14 +138,16 @@ pub fn for_shell(path: &Path) -> String {
 }
 
 /// Colours for a stream: only on a terminal, or where `CLICOLOR_FORCE` says so (for `watch -c`), and
-/// not under `NO_COLOR` (<https://no-color.org>).
+/// not under `NO_COLOR` (<https://no-color.org>). A console of Windows may print their codes instead. Git
+/// Bash shows them, and sets `TERM`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Colours(bool);
 
 impl Colours {
     pub(crate) fn of(stream: &impl IsTerminal) -> Self {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        Self(!is_set("NO_COLOR") && (stream.is_terminal() || is_set("CLICOLOR_FORCE")))
+        let shows_them = stream.is_terminal() && (!cfg!(windows) || is_set("TERM"));
+        Self(!is_set("NO_COLOR") && (shows_them || is_set("CLICOLOR_FORCE")))
     }
 
     pub(crate) fn green(self, text: &str) -> String {

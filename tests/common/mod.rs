@@ -37,7 +37,8 @@ pub struct Scratch(PathBuf);
 
 impl Scratch {
     pub fn new() -> Self {
-        Self::new_in(Path::new(env!("CARGO_TARGET_TMPDIR")))
+        let directory = env!("CARGO_TARGET_TMPDIR"); // with a `/` where another system has built this
+        Self::new_in(&Path::new(directory).components().collect::<PathBuf>())
     }
 
     pub fn new_in(directory: &Path) -> Self {
@@ -53,7 +54,7 @@ impl Scratch {
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.join(name).components().collect() // as the system writes it
     }
 
     #[track_caller]
@@ -398,10 +399,17 @@ impl Signer {
     /// The signer with the private key in a file.
     #[track_caller]
     pub fn of_file(path: &Path) -> Self {
-        let path = path.to_str().unwrap();
-        let der = run("openssl", &["rsa", "-in", path, "-traditional", "-outform", "DER"]);
-        let public_pem = run("openssl", &["pkey", "-in", path, "-pubout"]);
-        Self { key: Arc::new(rsa::KeyPair::from_der(&der).unwrap()), public_pem }
+        let file = pem::parse(fs::read(path).unwrap()).unwrap();
+        let key = match file.tag() {
+            "PRIVATE KEY" => rsa::KeyPair::from_pkcs8(file.contents()),
+            _ => rsa::KeyPair::from_der(file.contents()),
+        };
+        let key = key.unwrap();
+        let algorithm = from_hexadecimal("300d06092a864886f70d0101010500"); // rsaEncryption, and NULL
+        let public = der(0x03, [&[0], key.public().as_ref()].concat());
+        let public = pem::Pem::new("PUBLIC KEY", der(0x30, [algorithm, public].concat()));
+        let unix = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        Self { public_pem: pem::encode_config(&public, unix).into_bytes(), key: Arc::new(key) }
     }
 
     /// The compact JWS of a header and a payload as they stand.

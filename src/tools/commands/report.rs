@@ -444,7 +444,13 @@ impl Report {
             text += &list("", facts(group, history, now));
         }
         text += &exam_text(history, self.examined_since, true, now, colours);
-        text + &timeline.to_text(colours) + &remarks::to_text(&timeline.rows(), now)
+        text += &timeline.to_text(colours);
+        text += &remarks::to_text(&timeline.rows(), now);
+        if let Some((count, _)) = self.strangers {
+            text +=
+                &format!("\nnot shown: {count} refused before a group was made out; `report` has the last\n");
+        }
+        text
     }
 
     /// One row for each group and member (RFC 4180), for a spreadsheet.
@@ -492,14 +498,14 @@ fn is_unknown(group: &Group, matricula: u64) -> bool {
 
 /// What the professor should know of a member.
 fn notes(group: &Group, history: &History, number: u8, member: &Member) -> Vec<String> {
-    let corrected = history.other(number, member.matricula).map(|(other, time, others)| match others {
-        1 => format!("corrected: {other} at {}", rfc3339(time)),
-        _ => format!("corrected: {other} at {} and {} more", rfc3339(time), others - 1),
+    let also_sent = history.other(number, member.matricula).map(|(other, time, others)| match others {
+        1 => format!("also sent: {other} at {}", rfc3339(time)),
+        _ => format!("also sent: {other} at {} and {} more", rfc3339(time), others - 1),
     });
     let contradicted = history.contradiction(group).map(|contradiction| contradiction.replace(',', ";"));
     let note = |applies: bool, note: &str| applies.then(|| note.to_string());
     [
-        corrected,
+        also_sent,
         note(is_unknown(group, member.matricula), "unknown"),
         note(history.counting().times(member.matricula) > 1, "sent under two numbers"),
         note(number > group.members, "beyond the table"),
@@ -542,11 +548,11 @@ fn group_text(
             let mark = if history.other(*number, member.matricula).is_some() { "*" } else { "" };
             format!("{number:>digits$} {}{mark} {}", member.matricula, clock(member.time, now))
         }));
-        let corrected = run.members.iter().filter_map(|(number, member)| {
+        let also_sent = run.members.iter().filter_map(|(number, member)| {
             let (other, time, _) = history.other(*number, member.matricula)?;
             Some(format!("{number} {other} {}", clock(time, now)))
         });
-        text += &list("* corrected; another record says:", corrected);
+        text += &list("* also sent, in another record:", also_sent);
         text += &list("beyond the table:", run.members.keys().filter(|number| **number > group.members));
         let sent: BTreeSet<u64> = run.members.values().map(|member| member.matricula).collect();
         text += &list("missing:", run.missing(group));

@@ -7,7 +7,7 @@ use super::Diagnosis;
 use crate::record::{MOST_RECORDS, Record};
 use crate::refusal::NotRecorded;
 use crate::restart::{Fault, Tail};
-use crate::tools::print::{for_shell, quote, shown};
+use crate::tools::print::{for_shell, in_bash, quote, shown};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
@@ -93,6 +93,10 @@ pub fn unusable(fault: &Fault, path: &Path) -> Diagnosis {
             };
             said(change, format!("cannot be opened for writing: {error}"))
         }
+        Fault::InUse if cfg!(windows) => said(
+            "stop or close that program, or give this server its own --logs DIR",
+            "another server is using it, or a program that lets nobody write to it".into(),
+        ),
         Fault::InUse => {
             said("stop that one, or give this one its own --logs DIR", "another server is using it".into())
         }
@@ -146,8 +150,8 @@ fn joined(bytes: &[u8], path: &Path, are: &str) -> Option<Diagnosis> {
     let path = for_shell(path);
     Some(Diagnosis::new(
         format!(
-            "put each on a line of its own, and start again: cp -p {path} {path}.before; {mend} < {path}.before \
-             > {path}"
+            "put each on a line of its own, and start again: {}",
+            in_bash(format!("cp -p {path} {path}.before; {mend} < {path}.before > {path}"))
         ),
         format!("{are} not one record: {records} in it, with {between} in place of newlines"),
     ))

@@ -5,7 +5,7 @@ use super::encodings::{contains, wide};
 use super::{Diagnosis, Form};
 use crate::keys::{BYTE_ORDER_MARK, without_newline};
 use crate::start::secret_file;
-use crate::tools::print::for_shell;
+use crate::tools::print::{for_shell, in_bash};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -88,5 +88,6 @@ pub fn missing(error: &io::Error) -> Diagnosis {
 /// The command that makes one.
 fn make(keys: &Path) -> String {
     let (directory, file) = (for_shell(&keys.join("keys_priv")), for_shell(&secret_file(keys)));
-    format!("make one: (umask 077; mkdir -p {directory}; openssl rand -hex 32 > {file})")
+    let command = format!("(umask 077; mkdir -p {directory}; openssl rand -hex 32 > {file})");
+    format!("make one: {}", in_bash(command))
 }

@@ -10,7 +10,6 @@ use crate::time::{parse_rfc3339, rfc3339};
 use crate::tools::print::{escaped, for_shell, shown};
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -64,7 +63,7 @@ pub fn warnings(started: &Started, settings: &Settings) -> Vec<String> {
 #[cfg(unix)]
 fn is_readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
@@ -75,7 +74,6 @@ fn is_readable_by_others(_: &Path) -> bool {
 /// What is wrong in `keys_pub`: files that can't be used, two for one group, one key for two.
 fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String> {
     let directory = directory.join("keys_pub");
-    let shown = shown(&directory);
     let (mut warnings, mut several) = (Vec::new(), Vec::new());
     for KeyFile { name, path, group, key } in files {
         let own: Vec<&str> = files
@@ -87,12 +85,13 @@ fn about_keys(files: &[KeyFile], table: &Table, directory: &Path) -> Vec<String>
             && first == name
         {
             let (names, group) = (own.join(" and "), &table[*group].name);
-            several.push(format!("{shown}: {names} are both for {group}, so neither is used: keep one"));
+            let directory = shown(&directory);
+            several.push(format!("{directory}: {names} are both for {group}, so neither is used: keep one"));
         }
         if let Err(fault) = key {
             let file = content(path, MOST_FILE_BYTES).unwrap_or_default();
             let why = key_file::diagnose(fault, name, &file);
-            warnings.push(format!("{shown}/{}: {}", escaped(name), why.sentence()));
+            warnings.push(format!("{}: {}", shown(path), why.sentence()));
         }
     }
     several.extend(warnings);

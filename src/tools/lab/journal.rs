@@ -11,12 +11,16 @@ use crate::time::rfc3339;
 use crate::tools::faults::{Diagnosis, claims, reason, record::Whereabouts, refusal};
 use crate::tools::print::{COLUMNS, Colours, json_string, say_first, say_soon, shortened};
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::net::UdpSocket;
 use std::path::Path;
 
 /// How much of a dropped datagram is kept.
 const MOST_BYTES_OF_A_DATAGRAM: usize = 2_048;
+
+/// What Windows reports of a reply, at some later receive. It does not say of which.
+const TURNED_BACK: &str = "a reply was turned back: nobody holds its port any more, or a firewall refuses it; \
+                           receive on the socket that sent, and keep it open";
 
 /// Writes down what became of each datagram.
 #[derive(Debug)]
@@ -180,11 +184,17 @@ impl Lab for Journal {
 
     fn saw_error(&mut self, error: &io::Error) {
         let time = rfc3339(crate::time::now());
-        let error = json_string(&error.to_string());
-        self.requests
-            .append(&format!("{{\"time\":\"{time}\",\"outcome\":\"socket_error\",\"detail\":{error}}}\n"));
+        let what = if error.kind() == ErrorKind::ConnectionReset {
+            TURNED_BACK.into() // as many as replies: they do not fill the log
+        } else {
+            let error = json_string(&error.to_string());
+            self.requests.append(&format!(
+                "{{\"time\":\"{time}\",\"outcome\":\"socket_error\",\"detail\":{error}}}\n"
+            ));
+            format!("the socket: {error}")
+        };
         if self.is_verbose {
-            say_soon(format!("{} the socket: {error}", &time[11..19]));
+            say_soon(format!("{} {what}", &time[11..19]));
         }
     }
 }

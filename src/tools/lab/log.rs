@@ -1,6 +1,6 @@
 //! A log that is kept as far as that is possible: its errors stop nobody, and its size is bounded.
 
-use crate::files::{identity, open_log, open_to_read};
+use crate::files::{at_end, identity, open_log, open_to_read};
 use crate::tools::print::{say_soon, shown};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -41,7 +41,7 @@ impl Log {
             file.read_exact(&mut last)?;
         }
         if last != *b"\n" {
-            file.write_all(b"\n")?; // the machine stopped in the middle of a line
+            at_end(&mut file)?.write_all(b"\n")?; // the machine stopped in the middle of a line
             self.length += 1;
         }
         self.file = Some(file);
@@ -62,7 +62,7 @@ impl Log {
             return;
         }
         let Some(file) = &mut self.file else { return };
-        match file.write_all(lines.as_bytes()) {
+        match at_end(file).and_then(|file| file.write_all(lines.as_bytes())) {
             Ok(()) => self.length += lines.len() as u64,
             Err(_) => _ = self.undo(),
         }
@@ -78,16 +78,22 @@ impl Log {
     }
 
     fn turn_over(&mut self) {
-        let full = self.file.take();
+        // Windows renames no open file: it is closed first.
+        let is_ours = self.file.take().is_some_and(|file| self.has_its_name(&file).unwrap_or(false));
         // Where it can't be renamed the bound holds all the same; where it was moved, it is not ours.
-        if fs::rename(&self.path, self.path.with_extension("1.jsonl")).is_err()
-            && let Some(file) = full
-            && let (Ok(named), Ok(open)) = (fs::metadata(&self.path), file.metadata())
-            && identity(&named) == identity(&open)
+        let is_renamed = fs::rename(&self.path, self.path.with_extension("1.jsonl")).is_ok();
+        if is_ours
+            && !is_renamed
+            && let Ok(file) = open_log(&self.path)
         {
             _ = file.set_len(0);
         }
         self.length = 0;
+    }
+
+    fn has_its_name(&self, file: &File) -> io::Result<bool> {
+        let named = identity(&self.path, &fs::metadata(&self.path)?)?;
+        Ok(named == identity(&self.path, &file.metadata()?)?)
     }
 }
 
