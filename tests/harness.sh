@@ -247,14 +247,24 @@ client() { # GROUP MEMBERS [MATRICULA ...]
         "$class/keys_priv/$1.pem" "$secret" "${@:3}"
 }
 
+over() { # GROUP: it begins anew
+    "$root/scripts/sign.sh" "$class/keys_priv/$1.pem" "{\"group\":\"$1\",\"seq_number\":0,\"matricula\":0}" \
+        >"/dev/udp/127.0.0.1/$port" && sleep 0.1
+}
+
+of_other_members() {
+    local said status=0
+    said=$(client JAVALI 2 2>&1) || status=$?
+    printf '%s\n' "$said"
+    same 'the exit status' "$status" 1 && [[ $said == *'next_number after 2 is 3, not 0: does JAVALI have 2 members?'* ]] && over JAVALI
+}
+
+check 'client.sh asks for the members where next_number is another than it should be' of_other_members
 check 'client.sh gets a group of 3 in, the members one after the other' client JAVALI 3 101 102 103
 check "client.sh gets a group of 1 in${ssh:+, with an OpenSSH key}" client HEARTBEAT 1 301
 
 by_redirection() { # only a group that has started over takes 1 again
-    client NONAME 4 \
-        && "$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" '{"group":"NONAME","seq_number":0,"matricula":0}' \
-            >"/dev/udp/127.0.0.1/$port" \
-        && sleep 0.1 && client NONAME 4
+    client NONAME 4 && over NONAME && client NONAME 4
 }
 check 'sign.sh straight into /dev/udp is one datagram' by_redirection
 
