@@ -26,6 +26,7 @@ fail() { printf 'vm.sh: %s\n' "$1" >&2 || true; exit 1; }
 show() { systemctl show -P "$1" "$unit"; }
 numbers() { find "$home" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' | sort -n; }
 runs() { find "$records" -mindepth 1 -maxdepth 1 -type d -name '[A-Za-z0-9_]*' -printf '%f\n' | sort; }
+count() { wc -l 2>/dev/null <"$records/$1/received.jsonl" || echo 0; } # RUN
 # shellcheck disable=SC1091
 settings() { . "$1/settings"; } # RUN, OPTIONS, ADDRESS
 sums() { (cd "$1" && find . -type f | sort | while IFS= read -r file; do echo "$(cksum <"$file") $file"; done); }
@@ -54,18 +55,14 @@ class_of() { # RUN
 # --- an act, from the lock to the restart ------------------------------------------------------------
 
 lock() {
-    local try
     mkdir -p "$home"
     exec 9>"$home/lock"
-    for ((try = 0; try < 60; try++)); do
-        if flock -n 9; then break; fi
-        if ((try == 0)); then printf 'another act is under way on this machine: waiting'; else printf .; fi
-        sleep 1
-    done
-    ((try == 0)) || echo
-    ((try < 60)) || fail 'the other act does not end: look at it with status, then type this again'
+    if ! flock -n 9; then
+        say 'another act is under way on this machine: waiting'
+        flock -w 60 9 || fail 'the other act does not end: look at it with status, then type this again'
+    fi
     rm -rf "$new" "$home/current.new" "$records/.removed" "$unit_file.new" # of an act that was cut off
-    scratch=$(mktemp -d /dev/shm/vm-try.XXXXXX)
+    scratch=$(mktemp -d "$root/run/vm-try.XXXXXX") # in /dev/shm, RemoveIPC= would take what is the service's
     trap 'rm -rf "$new" "$scratch"' EXIT
 }
 
@@ -73,6 +70,7 @@ begin() {
     lock
     adopt
     old=$(readlink "$home/current") || old=''
+    [[ -n $old || $act == up ]] || need_class
     keep_class
     mkdir "$new"
     [[ -z $old ]] || cp -a "$home/current/." "$new/"
@@ -184,7 +182,7 @@ serve() { # RELEASE
         install -m 644 "$here/$unit.service" "$unit_file.new"
         ln -sf "$unit_file" "$units/multi-user.target.wants/" # so that the unit is enabled as it comes
     fi
-    say "release $1: run $RUN${OPTIONS:+, $OPTIONS}"
+    say "release $1: run $RUN${OPTIONS:+, $OPTIONS}, with $(count "$RUN") records so far"
     trap '' HUP INT TERM PIPE # whatever becomes of the connection
     [[ ! -e $new ]] || mv -T "$new" "$home/$1"
     [[ $(readlink "$home/current") == "$1" ]] || point "$1"
@@ -279,7 +277,6 @@ A new class begins a new run, type:      ${3:-up} NAME
 To go on in that run with it, type:      ${3:-up} $RUN"
     fi
     save_settings
-    old_records
     finish
 }
 
@@ -299,29 +296,20 @@ not_of_this_class() { # RUN
 }
 unique() { tr '[:lower:]' '[:upper:]' | sort -u; }
 
-old_records() {
-    local found
-    found=$(wc -l 2>/dev/null <"$records/$RUN/received.jsonl") || found=0
-    ((found == 0)) || say "run $RUN: goes on from its $found records"
-}
-
 act_run() { # RUN OPTIONS
     local why
     begin
-    [[ -n $old ]] || need_class
     why=$(not_of_this_class "$1")
     [[ -z $why ]] || fail "$why. To serve it, bring its class: up CLASS $1"
     settings "$new"
     RUN=$1 OPTIONS=$2
     save_settings
-    old_records
     finish
 }
 
 act_key() { # NAME
     local file
     begin
-    [[ -n $old ]] || need_class
     shopt -s nocaseglob nullglob
     for file in "$new/class/keys_pub/${1%.*}".*; do rm "$file"; done
     shopt -u nocaseglob nullglob
@@ -332,7 +320,6 @@ act_key() { # NAME
 
 act_binary() {
     begin
-    [[ -n $old ]] || need_class
     install -m 755 "$here/$unit" "$new/$unit"
     finish
     "$home/current/$unit" --version || true
@@ -372,9 +359,7 @@ act_status() {
         settings "$home/$number"
         echo "release $number, $(date -ur "$home/$number/settings" '+%F %T') UTC: run $RUN${OPTIONS:+, $OPTIONS}"
     done
-    for number in $(runs); do
-        echo "run $number: $(wc -l 2>/dev/null <"$records/$number/received.jsonl" || echo 0) records"
-    done
+    for number in $(runs); do echo "run $number: $(count "$number") records"; done
     df -h "$records" 2>/dev/null | tail -n 1 || true
     flock -n "$home/lock" true || echo 'an act is under way now'
     echo 'last in the journal:'

@@ -34,12 +34,13 @@ quote() { # TEXT, for a shell there
 
 # Why a key file is not copied; nothing if it is a public key, in text that the server reads, and no private one.
 why_not() { # FILE
-    local public='-----BEGIN (RSA )?PUBLIC KEY-----|^(.{3})?ssh-[a-z0-9]+ AAAA' name='\.([pP][eE][mM]|[sS][sS][hH])$'
+    local public='-----BEGIN (RSA )?PUBLIC KEY-----|^(.{3})?ssh-[a-z0-9]+ AAAA'
+    local name='^[A-Za-z0-9_-]{1,32}\.([pP][eE][mM]|[sS][sS][hH])$'
     if LC_ALL=C grep -Eaq 'PRIVATE KEY|PuTTY-User-Key-File|privateExponent|"kty"' "$1"; then
         echo 'a private key is in it: ask the group for a new pair, and for the public one alone'
     elif ! LC_ALL=C grep -Eaq -e "$public" "$1"; then
         echo 'there is no public key in it, in PEM or as OpenSSH writes it'
-    elif ! [[ $1 =~ $name ]]; then
+    elif ! [[ ${1##*/} =~ $name ]]; then
         echo 'its name is not GROUP.pem or GROUP.ssh: rename it'
     fi
 }
@@ -52,13 +53,25 @@ shift 2
 export LC_ALL=C
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 unit=udpsocket-jwt-server
+work=$(mktemp -d /tmp/vm.XXXXXX) # short: macOS takes a socket's path of 104 bytes
 
-# --- what the acts take is looked at before anything is sent -----------------------------------------
+clean_up() {
+    [[ ! -e $work/s ]] || "${ssh[@]}" -O exit "$host" 2>/dev/null || true
+    rm -rf "$work"
+    [[ -z ${part:-} ]] || rm -rf "$part"
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
-run='' options='' class='' file='' shown=''
+# --- what the acts take is looked at, and laid out in $send, before anything is sent -----------------
+
+run='' options='' shown=''
+words='^[A-Za-z0-9 _=.-]*$'
 take_run() { # [RUN [OPTIONS]]
     [[ $# -gt 0 ]] || return 0
-    local name='^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$' words='^[A-Za-z0-9 =.-]*$'
+    local name='^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$'
     [[ $1 =~ $name ]] \
         || die "RUN is '$1', but a run's name is 1 to 64 of A-Z a-z 0-9 _ . - and does not begin with . or -" 2
     run=$1
@@ -70,6 +83,12 @@ take_run() { # [RUN [OPTIONS]]
         *' --no-sync'*) die "--no-sync is for benchmarks: a crash of the VM would lose what was acknowledged" 2 ;;
     esac
 }
+# As vm-there.sh does.
+sums() { (cd "$1" && find . -type f | sort | while IFS= read -r file; do echo "$(cksum <"$file") $file"; done); }
+
+umask 077
+send=$work/send
+mkdir "$send"
 case $act in
     up)
         [[ $# -ge 1 ]] || die "up takes a CLASS, a directory" 2
@@ -79,67 +98,67 @@ case $act in
         for file in keys_pub keys_priv/key_secret_for_hmac.txt; do
             [[ -r $class/$file ]] || die "$class/$file: no such file, or not readable; scripts/keygen.sh makes the keys"
         done
+        mkdir -p "$send/class/keys_pub" "$send/class/keys_priv"
+        cp "$class/keys_priv/key_secret_for_hmac.txt" "$send/class/keys_priv/"
+        [[ ! -e $class/groups.json ]] || cp "$class/groups.json" "$send/class/"
+        for file in "$class"/keys_pub/*; do
+            [[ -f $file ]] || continue
+            why=$(why_not "$file")
+            if [[ -z $why ]]; then
+                cp "$file" "$send/class/keys_pub/"
+            else
+                echo "warning: $file: not copied: $why" >&2
+            fi
+        done
+        set -- "$run" "$options" "$0 $host up $class"
         ;;
     run)
         [[ $# -ge 1 ]] || die "run takes a RUN, the name of its records, such as level3" 2
         take_run "$@"
+        set -- "$run" "$options"
         ;;
-    key | binary)
-        [[ $# -eq 1 ]] || die "$act takes one FILE" 2
-        file=$1
-        [[ $file != --back ]] || die "back is an act now: $0 $host back" 2
-        [[ -r $file ]] || die "$file: no such file, or not readable"
-        if [[ $act == key ]]; then
-            why=$(why_not "$file")
-            [[ -z $why ]] || die "$file: not copied: $why"
-            [[ ${file##*/} =~ ^[A-Za-z0-9_-]{1,32}\....$ ]] || die "$file: a key's file is GROUP.pem or GROUP.ssh: rename it"
-        fi
+    key)
+        [[ $# -eq 1 ]] || die "key takes one FILE" 2
+        [[ -r $1 ]] || die "$1: no such file, or not readable"
+        why=$(why_not "$1")
+        [[ -z $why ]] || die "$1: not copied: $why"
+        cp "$1" "$send/"
+        set -- "${1##*/}"
         ;;
-    back)
-        [[ $# -le 1 && ${1:-1} =~ ^[0-9]+$ ]] || die "back takes a RELEASE at most, a number; status lists them" 2
-        run=${1:-}
+    binary)
+        [[ $# -eq 1 ]] || die "binary takes one FILE" 2
+        [[ -r $1 ]] || die "$1: no such file, or not readable"
+        cp "$1" "$send/$unit"
         ;;
+    back) [[ $# -le 1 && ${1:-1} =~ ^[0-9]+$ ]] || die "back takes a RELEASE at most, a number; status lists them" 2 ;;
     report)
         while [[ ${1:-} == --* ]]; do
-            case $1 in
-                --csv | --mermaid) shown="$shown $1" ;;
-                --group)
-                    [[ ${2:-} =~ ^[A-Za-z0-9_-]{1,32}$ ]] || die "--group takes the name of a GROUP" 2
-                    shown="$shown $1 $2"
-                    shift
-                    ;;
-                *) die "report takes --csv or --group GROUP (-h shows the usage), not $1" 2 ;;
-            esac
+            shown="$shown $1"
+            [[ $1 != --group || $# -eq 1 ]] || { shown="$shown $2"; shift; }
             shift
         done
-        [[ $# -le 1 ]] || die "report takes one RUN at most" 2
+        [[ $# -le 1 && $shown =~ $words ]] || die "report takes options of the server's report, and one RUN at most" 2
         take_run "$@"
+        colour=${CLICOLOR_FORCE:-}
+        [[ ! -t 1 || -n ${NO_COLOR:-} ]] || colour=1
+        set -- "$run" "$colour" "$shown"
         ;;
     status) [[ $# -eq 0 ]] || die "status takes nothing" 2 ;;
     fetch | remove)
         [[ $# -eq 1 ]] || die "$act takes one RUN" 2
-        take_run "$@"
+        take_run "$1"
         [[ $act != fetch || ! -e $run ]] || die "$run: it is here already; move it away: mv $run $run.before"
         [[ $act != remove || -d $run ]] || die "$run: there is no such directory here: $0 $host fetch $run, and then this"
+        [[ $act == fetch ]] || sums "$run" >"$send/sums"
         ;;
     *) die "there is no act '$act' (-h shows the usage)" 2 ;;
 esac
 
 # --- one connection for the act ----------------------------------------------------------------------
 
-work=$(mktemp -d /tmp/vm.XXXXXX) # short: macOS takes a socket's path of 104 bytes
 read -ra ssh <<<"${SSH:-ssh}"
 ssh+=(-o ControlMaster=auto -o "ControlPath=$work/s" -o ControlPersist=30
     -o ConnectTimeout=15 -o ServerAliveInterval=5 -o ServerAliveCountMax=3)
-clean_up() {
-    [[ ! -e $work/s ]] || "${ssh[@]}" -O exit "$host" 2>/dev/null || true
-    rm -rf "$work"
-    [[ -z ${part:-} ]] || rm -rf "$part"
-}
-trap clean_up EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 # Who are we there, on which kind of machine, is a program there, and does sudo want a password?
 # shellcheck disable=SC2016
@@ -163,7 +182,7 @@ if [[ $uid != 0 ]]; then
     fi
 fi
 
-# Sends what is in $work/send, vm-there.sh last: so it is there only if all is. It is kept in the VM's memory.
+# Sends what is in $send, vm-there.sh last: so it is there only if all is. It is kept in the VM's memory.
 # What a login shell there prints by itself is passed over.
 on_vm() { # ACT ARGUMENTS
     local command argument line
@@ -175,79 +194,42 @@ on_vm() { # ACT ARGUMENTS
     for argument; do command="$command $(quote "$argument")"; done
     {
         printf '%s\n' "$password"
-        COPYFILE_DISABLE=1 tar -chf - --format=ustar -C "$work/send" . -C "$here/scripts" \
+        COPYFILE_DISABLE=1 tar -chf - --format=ustar -C "$send" . -C "$here/scripts" \
             $unit.service vm-start.sh vm-there.sh
     } | "${ssh[@]}" "$host" "$command" | {
         while IFS= read -r line && [[ $line != 'vm.sh begins' ]]; do :; done
         cat
     }
 }
-# As vm-there.sh does.
-sums() { (cd "$1" && find . -type f | sort | while IFS= read -r file; do echo "$(cksum <"$file") $file"; done); }
 
-mkdir "$work/send"
-case $act in
-    up)
-        umask 077
-        mkdir -p "$work/send/class/keys_pub" "$work/send/class/keys_priv"
-        cp "$class/keys_priv/key_secret_for_hmac.txt" "$work/send/class/keys_priv/"
-        [[ ! -e $class/groups.json ]] || cp "$class/groups.json" "$work/send/class/"
-        for file in "$class"/keys_pub/*; do
-            [[ -f $file ]] || continue
-            why=$(why_not "$file")
-            if [[ -z $why ]]; then
-                cp "$file" "$work/send/class/keys_pub/"
-            else
-                echo "warning: $file: not copied: $why" >&2
-            fi
-        done
-        program=${PROGRAM:-$here/target/release/$unit}
-        # A program made here runs on a machine of the same kind.
-        if [[ -n ${PROGRAM:-} || $(uname -sm) == "$kind" && -x $program ]]; then
-            cp "$program" "$work/send/$unit"
-        elif [[ -z $there ]]; then
-            [[ $(uname -sm) != "$kind" ]] || die "$program: no such file: cargo build --release makes it"
-            die "$host is $kind, and this machine $(uname -sm): a program made here does not run there.
-On $host or a machine like it, with Rust, gcc and this source:  cargo build --release
-Fetch target/release/$unit from there, and here:  PROGRAM=FILE $0 $host up $class"
-        else
-            echo "program: the one on $host stays: none for $kind is made here"
-        fi
-        on_vm up "$run" "$options" "$0 $host up $class"
-        ;;
-    run) on_vm run "$run" "$options" ;;
-    key)
-        cp "$file" "$work/send/"
-        on_vm key "${file##*/}"
-        ;;
-    binary)
-        cp "$file" "$work/send/$unit"
-        on_vm binary
-        ;;
-    back) on_vm back "$run" ;;
-    report)
-        colour=${CLICOLOR_FORCE:-}
-        [[ ! -t 1 || -n ${NO_COLOR:-} ]] || colour=1
-        on_vm report "$run" "$colour" "$shown"
-        ;;
-    status) on_vm status ;;
-    fetch)
-        part=$(mktemp -d "$run.XXXXXX")
-        on_vm fetch "$run" | {
-            while IFS= read -r line && [[ -n $line ]]; do printf '%s\n' "$line"; done >"$work/sums"
-            tar -xf - -C "$part"
-        } || die "$run was not fetched whole: type this again"
-        while read -r sum bytes file; do
-            # The server may have written more meanwhile.
-            [[ $(head -c "$bytes" "$part/$file" | cksum) == "$sum $bytes" ]] \
-                || die "$run/$file: it did not come as it was there: type this again"
-        done <"$work/sums"
-        mv "$part" "$run"
-        echo "$run: here, with the class that it was played by. Its grades:
+if [[ $act == up ]]; then
+    program=${PROGRAM:-$here/target/release/$unit}
+    # A program made here runs on a machine of the same kind.
+    if [[ -n ${PROGRAM:-} || $(uname -sm) == "$kind" && -x $program ]]; then
+        cp "$program" "$send/$unit"
+    elif [[ -z $there ]]; then
+        [[ $(uname -sm) != "$kind" ]] || die "$program: no such file: cargo build --release makes it"
+        die "$host is $kind, and this machine $(uname -sm): a program made here does not run there.
+An archive of the release for that system has one; so has target/release/, made on a machine like $host.
+Type:  PROGRAM=FILE $0 $host up $class"
+    else
+        echo "program: the one on $host stays: none for $kind is made here"
+    fi
+fi
+if [[ $act != fetch ]]; then
+    on_vm "$act" "$@"
+    exit
+fi
+part=$(mktemp -d "$run.XXXXXX")
+on_vm fetch "$run" | {
+    while IFS= read -r line && [[ -n $line ]]; do printf '%s\n' "$line"; done >"$work/sums"
+    tar -xf - -C "$part"
+} || die "$run was not fetched whole: type this again"
+while read -r sum bytes file; do
+    # The server may have written more meanwhile.
+    [[ $(head -c "$bytes" "$part/$file" | cksum) == "$sum $bytes" ]] \
+        || die "$run/$file: it did not come as it was there: type this again"
+done <"$work/sums"
+mv "$part" "$run"
+echo "$run: here, with the class that it was played by. Its grades:
 $unit report --csv --keys $run/class --logs $run"
-        ;;
-    remove)
-        sums "$run" >"$work/send/sums"
-        on_vm remove "$run"
-        ;;
-esac

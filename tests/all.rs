@@ -1,11 +1,18 @@
 //! The tests, in one program: it is linked once, and its tests share the processors. What counts
 //! allocations or measures a flood is a program of its own, and so is what searches or simulates.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures and seeds, of which each is small or of which a part will do"
+)]
 
 mod common;
 
 #[path = "catalogue/main.rs"]
 mod catalogue;
 mod check;
+mod clients;
 mod conformance;
 mod datagrams;
 mod diagnosis;

@@ -1,12 +1,11 @@
-//! The diagnosis: each mistake is told by its own sentence, and what is right is told none.
+//! The diagnosis: what is right is told nothing, and what no case of `tests/vectors/mistakes.jsonl` can show.
+//! There each mistake is told by its own sentence.
 
-use crate::common;
 use crate::common::{
-    RS256, Random, SECRET, Signer, claims, from_hexadecimal, hexadecimal, openssl_dgst, openssl_pkeyutl,
-    openssl_raise, payload_of, private_key, run, signing_input, utf_16, with,
+    RS256, Random, SECRET, Signer, claims, hexadecimal, openssl_dgst, openssl_pkeyutl, openssl_raise,
+    payload_of, private_key, run, signing_input, with,
 };
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
-use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
+use ring::digest::{SHA256, digest};
 use ring::hmac;
 use ring::rsa::PublicKeyComponents;
 use std::sync::LazyLock;
@@ -32,14 +31,6 @@ fn is_told(name: &str, said: Option<Diagnosis>, change: &str, found: &str) {
     assert!((8..=60).contains(&said.change().len()), "{name}: {} bytes: {text}", said.change().len());
     assert!(text.starts_with(said.change()) && text.len() <= 400, "{name}: {text}");
     assert!(said.change().contains(change) && said.found().contains(found), "{name}: {text}");
-}
-
-/// Each case has its sentence.
-#[track_caller]
-fn are_told<T: AsRef<[u8]>>(cases: &[(&str, T, &str, &str)], diagnose: impl Fn(&[u8]) -> Option<Diagnosis>) {
-    for (name, input, change, found) in cases {
-        is_told(name, diagnose(input.as_ref()), change, found);
-    }
 }
 
 /// Claims with letters that base64 and base64url write differently.
@@ -72,10 +63,6 @@ fn opened_by(signer: &Signer, others: &[(&str, &Signer)], token: &str) -> Option
     open(token.as_bytes(), Key { name: "JAVALI", n: &key.n, e: &key.e }, &others, Effort::FULL)
 }
 
-fn dgst(options: &[&str], text: &[u8]) -> Vec<u8> {
-    openssl_dgst(&private_key("JAVALI", 2048), options, text)
-}
-
 fn pkeyutl(options: &[&str], text: &[u8]) -> Vec<u8> {
     openssl_pkeyutl(&private_key("JAVALI", 2048), &[&["-sign"], options].concat(), text)
 }
@@ -84,30 +71,8 @@ fn raised(block: &[u8]) -> Vec<u8> {
     openssl_raise(&private_key("JAVALI", 2048), block)
 }
 
-/// A content behind RSASSA-PKCS1-v1_5's padding.
-fn padded(content: &[u8]) -> Vec<u8> {
-    [&[0, 1], vec![0xff; 253 - content.len()].as_slice(), &[0], content].concat()
-}
-
-fn hash_of(algorithm: &'static Algorithm, text: impl AsRef<[u8]>) -> Vec<u8> {
-    digest(algorithm, text.as_ref()).as_ref().to_vec()
-}
-
 fn sha256(text: impl AsRef<[u8]>) -> Vec<u8> {
-    hash_of(&SHA256, text)
-}
-
-fn sha1(text: &[u8]) -> Vec<u8> {
-    hash_of(&SHA1_FOR_LEGACY_USE_ONLY, text)
-}
-
-fn standard_of(bytes: impl AsRef<[u8]>) -> String {
-    BASE64_STANDARD.encode(bytes)
-}
-
-/// JSON printed again, as many libraries print it.
-fn spaced(json: &str) -> String {
-    json.replace(':', ": ").replace(',', ", ")
+    digest(&SHA256, text.as_ref()).as_ref().to_vec()
 }
 
 fn hmac_of(key: &[u8], text: &[u8]) -> Vec<u8> {
@@ -152,178 +117,19 @@ fn a_signature_that_verifies_opens_to_the_padded_hash_of_its_signing_input() {
 }
 
 #[test]
-fn a_signature_over_another_text_says_which() {
-    let input = signed();
-    let (header, payload) = input.split_once('.').unwrap();
-    let json = self::payload();
-    let newline = format!("{input}\n");
-    let padded = format!("{}.{}", BASE64_URL_SAFE.encode(RS256), BASE64_URL_SAFE.encode(&json));
-    let base64 = format!("{}.{}", standard_of(RS256), standard_of(&json));
-    let encode64 = [RS256, &json].map(|text| in_lines(&standard_of(text), 60, "\n").into_bytes());
-    let spaced = signing_input(RS256, spaced(&json));
-    let other_header = signing_input(r#"{"typ":"JWT","alg":"RS256"}"#, &json);
-    let other_headers_json = r#"another header than the one sent, {"typ":"JWT","alg":"RS256"}"#;
-    let of_3 = signing_input(RS256, json.replace("number\":1", "number\":3"));
-    let hash = hexadecimal(&sha256(&input));
-    let in_words = format!("SHA2-256(stdin)= {hash}\n");
-    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
-        ("the payload", payload.into(), "exactly as sent", "of the payload alone, in base64url"),
-        ("the claims", json.clone().into(), "exactly as sent", "of the payload alone, in JSON"),
-        ("the header", header.into(), "exactly as sent", "of the header alone, in base64url"),
-        ("a newline", newline.into(), "without the newline (printf", "signing input and a newline"),
-        ("CR LF", format!("{input}\r\n").into(), "without the newline (CR LF)", "and a newline (CR LF)"),
-        ("a NUL", format!("{input}\0").into(), "strlen() bytes", "and a NUL"),
-        ("cmd.exe's echo", format!("{input} \r\n").into(), "cmd.exe's echo", "and a space and a newline"),
-        ("a dot", format!("{input}.").into(), "without the dot", "and a dot"),
-        ("no dot", format!("{header}{payload}").into(), "exactly as sent", "in base64url without the dot"),
-        ("JavaScript's array", format!("{header},{payload}").into(), "exactly as sent", "with a comma"),
-        ("the payload first", format!("{payload}.{header}").into(), "exactly as sent", "the payload first"),
-        ("padding", padded.into(), "take the = off before signing", "with its = left on"),
-        ("base64", base64.into(), "exactly as sent", "base64 with its ="),
-        ("Ruby's encode64", encode64.join(&b'.'), "exactly as sent", "base64 in lines of 60"),
-        ("JSON", format!("{RS256}.{json}").into(), "exactly as sent", "JSON, before base64url"),
-        ("JSON after a header", format!("{header}.{json}").into(), "exactly as sent", "the payload in JSON"),
-        ("printed again with spaces", spaced.into(), "do not print it again", "JSON with spaces"),
-        ("another header", other_header.into(), "the very header", other_headers_json),
-        ("signed once for all", of_3.into(), "anew for each seq_number", "the same claims with seq_number 3"),
-        (".NET's Encoding.Unicode", utf_16(&input), "ASCII bytes", "the signing input in UTF-16"),
-        ("Python's str(bytes)", format!("b'{input}'").into(), "text.encode()", "as Python prints bytes"),
-        ("quotes", format!("\"{input}\"").into(), "without its quotes", "in quotes"),
-        ("the hash", sha256(&input), "signing hashes it", "the signing input hashed (SHA-256)"),
-        ("the hash, twice", sha256(sha256(&input)), "signing hashes it", "hashed twice (SHA-256)"),
-        ("the hash in text", hash.clone().into(), "signing hashes it", "hashed, in hexadecimal (SHA-256)"),
-        ("sha256sum's hash", format!("{hash}  -\n").into(), "signing hashes it", "as sha256sum prints it"),
-        ("openssl's hash", in_words.into(), "signing hashes it", "as openssl prints it"),
-        ("the hash in base64", standard_of(sha256(&input)).into(), "signing hashes it", "hashed, in base64"),
-        ("the payload's hash", sha256(&json), "signing hashes it", "the payload's JSON hashed (SHA-256)"),
-        ("its SHA-512", hash_of(&SHA512, &input), "signing hashes it", "hashed (SHA-512)"),
-        ("nothing", Vec::new(), "nothing was signed", "nothing, an empty text"),
-        (
-            "a promise that nobody awaited",
-            b"[object Promise]".into(),
-            "nothing was signed",
-            "[object Promise]",
-        ),
-        (
-            "the hash as a string of JavaScript",
-            sha256(&input).iter().map(|&byte| char::from(byte)).collect::<String>().into(),
-            "signing hashes it",
-            "turned to UTF-8",
-        ),
-    ];
-    let open =
-        |text: &[u8]| opened_by(&JAVALI, &[], &token(&JAVALI.signature(text))).map(|opened| opened.diagnosis);
-    are_told(&cases, open);
+fn of_a_text_that_cannot_be_computed_the_hash_is_shown() {
     let strange = opened_by(&JAVALI, &[], &token(&JAVALI.signature(b"another message's"))).unwrap();
     assert!(strange.diagnosis.found().contains("a text that can't be computed"), "{}", strange.diagnosis);
     assert_eq!(strange.block.unwrap().content, sha256("another message's"), "the hash that check shows");
 }
 
-/// A text in lines of so many columns, each with this at its end.
-fn in_lines(text: &str, columns: usize, end: &str) -> String {
-    text.as_bytes().chunks(columns).map(|line| str::from_utf8(line).unwrap().to_string() + end).collect()
-}
-
 #[test]
-fn every_way_to_sign_falls_into_its_class() {
-    let input = signed();
-    let (text, newline) = (input.as_bytes(), &*[input.as_bytes(), b"\n"].concat());
-    let of = token;
-    // What openssl signs with another hash, without hashing, of any block, and in PSS.
-    let hashed = |option| of(&dgst(&[option], text));
-    let bare = |content: &[u8]| of(&pkeyutl(&[], content));
-    let of_block = |block: &[u8]| of(&raised(block));
-    let by_noname = |text: &[u8]| of(&NONAME.signature(text));
-    let pss = |mgf1, salt, text: &[u8]| {
-        let salt = format!("rsa_pss_saltlen:{salt}");
-        of(&dgst(&["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", mgf1, "-sigopt", &salt], text))
-    };
-    let (same, sha1_too) = ("rsa_mgf1_md:sha256", "rsa_mgf1_md:sha1");
-    let hash = sha256(text);
-    let in_hexadecimal = hexadecimal(&hash);
-    let in_hexadecimal = in_hexadecimal.as_bytes();
-    let info = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
-    let no_null = b"\x30\x2f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x20";
-    let no_null = &[no_null, &hash[..]].concat();
-    let textbook = [&[0; 224][..], &hash].concat();
-    let not_padded = "not padded, the signature holds the SHA-256";
-    let little_padding = [&[0, 1, 0xff, 0xff, 0][..], info, &hash, &[0; 200]].concat();
-    let encryption = [&[0, 2], &[7; 200][..], &[0], &[1; 53]].concat();
-    let good = JAVALI.signature(text);
-    let reversed: Vec<_> = good.iter().rev().copied().collect();
-    let hex = hexadecimal(&good);
-    let dgst_hex = format!("RSA-SHA2-256(t)= {hex}\n");
-    let sha1_hex = hexadecimal(&dgst(&["-sha1"], text));
-    let python = format!("b'{}'", standard_of(&good));
-    let latin_1: String = good.iter().map(|&byte| char::from(byte)).collect();
-    let utf_8 = String::from_utf8_lossy(&good);
-    let changed = [&good[..100], &[!good[100]], &good[101..]].concat();
-    let es256_in_der = [&[0x30, 0x45][..], &[7; 69]].concat();
-    let attacker = Signer::new("attacker", 2048);
-    let (small_input, small) = (0..)
-        .map(|jti| signing_input(RS256, format!(r#"{{"group":"JAVALI","jti":{jti}}}"#)))
-        .map(|input| (input.clone(), JAVALI.signature(input.as_bytes())))
-        .find(|(_, signature)| signature[0] == 0)
-        .unwrap();
-    let with_zero = format!("{small_input}.{}", to_base64url(&[&[0], &small[..]].concat()));
-    let without_zero = format!("{small_input}.{}", to_base64url(&small[1..]));
-    let larger = Signer::new("attacker", 3072);
-    let cases: Vec<(&str, String, &str, &str)> = vec![
-        ("MD5", hashed("-md5"), "not MD5", "of MD5"),
-        ("SHA-1", hashed("-sha1"), "not SHA-1", "the SHA-1 of the signing input"),
-        ("SHA-224", hashed("-sha224"), "not SHA-224", "of SHA-224"),
-        ("SHA-384", hashed("-sha384"), "not SHA-384", "the SHA-384 of the signing"),
-        ("SHA-512", hashed("-sha512"), "not SHA-512", "the SHA-512 of the signing"),
-        ("SHA-512/256", hashed("-sha512-256"), "not SHA-512/256", "the SHA-512/256 of"),
-        ("SHA3-256", hashed("-sha3-256"), "not SHA3-256", "of SHA3-256"),
-        ("RIPEMD-160", hashed("-ripemd160"), "not RIPEMD-160", "of RIPEMD-160"),
-        ("SHA-1 of echo", of(&dgst(&["-sha1"], newline)), "not SHA-1", "and a newline; and"),
-        ("a bare hash", bare(&hash), "DigestInfo", "the SHA-256 of the signing input, without"),
-        ("bare SHA-1", bare(&sha1(text)), "DigestInfo", "the SHA-1 of the signing input, without"),
-        ("a bare hash of something", bare(&sha256("?")), "DigestInfo", "a hash of something"),
-        ("the hash's text", bare(in_hexadecimal), "hash, then sign", "in hexadecimal"),
-        ("the header", bare(RS256.as_bytes()), "hash, then sign", "the header alone, in JSON"),
-        ("a text", bare(b"hello \x1b"), "hash, then sign", "7 bytes that are no DigestInfo"),
-        ("another text", bare(b"hello"), "hash, then sign", r#"the text "hello""#),
-        ("PSS, 32", pss(same, "32", text), "not PSS", "salt of 32 bytes, of the signing input"),
-        ("PSS, none", pss(same, "0", text), "not PSS", "a salt of 0 bytes, of the signing input"),
-        ("PSS, as much as fits", pss(same, "max", text), "not PSS", "salt of 222 bytes, of the"),
-        ("PSS, SHA-1 in MGF1", pss(sha1_too, "max", text), "not PSS", "MGF1 with SHA-1, a salt of 222"),
-        ("another's PSS", pss(same, "auto", b"another"), "not PSS", "or it is PSS"),
-        ("textbook RSA", of_block(&textbook), "let a library sign", not_padded),
-        ("no DigestInfo's NULL", of_block(&padded(no_null)), "NULL", "has no NULL"),
-        ("little padding", of_block(&little_padding), "let a library", ""),
-        ("encryption's padding", of_block(&encryption), "do not encrypt", "00 02"),
-        ("X9.31", of(&pkeyutl(&X9_31, &hash)), "PKCS#1", "X9.31"),
-        ("little-endian", of(&reversed), "reverse", "little-endian"),
-        ("hexadecimal", of(hex.as_bytes()), "not their text", "hexadecimal text in base64url"),
-        ("not encoded", format!("{input}.{hex}"), "not their text", "it is hexadecimal text"),
-        ("a number in decimal", of(&"1234567890".repeat(62).as_bytes()[..617]), "to_bytes()", "in decimal"),
-        ("openssl dgst -hex", of(dgst_hex.as_bytes()), "-binary", "-hex prints"),
-        ("base64url twice", of(to_base64url(&good).as_bytes()), "once", "base64url twice"),
-        ("base64 in base64url", of(standard_of(&good).as_bytes()), "once", "base64 in base64url"),
-        ("Python's print", of(python.as_bytes()), "not in quotes", "quotes"),
-        ("Node's binary string", of(latin_1.as_bytes()), "not a string", "turned to UTF-8"),
-        ("jsencrypt's number", without_zero, "leading zeros too", "left out"),
-        ("Java's BigInteger", with_zero, "take the zero", "BigInteger"),
-        ("a newline", of(&[&good[..], b"\n"].concat()), "without a newline", "behind it"),
-        ("SHA-1 in hexadecimal", of(sha1_hex.as_bytes()), "not their text", "not SHA-1"),
-        ("NONAME's", by_noname(text), "your own private key", "verifies with the key of NONAME"),
-        ("NONAME's, and echo", by_noname(newline), "your own", "opens with the key of NONAME"),
-        ("a stranger's key", of(&attacker.signature(text)), "of the public one handed in", "noise"),
-        ("bytes changed", of(&changed), "handed in", "changed on the way"),
-        ("larger than the modulus", of(&[&[0xff; 128][..], &good[128..]].concat()), "handed in", "noise"),
-        ("a larger key", of(&larger.signature(text)), "handed in", "a key of 3072 bits made it, where"),
-        ("an HMAC", of(&hash), "not with HMAC", "32 bytes"),
-        ("ES256", of(&good[..64]), "RSA key", "ES256"),
-        ("java-jwt's ES256", of(&es256_in_der), "RSA key", "ECDSA's, in DER"),
-        ("nobody's", format!("{input}."), "RSA key", "nobody signed"),
-        ("cut", of(&good[..200]), "whole", "200 bytes of 256"),
-        ("read as UTF-8", of(utf_8.as_bytes()), "do not read them as text", "U+FFFD"),
-    ];
-    for (name, token, change, found) in cases {
-        let opened = opened_by(&JAVALI, &[("NONAME", &NONAME)], &token).unwrap_or_else(|| panic!("{name}"));
-        is_told(name, Some(opened.diagnosis), change, found);
+fn a_signature_that_the_key_cannot_have_made_is_told_as_that() {
+    let larger = Signer::new("attacker", 3072).signature(signed().as_bytes());
+    let above_n = [&[0xff; 128][..], &JAVALI.signature(signed().as_bytes())[128..]].concat();
+    for (signature, found) in [(larger, "a key of 3072 bits made it, where"), (above_n, "noise")] {
+        let opened = opened_by(&JAVALI, &[("NONAME", &NONAME)], &token(&signature)).unwrap();
+        is_told(found, Some(opened.diagnosis), "handed in", found);
     }
 }
 
@@ -340,19 +146,38 @@ fn x9_31_is_told_whichever_of_the_two_signatures_is_the_smaller() {
 
 #[test]
 fn noise_is_never_taken_for_anything_else() {
-    let key = key_of(&JAVALI);
-    let key = Key { name: "JAVALI", n: &key.components().n, e: &key.components().e };
-    for number in 0..40_u32 {
-        // Hashes in a row, with a first bit that is not set: smaller than the modulus.
-        let mut noise: Vec<u8> =
-            (0..8).flat_map(|part| sha256([number.to_be_bytes(), [part; 4]].concat())).collect();
-        noise[0] &= 0x7f;
-        let opened = open(token(&noise).as_bytes(), key, &[], Effort::FULL).unwrap();
-        assert!(
-            opened.diagnosis.found().contains("the signature is noise"),
-            "{number}: {}",
-            opened.diagnosis
-        );
+    let mut random = Random(24);
+    let mut noise = || [&[0x55], &random.bytes(254)[..], &[0x55]].concat();
+    let put = |mut block: Vec<u8>, at: usize, bytes: &[u8]| {
+        block[at..at + bytes.len()].copy_from_slice(bytes);
+        block
+    };
+    // What opens to noise, and to what has one byte or one zero too few for a padding.
+    let (begins, ends) = (noise(), noise());
+    let mut blocks = vec![
+        ("noise", noise()),
+        ("00 01 and one ff", put(noise(), 0, &[0, 1, 0xff, 0x55])),
+        ("00 02 and a 00 too early", put(noise(), 0, &[0, 2, 7, 7, 7, 7, 7, 7, 7, 0])),
+        ("seven zeros before it", put(put(begins, 7, &[0x55]), 0, &[0; 7])),
+        ("seven zeros behind it", put(put(ends, 248, &[0x55]), 249, &[0; 7])),
+        ("X9.31 but for a byte", put(put(noise(), 0, &[0x6b, 0xbb, 0xbb, 0x55]), 255, &[0xcc])),
+        ("the end of PSS", put(noise(), 255, &[0xbc])),
+    ];
+    // PSS that unmasks to a 01, as one block in 128 of those that end in bc does, or behind up to seven zeros.
+    for zeros in 0..8 {
+        let hash = sha256([zeros]);
+        let mask = (0..7_u32).flat_map(|counter| sha256([&hash[..], &counter.to_be_bytes()].concat()));
+        let unmasked = put(noise(), 0, &[&vec![0; zeros.into()][..], &[1]].concat());
+        let masked: Vec<u8> = unmasked.iter().zip(mask).map(|(byte, mask)| byte ^ mask).take(223).collect();
+        let first = [masked[0] & 0x7f];
+        blocks.push(("PSS of another text", put([&masked[..], &hash, &[0xbc]].concat(), 0, &first)));
+    }
+    for (name, block) in blocks {
+        let may_be_pss = block.ends_with(&[0xbc]);
+        let opened = opened_by(&JAVALI, &[], &token(&raised(&block))).unwrap();
+        let found = opened.diagnosis.found();
+        assert!(found.contains("the signature is noise"), "{name}: {}", opened.diagnosis);
+        assert_eq!(found.contains("or it is PSS"), may_be_pss, "{name}: {found}");
     }
 }
 
@@ -378,223 +203,17 @@ fn of_the_keys_of_other_groups_so_many_are_tried_and_nothing_is_said_of_the_rest
 }
 
 #[test]
-fn what_wraps_or_encodes_a_token_is_named() {
-    let token = message();
-    let [header, payload, signature] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
-    let reply = sign(REPLY_HEADER, "{}", &hmac::Key::new(hmac::HMAC_SHA256, b"secret"));
-    let json = self::payload();
-    let bytes = |text: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>();
-    let pairs: Vec<_> = token.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let wrapped = |columns, end: &str| in_lines(&token, columns, end).strip_suffix(end).unwrap().into();
-    let length = u16::try_from(token.len()).unwrap().to_be_bytes();
-    let with_bearer = format!(r#"{{"a":1,"jwt":"Bearer {token}"}}"#);
-    let big_endian = [&[0], &utf_16(&token)[..]].concat();
-    let marked = format!("\u{feff}\"{token}\"");
-    let object_stream = [b"\xac\xed\x00\x05t", &length[..], token.as_bytes()].concat();
-    let http = format!("POST / HTTP/1.1\r\nAuthorization: Bearer {token}\r\n\r\n");
-    let serialization =
-        format!(r#"{{"payload":"{payload}","protected":"{header}","signature":"{signature}"}}"#);
-    let jwe = format!("{}.a.b.c.d", to_base64url(br#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#));
-    let hexadecimal_parts = [header, payload, signature].map(|part| hexadecimal(part.as_bytes()));
-    let padded_parts = [RS256.as_bytes(), json.as_bytes(), b"x"].map(|part| BASE64_URL_SAFE.encode(part));
-    let base64_parts = [RS256.as_bytes(), json.as_bytes(), &[0xff; 4]].map(standard_of);
-    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
-        ("Python's bytes", format!("b'{token}'").into(), "token.encode()", "Python's print"),
-        ("quotes", format!("\"{token}\"").into(), "without its quotes", "JSON.stringify"),
-        ("single quotes", format!("'{token}'").into(), "without its quotes", "single"),
-        ("curly quotes", format!("\u{201c}{token}\u{201d}").into(), "without its quotes", "typographic"),
-        ("Bearer", format!("Bearer {token}").into(), "without Bearer", "Authorization"),
-        ("Authorization", format!("Authorization: Bearer {token}").into(), "without Bearer", "Authorization"),
-        ("a name", format!("token={token}").into(), "without a name", ""),
-        ("a name and a colon", format!("token: {token}").into(), "without a name", ""),
-        ("Swift's Optional", format!("Optional(\"{token}\")").into(), "unwrap", "Swift"),
-        ("Rust's Some", format!("Some(\"{token}\")").into(), "Some(...)", "Option"),
-        ("brackets", format!("['{token}']").into(), "without its quotes", ""),
-        ("words", format!("my token {token} ok").into(), "nothing else", r#""my token " stands before"#),
-        ("JSON", format!(r#"{{"token":"{token}"}}"#).into(), "not in JSON", r#"its member "token""#),
-        ("JSON with Bearer", with_bearer.into(), "not in JSON", r#"its member "jwt""#),
-        ("the size of a pointer", token[..8].into(), "sizeof a pointer", "cut"),
-        ("a buffer of 100", token[..100].into(), "whole", "cut after 100 bytes, in its payload"),
-        ("a pointer", b"0x55d0c0ffee10".into(), "not the object", "address"),
-        ("Java's object", b"com.nimbusds.jose.JWSObject@1b6d3586".into(), "not the object", ""),
-        ("Perl's reference", b"HASH(0x55e0b7c3a2d8)".into(), "not the object", ""),
-        ("Ruby's object", b"#<JWT::EncodedToken>".into(), "not the object", ""),
-        ("Dart's Future", b"Instance of 'Future<String>'".into(), "await", ""),
-        (".NET's Task", b"System.Threading.Tasks.Task`1[System.String]".into(), "await", ""),
-        (
-            "Java's future",
-            b"java.util.concurrent.CompletableFuture@4f3f5b24[Not completed]".into(),
-            "await",
-            "",
-        ),
-        (".NET's ToString", format!("{RS256}.{json}").into(), "encode header and payload", "WriteToken"),
-        (
-            ".NET's UrlTokenEncode",
-            [header, payload, signature].map(with_a_digit).join(".").into(),
-            "digit off",
-            "UrlTokenEncode",
-        ),
-        (
-            "Node's JSON of a Buffer",
-            format!(r#"{{"type":"Buffer","data":{:?}}}"#, token.as_bytes()).into(),
-            "the Buffer itself",
-            "JSON of a Buffer",
-        ),
-        ("Erlang's binary", format!("<<\"{token}\">>").into(), "quotes", ""),
-        ("undefined", b"undefined".into(), "set the variable", "no value"),
-        ("a variable of a shell", b"$TOKEN".into(), "into the format", "variable's name"),
-        ("a variable of Python", b"{token}".into(), "put the token there", "variable's name"),
-        ("a file's name", b"token.txt".into(), "not its name", "file's name"),
-        ("colours", format!("\x1b[32m{token}\x1b[0m").into(), "without its colours", "codes"),
-        ("an explanation", b"bad_claim: add claim seq_number".into(), "your own request", "--explain"),
-        ("a C string", format!("{token}\0").into(), "strlen()", "1 NULs stand behind"),
-        ("a C buffer", [token.as_bytes(), &[0; 600]].concat(), "strlen()", "600 NULs stand behind"),
-        ("two tokens", format!("{token}{token}").into(), "one token", "one"),
-        ("two tokens on two lines", format!("{token}\n{token}\n").into(), "one token", "more than one"),
-        ("the end of a longer one", format!("{token}\n{}", &token[50..]).into(), "nothing else", ""),
-        ("three tokens", [token.as_str(); 3].concat().into(), "one token", ""),
-        ("a reply twice", format!("{reply}{reply}").into(), "one token", ""),
-        ("UTF-16", utf_16(&token), "not UTF-16", ""),
-        ("UTF-16, marked", [&b"\xff\xfe"[..], &utf_16(&token)].concat(), "not UTF-16", ""),
-        ("UTF-16, big-endian", big_endian[..token.len() * 2].into(), "not UTF-16", ""),
-        ("UTF-32", token.bytes().flat_map(|byte| [byte, 0, 0, 0]).collect(), "not UTF-16", ""),
-        ("a byte order mark", format!("\u{feff}{token}").into(), "byte order mark", ""),
-        ("a mark and quotes", marked.into(), "byte order mark", "then send the token without"),
-        ("percent", token.replace('.', "%2E").into(), "percent-encoding", "URL"),
-        ("lines of 64", wrapped(64, "\n"), "line breaks and spaces out", "wrapped"),
-        ("lines of 76, CR LF", wrapped(76, "\r\n"), "line breaks and spaces out", "wrapped"),
-        ("\\n in it", wrapped(76, "\\n"), "take the \\n out", "two characters"),
-        ("quoted-printable", wrapped(75, "=\r\n"), "the = and line breaks", "e-mail"),
-        ("a space before it", format!(" {token}").into(), "white space off", ""),
-        ("a tab behind it", format!("{token}\t").into(), "white space off", ""),
-        ("two newlines", format!("{token}\n\n").into(), "white space off", ""),
-        ("hexadecimal", hexadecimal(token.as_bytes()).into(), "not its hexadecimal", ""),
-        ("Python's bytes.hex(' ')", pairs.join(" ").into(), "not its hexadecimal", ""),
-        ("base64", standard_of(&token).into(), "not base64 of it", ""),
-        ("base64url", to_base64url(token.as_bytes()).into(), "not base64 of it", ""),
-        ("Go's %v", format!("[{}]", bytes(&token).join(" ")).into(), "not a print of their numbers", "list"),
-        ("Java's toString", format!("[{}]", bytes(&token).join(", ")).into(), "not a print of their", "list"),
-        ("writeUTF", [&length[..], token.as_bytes()].concat(), "no length before", "writeUTF"),
-        ("ObjectOutputStream", object_stream, "ObjectOutputStream", "Java"),
-        ("pickle", [b"\x80\x04\x95\x0a\0\0\0\0\0\0\0\x8c", token.as_bytes()].concat(), "without pickle", ""),
-        ("Java's byte[]", b"[B@1b6d3586".into(), "getBytes()", "Java"),
-        (".NET's byte[]", b"System.Byte[]".into(), "not bytes.ToString()", ".NET"),
-        ("Node's Buffer", b"<Buffer 65 79 4a 68>".into(), "the Buffer", "Node"),
-        ("JavaScript's object", b"[object Object]".into(), "not the object", "JavaScript"),
-        ("a Promise", b"[object Promise]".into(), "await", "promise"),
-        ("jose without await", b"Promise { <pending> }".into(), "await", "promise"),
-        ("asyncio without await", b"<coroutine object make at 0x7f0>".into(), "await", "promise"),
-        ("a function", b"<function make at 0x7f0>".into(), "call", "function"),
-        ("a format", b"%s".into(), "into the format", ""),
-        ("HTTP", http.into(), "without HTTP", ""),
-        ("TLS", b"\x16\x03\x01\x02\x00\x01\x00".into(), "without TLS", ""),
-        ("gzip", b"\x1f\x8b\x08\0\0".into(), "not compressed", "gzip"),
-        ("a public key", JAVALI.public_pem.clone(), "the key goes to the professor", "key"),
-        ("unsigned", json.clone().into(), "send header.payload.signature", "without a signature"),
-        ("unsigned Python", json.replace('"', "'").into(), "send a token", "nearly JSON"),
-        ("JSON serialization", serialization.into(), "compact", "serialization"),
-        ("two parts", format!("{header}.{payload}").into(), "add the signature", "two parts"),
-        ("a header", header.into(), "add .payload", "a header alone"),
-        ("a payload and a signature", format!("{payload}.{signature}").into(), "signature", "two parts"),
-        ("JWE", jwe.into(), "do not encrypt", "enc"),
-        ("five parts", format!("{token}.{payload}.{signature}").into(), "three parts", "5 parts"),
-        ("colons", token.replace('.', ":").into(), "dots between", "something else"),
-        ("spaces", token.replace('.', " ").into(), "dots between", "something else"),
-        ("a dot doubled", token.replacen('.', "..", 1).into(), "one dot", "doubled"),
-        ("a dot behind", format!("{token}.").into(), "alone", "dot"),
-        ("JSON", format!("{RS256}.{json}.{signature}").into(), "encode header and payload", "not encoded"),
-        ("a JSON payload", format!("{header}.{json}.{signature}").into(), "encode", "not encoded"),
-        ("hexadecimal parts", hexadecimal_parts.join(".").into(), "not hexadecimal", ""),
-        ("padding", padded_parts.join(".").into(), "take the = off", "="),
-        ("base64 parts", base64_parts.join(".").into(), "- for + and _ for /", "no ="),
-        ("from a terminal", format!("{}...{}", &token[..40], &token[60..]).into(), "whole", "left out"),
-        ("no width", format!("{}\u{200b}{}", &token[..50], &token[50..]).into(), "anew", "not ASCII"),
-        ("NULs", vec![0; 64], "fill the buffer", "NULs"),
-        ("nothing", Vec::new(), "empty", ""),
-        ("a newline", b"\n".into(), "empty", ""),
-        ("hello", b"hello".into(), "send a token", "some other text"),
-        ("escapes", b"\x1b[2J".into(), "send a token", "no text"),
-    ];
-    are_told(&cases, datagram::diagnose);
-    for right in [token.clone(), format!("{token}\n"), format!("{token}\r\n"), reply] {
+fn a_token_or_a_reply_alone_is_told_nothing_and_with_two_newlines_that() {
+    for right in [message(), format!("{}\n", message()), format!("{}\r\n", message()), a_reply(b"secret")] {
         assert_eq!(datagram::diagnose(right.as_bytes()), None, "{right}");
     }
-}
-
-/// What .NET's `UrlTokenEncode` makes of a part: a digit counts the = that it leaves off.
-fn with_a_digit(part: &str) -> String {
-    format!("{part}{}", (4 - part.len() % 4) % 4)
+    let said = datagram::diagnose(format!("{}\n\n", message()).as_bytes());
+    is_told("two newlines", said, "white space off", "");
 }
 
 #[test]
-fn json_that_is_not_the_json_meant_is_told_by_its_first_odd_character() {
+fn json_is_told_nothing_and_its_hexadecimal_as_a_part_that() {
     let json = claims("JAVALI", 1, 7);
-    let with = |member: &str| common::with(&json, member).into_bytes();
-    let dict = spaced(&json).replace(", ", ",").replace('"', "'");
-    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
-        ("encoded twice", serde_json::to_vec(&json).unwrap(), "once", "encoded twice"),
-        ("Python's dict", json.replace('"', "'").into(), "json.dumps", "single quote"),
-        ("Python's dict, as a string", serde_json::to_vec(&dict).unwrap(), "not str(dict)", "dict"),
-        ("bare names", json.replace("\"group\"", "group").into(), "each name in double quotes", "at byte 1"),
-        ("values without quotes", json.replace("\"JAVALI\"", "JAVALI").into(), "text in double quotes", ""),
-        ("leading zeros", with(r#""x":007"#), "without leading zeros", "007"),
-        ("a hexadecimal number", with(r#""x":0x10"#), "decimal", ""),
-        ("a trailing comma", json.replace('}', ",}").into(), "last comma off", "behind it"),
-        ("True", with(r#""x":True"#), "write true", "Python's True"),
-        ("None", with(r#""x": None"#), "write null", "None"),
-        ("Ruby's nil", with(r#""x": nil"#), "write null", "nil"),
-        ("NaN", with(r#""x":NaN"#), "no NaN", ""),
-        ("-Infinity", with(r#""x":-Infinity"#), "no Infinity", ""),
-        ("undefined", with(r#""x":undefined"#), "no undefined", ""),
-        ("Decimal", with(r#""x":Decimal(1)"#), "plain number", ""),
-        ("a comment", format!("{json} // mine").into(), "comment out", ""),
-        ("a comment of C", format!("/* */{json}").into(), "object", ""),
-        ("a comment of Python", json.replacen('{', "{ # mine\n", 1).into(), "comment out", ""),
-        ("a byte order mark", format!("\u{feff}{json}").into(), "without byte order mark", ""),
-        ("UTF-16", utf_16(&json), "not UTF-16", ""),
-        ("Latin-1", [br#"{"group":"PINH"#, &b"\xc3O\"}"[..]].concat(), "not Latin-1", r#"byte 14 is "\xc3""#),
-        ("two objects", json.repeat(2).into(), "one object", "follows"),
-        ("a brace too many", format!("{json}}}").into(), "take off what follows", ""),
-        ("cut", json[..json.len() - 1].into(), "whole", "closing brace"),
-        ("cut in a string", json[..12].into(), "whole", "string"),
-        ("a list", format!("[{json}]").into(), "out of its list", ""),
-        ("pairs", br#"[["group","JAVALI"],["seq_number",1]]"#.into(), "object of the pairs", ""),
-        ("null", b"null".into(), "set the variable", ""),
-        ("a number", b"17".into(), "write an object", "the number 17"),
-        ("nothing", b" ".into(), "empty", ""),
-        ("a NUL behind", format!("{json}\0").into(), "leave the NUL off", ""),
-        ("Ruby's hash", json.replace("\":", "\"=>").into(), "to_json", "Ruby"),
-        ("Java's Map", b"{group=JAVALI, seq_number=1}".into(), ": for =", "Java"),
-        ("Go's map", b"map[group:JAVALI seq_number:1]".into(), "json.Marshal", "Go"),
-        ("PHP's print_r", b"Array\n(\n [group] => JAVALI\n)".into(), "json_encode", "PHP"),
-        ("PHP's serialize", br#"a:1:{s:5:"group";s:6:"JAVALI";}"#.into(), "json_encode", "serialize"),
-        ("JavaScript's object", b"[object Object]".into(), "JSON.stringify", ""),
-        ("a form", b"group=JAVALI&seq_number=1".into(), "not name=value", ""),
-        ("YAML", b"group: JAVALI\nseq_number: 1".into(), "not YAML", ""),
-        ("XML", b"<claims/>".into(), "not XML", ""),
-        ("base64 once more", standard_of(json.as_bytes()).into(), "once, not twice", ""),
-        ("hexadecimal", hexadecimal(json.as_bytes()).into(), "not their hexadecimal", ""),
-        ("typographic quotes", json.replace('"', "\u{201d}").into(), "plain quotes", "typographic"),
-        ("no-break space", json.replacen(',', ",\u{a0}", 1).into(), "plain spaces", ""),
-        ("no comma", json.replacen(',', " ", 1).into(), "put a comma", "nothing between"),
-        ("semicolons", json.replace(',', ";").into(), "not a semicolon", ""),
-        ("a line break in a string", with("\"x\":\"a\nb\""), "\\n for a line break", ""),
-        ("a backslash", with(r#""x":"C:\users""#), "backslash", ""),
-        ("a BigInt", with(r#""x":1n"#), "without a letter", ""),
-        ("a Kotlin long", with(r#""x":1L"#), "without a letter", ""),
-        ("1_000", with(r#""x":1_000"#), "without _", ""),
-        ("+1", with(r#""x":+1"#), "without +", ""),
-        (".5", with(r#""x":.5"#), "both sides", ""),
-        ("no brace", json[1..].into(), "{ before", ""),
-        ("Swift's dictionary", br#"["group": "JAVALI"]"#.into(), "{...} for [...]", "Swift"),
-        ("Elixir's map", br#"%{group: "JAVALI"}"#.into(), "Jason.encode!", "Elixir"),
-        ("Lua's table", b"table: 0x55e0b7c3a2d8".into(), "as JSON", "print of an object"),
-        ("a dataclass", b"Message(group='JAVALI', seq_number=1)".into(), "as JSON", "print of an object"),
-        ("a form's JSON", b"%7B%22group%22%3A%22JAVALI%22%7D".into(), "not as for a URL", ""),
-        ("CBOR", b"\xa1\x65group\x66JAVALI\x01".into(), "are none", "no text"),
-        ("MessagePack", b"\x84\xa5\xff\xfe\xb0\xc1".into(), "are none", ""),
-    ];
-    are_told(&cases, json::diagnose);
     let even = format!("{json}{}", " ".repeat((6 - json.len() % 6) % 6));
     let as_a_part = base64url(hexadecimal(even.as_bytes()).as_bytes()).unwrap();
     assert!(json::diagnose(&as_a_part).unwrap().change().contains("not their hexadecimal"));
@@ -604,75 +223,13 @@ fn json_that_is_not_the_json_meant_is_told_by_its_first_odd_character() {
 }
 
 #[test]
-fn a_claim_that_is_almost_right_is_told_how_it_should_stand() {
-    let cases = [
-        ("seq_num", "seq_number", r#"{"seq_num":1}"#, "rename claim seq_num to seq_number"),
-        ("Group", "group", r#"{"Group":"JAVALI"}"#, "rename claim Group to group"),
-        ("grupo", "group", r#"{"grupo":"JAVALI"}"#, "rename claim grupo to group"),
-        ("sequence", "seq_number", r#"{"sequence":1}"#, "rename claim sequence to seq_number"),
-        ("seqNumber", "seq_number", r#"{"seqNumber":1}"#, "rename claim seqNumber to seq_number"),
-        ("seq-number", "seq_number", r#"{"seq-number":1}"#, "rename claim seq-number to seq_number"),
-        ("matricola", "matricula", r#"{"matricola":1}"#, "rename claim matricola to matricula"),
-        ("an accent", "matricula", "{\"matr\u{ed}cula\":1}", "rename a claim to matricula"),
-        ("a space", "matricula", r#"{"matricula ":1}"#, "rename claim matricula  to matricula"),
-        ("too deep", "seq_number", r#"{"claims":{"seq_number":1}}"#, "move seq_number up"),
-        ("in a string", "seq_number", r#"{"data":"{\"seq_number\":1}"}"#, "not in a string"),
-        ("absent", "matricula", r#"{"group":"JAVALI","seq_number":1}"#, "add claim matricula"),
-        ("absent, with the others", "matricula", r#"{"group":1,"seq_max":3}"#, "add claim matricula"),
-        ("text", "seq_number", r#"{"seq_number":"1"}"#, "take the quotes off seq_number"),
-        ("a float", "seq_number", r#"{"seq_number":1.0}"#, "without point or e"),
-        ("negative", "seq_number", r#"{"seq_number":-1}"#, "0 or more"),
-        ("null", "matricula", r#"{"matricula":null}"#, "set matricula"),
-        ("true", "seq_number", r#"{"seq_number":true}"#, "not true or false"),
-        ("a list", "matricula", r#"{"matricula":[7]}"#, "out of its list"),
-        ("all members", "matricula", r#"{"matricula":[7,8]}"#, "one message for each"),
-        ("a word", "matricula", r#"{"matricula":"A-7"}"#, "as a number"),
-        ("jsonwebtoken's 1h", "exp", r#"{"exp":"1h"}"#, "now in seconds plus"),
-        ("a date", "exp", r#"{"exp":"2026-01-01T00:00:00Z"}"#, "not a date"),
-        ("a number for the group", "group", r#"{"group":3}"#, "a string"),
-        ("too large", "matricula", r#"{"matricula":99999999999999999999}"#, "64 bits"),
-    ];
-    for (name, claim, members, change) in cases {
-        let members = serde_json::from_str(members).unwrap();
-        is_told(name, about_claims::claim(&members, claim), change, "");
-    }
-}
-
-#[test]
-fn a_group_that_is_almost_right_is_told_the_one_that_is_meant() {
-    let groups = ["JAVALI", "PINHAO", "BISSAU", "NONAME", "SOQUETINHO", "HEARTBEAT"];
-    let cases = [
-        ("JAVALI ", "take the space or newline off group JAVALI"),
-        ("javali\n", "take the space or newline off group JAVALI"),
-        ("'JAVALI'", "take the quotes off group JAVALI"),
-        ("JAVAL", "write group JAVALI"),
-        ("Javalis", "write group JAVALI"),
-        ("JVAALI", "write group JAVALI"),
-        ("PINH\u{c3}O", "write group PINHAO in plain ASCII"),
-        ("pinh\u{e3}o", "write group PINHAO in plain ASCII"),
-        ("No Name", "write group NONAME in plain ASCII"),
-        ("J\u{200b}AVALI", "write group JAVALI in plain ASCII"),
-        ("JAVALI.pem", "not its key's file"),
-        ("grupo JAVALI", "write group JAVALI"),
-        ("JAVALI,NONAME", "alone"),
-        ("20240001", "the number as matricula"),
-        ("FULANOS", "as the table has it"),
-        ("", "as the table has it"),
-    ];
-    for (name, change) in cases {
-        is_told(name, about_claims::group(name, groups.iter().copied()), change, "");
-    }
-    is_told("FULANOS", about_claims::group("FULANOS", groups.iter().copied()), "", "JAVALI, PINHAO");
-}
-
-#[test]
 fn values_in_each_others_place_are_named() {
     let exchanged = |seq_number, matricula| about_claims::exchanged(seq_number, matricula, 3);
     assert_eq!(exchanged(3, 20_150_466), None);
     for (said, change) in [
         (exchanged(20_150_466, 1), "exchange seq_number and matricula"),
         (exchanged(20_150_466, 20_150_466), "count the members"),
-        (exchanged(4, 7), "send seq_number 0 to 3"),
+        (exchanged(4, 7), "send a seq_number from 0 to 3"),
     ] {
         is_told(change, said, change, "");
     }
@@ -717,29 +274,6 @@ fn a_time_that_is_off_is_named_with_the_unit_or_the_clock_that_made_it() {
     assert_eq!(about_claims::time("exp", now + 60.0, Some(now), now), None);
 }
 
-#[test]
-fn another_alg_is_told_what_to_sign_with() {
-    let cases = [
-        ("PyJWT's default", r#"{"alg":"HS256","typ":"JWT"}"#, "not HS256"),
-        ("none", r#"{"alg":"none"}"#, "alg none is not taken"),
-        ("small letters", r#"{"alg":"rs256"}"#, "exactly"),
-        ("a space", r#"{"alg":"RS256 "}"#, "exactly"),
-        ("PS256", r#"{"alg":"PS256"}"#, "not PSS"),
-        ("ES256", r#"{"alg":"ES256"}"#, "an RSA key"),
-        ("RS512", r#"{"alg":"RS512"}"#, "SHA-256"),
-        ("Java's name", r#"{"alg":"SHA256withRSA"}"#, "RS256"),
-        ("Alg", r#"{"Alg":"RS256"}"#, "rename header member Alg"),
-        ("algorithm", r#"{"algorithm":"RS256"}"#, "rename header member algorithm"),
-        ("absent", r#"{"typ":"JWT"}"#, "add \"alg\""),
-        ("the payload first", r#"{"group":"JAVALI"}"#, "header first"),
-        ("a number", r#"{"alg":256}"#, "a string"),
-        ("too deep", r#"{"header":{"alg":"RS256"}}"#, "move alg up"),
-    ];
-    for (name, header, change) in cases {
-        is_told(name, about_claims::alg(&serde_json::from_str(header).unwrap()), change, "");
-    }
-}
-
 fn a_reply(secret: &[u8]) -> String {
     let payload =
         reply(&id_request(claims("JAVALI", 1, 7).as_bytes()), 2, Otp { number: 7, timestamp: 1_800_000_000 });
@@ -767,32 +301,9 @@ fn a_reply_that_is_cut_says_how_much_is_missing() {
 }
 
 #[test]
-fn a_reply_says_which_key_it_was_verified_with_in_the_place_of_the_secret() {
-    let file = format!("{SECRET}\n");
-    let pem = &JAVALI.public_pem;
-    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
-        ("newline", file.clone().into(), "newline off", "newline left on"),
-        ("CR LF", format!("{SECRET}\r\n").into(), "newline off", "CR LF"),
-        ("a space", format!("{SECRET} ").into(), "space off", ""),
-        ("a NUL", format!("{SECRET}\0").into(), "strlen()", ""),
-        ("hexadecimal", from_hexadecimal(SECRET), "as they stand", "decoded from hexadecimal"),
-        ("jjwt's base64", BASE64_STANDARD.decode(SECRET).unwrap(), "as they stand", "decoded from base64"),
-        ("base64 of it", standard_of(SECRET).into(), "as they stand", "base64 of the secret"),
-        ("a byte order mark", format!("\u{feff}{SECRET}").into(), "byte order mark", ""),
-        ("UTF-16", utf_16(SECRET), "not UTF-16", ""),
-        ("upper case", SECRET.to_uppercase().into(), "as they stand", "upper case"),
-        ("quotes", format!("\"{SECRET}\"").into(), "quotes off", ""),
-        ("a hash", sha256(SECRET), "as they stand", "a hash of the secret"),
-        ("nothing", Vec::new(), "the key is empty", ""),
-        ("its name", b"key_secret_for_hmac.txt".into(), "not its name", ""),
-        ("a public key", pem.clone(), "not with a public key", ""),
-        ("a public key, trimmed", pem.trim_ascii_end().into(), "not with a public key", ""),
-        ("a public key's DER", pem::parse(pem).unwrap().into_contents(), "not with a public key", ""),
-        ("another", b"another".into(), "the class's secret", "another secret, or the reply was changed"),
-    ];
-    are_told(&cases, |key| replies::verify(a_reply(key).as_bytes(), file.as_bytes(), &[pem]));
-    assert_eq!(replies::verify(a_reply(SECRET.as_bytes()).as_bytes(), file.as_bytes(), &[pem]), None);
-    let whole = a_reply(SECRET.as_bytes());
+fn a_reply_by_the_secret_is_told_nothing_and_the_hmac_of_the_json_alone_that() {
+    let (whole, file) = (a_reply(SECRET.as_bytes()), format!("{SECRET}\n"));
+    assert_eq!(replies::verify(whole.as_bytes(), file.as_bytes(), &[&JAVALI.public_pem]), None);
     let tag = hmac_of(SECRET.as_bytes(), payload_of(&whole).as_bytes());
     let of_json = format!("{}.{}", whole.rsplit_once('.').unwrap().0, to_base64url(&tag));
     let said = replies::verify(of_json.as_bytes(), file.as_bytes(), &[]);
@@ -800,30 +311,8 @@ fn a_reply_says_which_key_it_was_verified_with_in_the_place_of_the_secret() {
 }
 
 #[test]
-fn an_id_request_says_what_it_is_the_hash_of() {
-    let request = message();
-    let [_, payload, signature] = request.split('.').collect::<Vec<_>>().try_into().unwrap();
-    let json = self::payload();
-    let hash = |text: &str| id_request(text.as_bytes());
-    let right = hash(&json);
-    let cases: Vec<(&str, String, &str, &str)> = vec![
-        ("the token", hash(&request), "payload's JSON as sent", "the whole token"),
-        ("the token and a newline", hash(&format!("{request}\n")), "payload's JSON", "and a newline"),
-        ("the base64url", hash(payload), "payload's JSON", "the payload alone, in base64url"),
-        ("echo", hash(&format!("{json}\n")), "payload's JSON", "in JSON, before base64url and a newline"),
-        ("printed again", hash(&spaced(&json)), "payload's JSON", "JSON with spaces"),
-        ("the header", hash(RS256), "payload's JSON", "the header alone"),
-        ("the signature", hash(signature), "payload's JSON", "the signature's base64url"),
-        ("the signing input", hash(&signed()), "payload's JSON", "the signing input"),
-        ("upper case", right.to_uppercase(), "lower-case", "upper case"),
-        ("base64", standard_of(sha256(&json)), "hexadecimal", "but not in hexadecimal"),
-        ("SHA-1", hexadecimal(&sha1(json.as_bytes())), "SHA-256", "the SHA-1 of"),
-        ("cut", right[..32].into(), "all 64", "cut"),
-        ("0x", format!("0x{right}"), "64 hexadecimal", "and more"),
-        ("another request's", hash("another"), "ignore this reply", "nothing in this request"),
-    ];
-    are_told(&cases, |found| replies::id_request(str::from_utf8(found).unwrap(), request.as_bytes()));
-    assert_eq!(replies::id_request(&right, request.as_bytes()), None);
+fn the_right_id_request_is_told_nothing() {
+    assert_eq!(replies::id_request(&id_request(payload().as_bytes()), message().as_bytes()), None);
 }
 
 #[test]

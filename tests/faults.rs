@@ -159,8 +159,8 @@ fn a_key_file_is_told_the_same_at_the_start_and_by_check() {
             [&b"\0\x05\x16\x07\0\x02\0\0Mac OS X        "[..], &[0; 200]].concat(),
             "it is what macOS keeps beside a file; copy the file itself, not the one that begins with ._".into(),
         ),
-        ("pem", utf_16(&pem), "it is UTF-16, as PowerShell's > writes it; save it as UTF-8".into()),
-        ("ssh", [&b"\xff\xfe"[..], &utf_16(&ssh)].concat(), "it is UTF-16, as PowerShell's > writes it; save it as UTF-8".into()),
+        ("pem", utf_16(&pem), "it is UTF-16, as PowerShell's > and Notepad's Unicode write it; save it as UTF-8".into()),
+        ("ssh", [&b"\xff\xfe"[..], &utf_16(&ssh)].concat(), "it is UTF-16, as PowerShell's > and Notepad's Unicode write it; save it as UTF-8".into()),
         (
             "pem",
             b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n".into(),
@@ -254,7 +254,8 @@ fn a_key_file_is_told_the_same_at_the_start_and_by_check() {
         (
             "pem",
             even,
-            "its modulus is even, so it is no product of two large primes; make a new pair".into(),
+            "its modulus is even: it was damaged on the way, or is no product of two large primes; copy it again, or \
+             make a new pair".into(),
         ),
     ];
     let class = Class::new();
@@ -362,6 +363,7 @@ fn a_groups_json_is_told_the_same_at_the_start_by_the_report_and_by_check() {
     let plain = "write a plain number, 1 to 255";
     let members =
         |found: &str, change: &str| format!("group ALFA: the number of members is {found}; {change}");
+    let value = |found: &str, change: &str| format!("group ALFA: its value is {found}; {change}");
     let matricula = |found: &str, change: &str| format!("group ALFA: a matricula is {found}; {change}");
     let list =
         |group: &str| format!(r#"it is a list, and not an object of groups; write {{"{group}": 3, ...}}"#);
@@ -382,7 +384,7 @@ fn a_groups_json_is_told_the_same_at_the_start_by_the_report_and_by_check() {
         ),
         (
             b"{'ALFA': 3}".into(),
-            r#"it is not JSON: a single quote, as Python prints a dict, at byte 1: "{\'ALFA\': 3}"; use json.dumps: JSON has double quotes, not single"#.into(),
+            r#"it is not JSON: a single quote, as Python and JavaScript have, at byte 1: "{\'ALFA\': 3}"; write double quotes, as JSON has (json.dumps does)"#.into(),
         ),
         (
             b"{ALFA: 3}".into(),
@@ -413,21 +415,24 @@ fn a_groups_json_is_told_the_same_at_the_start_by_the_report_and_by_check() {
             "the groups are a level too deep; take the groups out of the outer object".into(),
         ),
         (br#"{"ALFA": 0}"#.into(), members("0", "give it a member or more, or leave it out")),
-        (br#"{"ALFA": []}"#.into(), members("0", "give it a member or more, or leave it out")),
+        (
+            br#"{"ALFA": []}"#.into(),
+            "group ALFA: its list of matriculas is empty; give it a member or more, or leave it out".into(),
+        ),
         (br#"{"ALFA": 256}"#.into(), members("256", "write 1 to 255 members")),
         (
             br#"{"ALFA": 20240001}"#.into(),
             members("20240001", "write 1 to 255 members, or a list: [..] around a matricula"),
         ),
-        (format!(r#"{{"ALFA": [{all}]}}"#).into(), members("256", "list 255 matriculas or fewer")),
-        (br#"{"ALFA": -1}"#.into(), members("the number -1", plain)),
-        (br#"{"ALFA": 3.0}"#.into(), members("the number 3.0", plain)),
-        (br#"{"ALFA": "3"}"#.into(), members("the string \"3\"", "take the quotes off the number")),
-        (br#"{"ALFA": "1, 2"}"#.into(), members("the string \"1, 2\"", "write a list of matriculas, [1, 2, 3]")),
-        (br#"{"ALFA": null}"#.into(), members("null", number)),
-        (br#"{"ALFA": true}"#.into(), members("true", number)),
-        (br#"{"ALFA": {"members": 3}}"#.into(), members("an object", number)),
-        (br#"{"ALFA": {"a": 1, "b": 2}}"#.into(), members("an object", "write a list of matriculas, [1, 2, 3]")),
+        (format!(r#"{{"ALFA": [{all}]}}"#).into(), "group ALFA: its list has 256 matriculas; list 255 matriculas or fewer".into()),
+        (br#"{"ALFA": -1}"#.into(), members("-1", plain)),
+        (br#"{"ALFA": 3.0}"#.into(), members("3.0", plain)),
+        (br#"{"ALFA": "3"}"#.into(), value("the string \"3\"", "take the quotes off the number")),
+        (br#"{"ALFA": "1, 2"}"#.into(), value("the string \"1, 2\"", "write a list of matriculas, [1, 2, 3]")),
+        (br#"{"ALFA": null}"#.into(), value("null", number)),
+        (br#"{"ALFA": true}"#.into(), value("true", number)),
+        (br#"{"ALFA": {"members": 3}}"#.into(), value("an object", "write the number in the object's place")),
+        (br#"{"ALFA": {"a": 1, "b": 2}}"#.into(), value("an object", "write a list of matriculas, [1, 2, 3]")),
         (br#"{"ALFA": [1, "2"]}"#.into(), matricula("the string \"2\"", "take the quotes off its matriculas")),
         (
             br#"{"ALFA": ["Ana"]}"#.into(),
@@ -477,10 +482,14 @@ fn a_secret_that_a_student_could_not_type_is_told_the_same_at_the_start_and_by_c
         ),
         (
             [&b"\xff\xfe"[..], &utf_16(SECRET)].concat(),
-            "it is UTF-16, as PowerShell's > writes it",
+            "it is UTF-16, as PowerShell's > and Notepad's Unicode write it",
             "save it as plain ASCII, not UTF-16",
         ),
-        (utf_16(SECRET), "it is UTF-16, as PowerShell's > writes it", "save it as plain ASCII, not UTF-16"),
+        (
+            utf_16(SECRET),
+            "it is UTF-16, as PowerShell's > and Notepad's Unicode write it",
+            "save it as plain ASCII, not UTF-16",
+        ),
         (format!("{SECRET} \n").into(), end, "take the space off its end"),
         (format!("{SECRET}\t").into(), end, "take the space off its end"),
         (format!("{SECRET}\r").into(), end, "take the space off its end"),
@@ -707,7 +716,7 @@ fn tokens() -> Vec<Token> {
             "expired",
             said("exp passed many years ago", "sign anew, with an exp to come"),
             Some(said(
-                "exp is 1: a span? It counts seconds from 1970",
+                "exp is 1: a span, or never set? It counts seconds from 1970",
                 "write exp as now in seconds plus a span",
             )),
         ),

@@ -4,6 +4,12 @@
 //!
 //! An unoptimized build floods with forged signatures alone. All of the table, and the figures:
 //! `cargo test --release --test flood -- --nocapture`.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures and seeds, of which each is small or of which a part will do"
+)]
 
 #[allow(dead_code)] // a part of it is used
 mod common;

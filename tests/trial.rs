@@ -407,8 +407,9 @@ fn a_client_may_be_started_before_the_server() {
 fn the_sheets_outlive_a_log_that_turns_over_again_and_again() {
     let mut trial = Trial::new();
     sound("HEARTBEAT", 1).run(&trial.server);
+    let is_shown = |word: &str| !word.is_empty() && word != "0/21"; // what a reply shows is written behind it
+    wait_until("a box is shown", || is_shown(&trial.word("HEARTBEAT")));
     let word = trial.word("HEARTBEAT");
-    assert!(!word.is_empty() && word != "0/21", "{word}");
     for _ in 0..2 {
         trial.server.kill();
         let path = trial.class.directory.file("trial.jsonl");

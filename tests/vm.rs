@@ -82,6 +82,7 @@ impl Vm {
             common::set_mode(&path, 0o755);
         }
         root.write("journal", "");
+        fs::create_dir(root.file("run")).unwrap();
         Self { root, stand_ins }
     }
 
@@ -274,4 +275,32 @@ fn cut_at_any_rename_an_act_leaves_a_whole_release_and_the_next_goes_on() {
         cuts += 1;
     }
     assert!(cuts >= 2, "the release and current were renamed");
+}
+
+#[test]
+fn what_an_earlier_vm_sh_has_brought_is_carried_on_as_a_release() {
+    let (vm, class) = (Vm::new(), Class::new());
+    let unit = "[Service]\nExecStart=/usr/local/bin/udpsocket-jwt-server 0.0.0.0\n";
+    vm.root.write("etc/systemd/system/udpsocket-jwt-server.service", unit);
+    vm.root.write("etc/default/udpsocket-jwt-server", "RUN=level2 OPTIONS= ADDRESS=127.0.0.1\n");
+    vm.root.write("var/lib/udpsocket-jwt-server/level2/received.jsonl", record("JAVALI", 1, 1001));
+    let brought = format!(
+        "mkdir -p usr/local/bin && cp {PROGRAM} usr/local/bin/ && cp -R {} etc/udpsocket-jwt-server",
+        directory(&class)
+    );
+    common::shell(vm.root.path(), &brought);
+    has(
+        &vm.refused(1, &["status"]),
+        "an earlier vm.sh has served this machine: up, run or key carries that on",
+    );
+    let said = vm.done(&["run", "level3"]);
+    has(&said, "release 1: the class, the run level2 and the program that an earlier vm.sh has brought");
+    has(&said, "note: no longer read, remove them when you like: ");
+    assert_eq!(names(vm.current().parent().unwrap()), ["1", "2", "current", "lock"]);
+    let first = vm.current().parent().unwrap().join("1");
+    assert_eq!(names(&first), ["class", "settings", "start", "udpsocket-jwt-server"]);
+    has(&fs::read_to_string(first.join("settings")).unwrap(), "RUN='level2'");
+    has(&vm.done(&["status"]), "release 2");
+    has(&vm.done(&["report", "--csv", "level2"]), "JAVALI,1,1001,");
+    assert_eq!(names(&vm.records("level2").join("class")), ["keys_pub"]);
 }

@@ -13,7 +13,7 @@ use udpsocket_jwt_server::server::{Acknowledgment, Class, Datagram, Handled, Mes
 use udpsocket_jwt_server::start::{Started, start};
 use udpsocket_jwt_server::tools::faults::groups_json;
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
-use udpsocket_jwt_server::tools::lab::journal::Journal;
+use udpsocket_jwt_server::tools::lab::journal::{Journal, Known};
 use udpsocket_jwt_server::{fsm, jws, record, time};
 
 const BITS: [usize; 3] = [2_048, 3_072, 4_096];
@@ -170,7 +170,7 @@ fn budget(bits: usize) -> Vec<(&'static str, f64)> {
         let message = Message { group, token, id_request, seq_number, request: Ok(request) };
         let acknowledgment = Acknowledgment { next_number, otp, is_new: true };
         let handled = Handled { datagram: &datagram, reading: Ok(message), outcome: Ok(acknowledgment) };
-        journal.write(class, &handled, None, false);
+        journal.write(class, &handled, Known::default());
         journal.end();
         watch.lap("log");
         drop((handled, line, payload, reply));

@@ -3,6 +3,12 @@
 //!
 //! `cargo test --release --test exam -- --include-ignored --nocapture` plays in 20,000 worlds and prints the
 //! tables of all of it.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures and seeds, of which each is small or of which a part will do"
+)]
 
 mod world;
 
@@ -420,6 +426,52 @@ fn a_client_that_breaks_a_rule_never_passes_and_is_told_which_one() {
     }
     println!("{table}");
     assert!(faults_found.is_empty(), "{faults_found}");
+}
+
+/// The boxes of each client after 1, 2, 4 and 8 plays: open, with a question, shown, or broken. What changes
+/// the exam changes these sheets. `MAKE_VECTORS=1 cargo test --test exam` writes them anew: read what has
+/// changed.
+#[test]
+fn each_client_comes_to_its_sheets_play_by_play() {
+    const FILE: &str = "tests/exam/sheets.txt";
+    let rough = Network { loss_to: 0.1, loss_back: 0.1, repeats: 0.1, shortest: 0.05, longest: 0.4 };
+    let mut sheets = String::new();
+    for (what, change, _) in
+        [("keeps the rules", (|_| ()) as Break, Open(Trick::First))].iter().chain(&faults())
+    {
+        for (members, network, seed) in [(1, CLEAN, 1), (3, CLEAN, 2), (2, rough, 3)] {
+            let states = [1, 2, 4, 8].map(|plays| {
+                let sheet =
+                    examined(&broken(&[*change]), members, network, seed, plays).world.exam.sheet().clone();
+                let state = |entry: &Entry| match sheet.state(entry.trick) {
+                    State::Open => '.',
+                    State::Question(_) => '?',
+                    State::Shown(_) => '#',
+                    State::Broken(_) => '!',
+                };
+                TABLE.iter().map(state).collect::<String>()
+            });
+            _ = writeln!(sheets, "{what:50} {members}  {}", states.join(" "));
+        }
+    }
+    if std::env::var_os("MAKE_VECTORS").is_some() {
+        return std::fs::write(FILE, sheets).unwrap();
+    }
+    let file = std::fs::read_to_string(FILE).unwrap();
+    let others: Vec<_> = sheets.lines().zip(file.lines()).filter(|(is, was)| is != was).collect();
+    assert!(sheets == file, "{} are others, the first of them:\n{:#?}", others.len(), others.first());
+}
+
+#[test]
+fn a_payload_that_breaks_the_rule_is_told_at_its_first_copy() {
+    let at_once = ["has no jti", "has no exp", "has an exp in 2099"];
+    for (what, change, _) in faults().iter().filter(|(what, ..)| at_once.contains(what)) {
+        let mut world = World::new(3, CLEAN, 1);
+        world.begins(&broken(&[*change]), None, 1_000);
+        world.runs(0.5); // half of the time to the second copy
+        let told: Vec<_> = world.lines.iter().map(|line| (line.verdict, line.trick)).collect();
+        assert_eq!(told, [(Verdict::Broken, Some(Trick::Payload))], "{what}");
+    }
 }
 
 #[test]

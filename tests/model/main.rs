@@ -3,6 +3,11 @@
 //! A search goes through every world of a small group: its server, its clients, and a network that
 //! loses, copies, delays and reorders. With all rules each property holds in each world. With one rule
 //! left out a named property breaks, and `cargo test --test model -- --nocapture` tells how, step by step.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "figures and seeds, of which each is small or of which a part will do"
+)]
 
 mod chance;
 mod search;

@@ -18,7 +18,7 @@ use crate::tools::faults::groups_json::{self, is_name};
 use crate::tools::faults::json::twice;
 use crate::tools::faults::reason::{self, REASONS, after_reason};
 use crate::tools::faults::reply::{self, is_reply, member};
-use crate::tools::faults::signature::{Effort, Layout, Opened};
+use crate::tools::faults::signature::{self, Effort, Layout, Opened};
 use crate::tools::faults::{Diagnosis, claims as about_claims, refusal, secret, start};
 use crate::tools::lab::group_of;
 use crate::tools::print::{Colours, escaped, quote, shortened, shown};
@@ -77,8 +77,22 @@ impl Check<'_> {
                 self.request(request)
             }
             [reply] if is_reply(reply) => self.reply(reply),
-            _ => self.request(input),
+            _ => match lines.iter().find_map(|line| reply::within(line)) {
+                Some((before, found)) => self.printed(&lines, before.trim_ascii(), found),
+                None => self.request(input),
+            },
         }
+    }
+
+    /// A reply in a line with more, as it was printed: what stands around it is no part of it.
+    fn printed(&self, lines: &[&[u8]], before: &[u8], found: &[u8]) -> Result<(String, bool), String> {
+        let request = lines.iter().copied().chain([before]).find(|line| is_request(line));
+        let (said, passes) = match request {
+            Some(request) => self.exchange(request, found)?,
+            None => self.reply(found)?,
+        };
+        let note = "note: the reply is taken out of what stands around it: write it alone on its line\n";
+        Ok((said + note, passes))
     }
 
     /// A reply alone.
@@ -173,7 +187,7 @@ impl Check<'_> {
                 let most = known.map_or(u8::MAX, |group| group.members);
                 if request.seq_number > most.into() {
                     _ = writeln!(out, "The server never takes it: its seq_number is in order in no state.");
-                    return Ok((out, true));
+                    return Ok((out, false));
                 }
                 _ = match self.key {
                     None => writeln!(out, "The server takes it if its seq_number is in order."),
@@ -249,9 +263,22 @@ impl Check<'_> {
         format!("{}\n{cause_told}", mark(cause.is_none(), condition, self.colours))
     }
 
-    /// A signature that was opened, part by part: what RSASSA-PKCS1-v1_5 makes, beside what is there.
-    fn signature(&self, Opened { diagnosis, block }: &Opened, token: Option<&Parts>) -> String {
+    /// A signature that was opened, part by part: what RSASSA-PKCS1-v1_5 makes, beside what is there. With the
+    /// private key it is made anew.
+    fn signature(&self, Opened { by, diagnosis, block }: &Opened, token: Option<&Parts>) -> String {
         let mut out = self.told(diagnosis);
+        let own = self.key.and_then(|path| key::load(path, self.fewest_bits()).ok());
+        if let (Some(token), Some(own)) = (token, &own)
+            && let Some(d) = &own.private
+        {
+            let right = signature::sign(token.signing_input, &own.key.components().n, d);
+            _ = writeln!(out, "\nSigned anew with this private key, RS256:");
+            for (name, bytes) in [("right", &right), ("found", &token.signature)] {
+                let begin = spaced(&bytes[..bytes.len().min(16)]);
+                _ = writeln!(out, "{name:11} {} bytes: {begin} ...", bytes.len());
+            }
+            _ = writeln!(out, "{:11} {}", "", signature::parting(&token.signature, &right, *by));
+        }
         if let (Some(block), Some(token)) = (block, token) {
             _ = writeln!(out, "\nWhat the signature holds, opened with the public key (s^e mod n):");
             out += &layout(block);

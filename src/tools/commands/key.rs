@@ -19,6 +19,8 @@ pub(crate) struct OwnKey {
     form: &'static str,
     /// What of it to hand in.
     hand_in: String,
+    /// The exponent that signs, big-endian, of a private key.
+    pub private: Option<Vec<u8>>,
 }
 
 /// The key in a file: public, in any form that the server takes, or the private one.
@@ -43,7 +45,7 @@ pub(crate) fn load(path: &Path, fewest_bits: usize) -> Result<OwnKey, Diagnosis>
         }
         false => ("a public key, SubjectPublicKeyInfo in PEM (BEGIN PUBLIC KEY)", "this file, as GROUP.pem"),
     };
-    Ok(OwnKey { key, form, hand_in: hand_in.into() })
+    Ok(OwnKey { key, form, hand_in: hand_in.into(), private: None })
 }
 
 /// The public half of a private key.
@@ -51,17 +53,17 @@ fn of_private(path: &Path, file: &[u8], fewest_bits: usize) -> Result<OwnKey, Di
     let named = for_shell(path);
     let blocks = pem::parse_many(file).unwrap_or_default();
     let block = blocks.iter().find(|block| ["PRIVATE KEY", "RSA PRIVATE KEY"].contains(&block.tag()));
-    let Some((block, (n, e))) = block.and_then(|block| Some((block, numbers(block.contents())?))) else {
+    let Some((block, [n, e, d])) = block.and_then(|block| Some((block, numbers(block.contents())?))) else {
         return Err(key_file::of_own_private(file, &named));
     };
     let key = PublicKey::new(n, e, fewest_bits);
     let key = key.map_err(|fault| key_file::diagnose(&fault, "key.pem", b""))?;
     // ring reads no private key of fewer bits, or of another exponent.
     let is_read = key.bits() >= FEWEST_BITS && key.bits() % 512 == 0 && key.components().e == [1, 0, 1];
-    let pair = match block.tag() {
-        "PRIVATE KEY" => rsa::KeyPair::from_pkcs8(block.contents()),
-        _ => rsa::KeyPair::from_der(block.contents()),
-    };
+    // Either form, whichever the label says.
+    let pkcs_8 = rsa::KeyPair::from_pkcs8(block.contents());
+    let is_pkcs_8 = pkcs_8.is_ok();
+    let pair = pkcs_8.or_else(|_| rsa::KeyPair::from_der(block.contents()));
     // Reading does not compare all of its numbers. Signing does: ring opens what it has signed.
     let signs = |pair: rsa::KeyPair| {
         let mut signature = vec![0; pair.public().modulus_len()];
@@ -70,24 +72,37 @@ fn of_private(path: &Path, file: &[u8], fewest_bits: usize) -> Result<OwnKey, Di
     if is_read && !pair.is_ok_and(signs) {
         return Err(key_file::of_own_private(file, &named));
     }
-    let (form, which) = match (blocks.len(), block.tag()) {
-        (2.., _) => ("a private key with a public one beside it", "the public key alone"),
-        (_, "RSA PRIVATE KEY") => ("a private key, PKCS#1 in PEM (BEGIN RSA PRIVATE KEY)", "its public key"),
-        _ => ("a private key, PKCS#8 in PEM (BEGIN PRIVATE KEY)", "its public key"),
+    let which = if blocks.len() > 1 { "the public key alone" } else { "its public key" };
+    let form = match block.tag() {
+        _ if blocks.len() > 1 => "a private key with a public one beside it",
+        "RSA PRIVATE KEY" if is_pkcs_8 => {
+            "a private key, PKCS#8 under BEGIN RSA PRIVATE KEY: some libraries refuse it so"
+        }
+        "RSA PRIVATE KEY" => "a private key, PKCS#1 in PEM (BEGIN RSA PRIVATE KEY)",
+        _ if is_read && !is_pkcs_8 => {
+            "a private key, PKCS#1 under BEGIN PRIVATE KEY: some libraries refuse it so"
+        }
+        _ => "a private key, PKCS#8 in PEM (BEGIN PRIVATE KEY)",
     };
-    let hand_in = format!("{which}, never this file: openssl pkey -in {named} -pubout -out GROUP.pem");
-    Ok(OwnKey { key, form, hand_in })
+    // openssl wants each of PEM's lines on a line of its own, from the first column on.
+    let begin = format!("-----BEGIN {}-----", block.tag());
+    let is_plain = file.split(|&byte| byte == b'\n').any(|line| line.trim_ascii_end() == begin.as_bytes());
+    let first =
+        if is_plain { "" } else { "; first put its lines as openssl writes them, without spaces before" };
+    let hand_in = format!("{which}, never this file: openssl pkey -in {named} -pubout -out GROUP.pem{first}");
+    Ok(OwnKey { key, form, hand_in, private: Some(d) })
 }
 
-/// Modulus and exponent of an `RSAPrivateKey` (RFC 8017 appendix A.1.2), perhaps within PKCS#8.
-fn numbers(mut der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+/// Modulus, public and private exponent of an `RSAPrivateKey` (RFC 8017 appendix A.1.2), perhaps within PKCS#8.
+fn numbers(mut der: &[u8]) -> Option<[Vec<u8>; 3]> {
     const OCTET_STRING: u8 = 0x04;
     let mut key = element(SEQUENCE, &mut der)?;
     element(INTEGER, &mut key)?; // the version
     if element(SEQUENCE, &mut key).is_some() {
         return numbers(element(OCTET_STRING, &mut key)?);
     }
-    Some((element(INTEGER, &mut key)?.into(), element(INTEGER, &mut key)?.into()))
+    let mut number = || element(INTEGER, &mut key).map(Vec::from);
+    Some([number()?, number()?, number()?])
 }
 
 /// The fingerprint that `ssh-keygen -lf` prints for the same key: `SHA256:` and the base64 of the hash
@@ -105,7 +120,7 @@ pub fn fingerprint(key: &PublicKey) -> String {
 
 /// What a key file is, a line each.
 pub(crate) fn described(path: &Path, fewest_bits: usize) -> Result<String, Diagnosis> {
-    let OwnKey { key, form, hand_in } = load(path, fewest_bits)?;
+    let OwnKey { key, form, hand_in, .. } = load(path, fewest_bits)?;
     Ok(format!(
         "{:11} {}: {form}\n{:11} {}\n{:11} {}\n{:11} {hand_in}\n",
         "key",

@@ -61,8 +61,8 @@ fn row_text(row: &Row, before: Option<&Row>) -> String {
         Came::Lost(Lost::Replaced(_)) | Came::Answered { .. } => {
             format!("    S-->>C: {}\n", harmless(&row.came.to_string()))
         }
-        Came::Refused { reason, .. } if before.is_some_and(|before| before.came == row.came) => {
-            format!("    Note over C,S: {reason}, as before\n")
+        Came::Refused { .. } if before.is_some_and(|before| before.came == row.came) => {
+            format!("    Note over C,S: {}, as before\n", harmless(&row.came.refused()))
         }
         Came::Refused { .. } => {
             format!("    Note over C,S: {}\n", note(&harmless(&row.came.to_string())))

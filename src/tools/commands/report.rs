@@ -17,7 +17,7 @@ use crate::tools::faults::{groups_json, reason, record};
 use crate::tools::lab::exam::sheet::{Line, Sheet};
 use crate::tools::lab::log::{MOST_LOG_BYTES, not_read, read_tail};
 use crate::tools::lab::trial::BEGAN;
-use crate::tools::print::{COLUMNS, Colours, block, escaped, shown};
+use crate::tools::print::{COLUMNS, Colours, block, escaped, shortened, shown};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -28,6 +28,8 @@ use std::time::Duration;
 
 /// How much of the end of `requests.jsonl` is looked at.
 const TAIL: u64 = 4 << 20;
+/// Who tried so lately may still sit there.
+const LATELY: Duration = Duration::from_secs(600);
 /// How many damaged lines are named one by one.
 const MOST_WARNINGS: u64 = 10;
 /// Columns of a group's name, and of the indent below it.
@@ -62,6 +64,52 @@ struct Refused {
     is_signed: bool,
 }
 
+/// What a group has tried since it last got on, as the end of `requests.jsonl` tells it. To get on is to be
+/// acknowledged with a higher number than before, or to have everyone in.
+#[derive(Clone, Debug, Default)]
+struct Tries {
+    /// The highest number that was acknowledged.
+    number: Option<u64>,
+    /// How often that was.
+    acknowledged: u32,
+    first: Duration,
+    last: Duration,
+    count: u32,
+    /// The last fault, and where it came from.
+    fault: Option<(String, String)>,
+}
+
+impl Tries {
+    /// Adds a request, `seq_number` and `next_number` if it was answered, and what was wrong with it.
+    fn add(&mut self, time: Duration, answered: Option<(u64, u64)>, fault: Option<String>, peer: &str) {
+        let number = answered.map(|(number, _)| number);
+        if answered.is_some_and(|(_, next_number)| next_number == 0) {
+            *self = Self::default();
+            return;
+        }
+        let started_over = (number == Some(0) && self.number > number).then(|| "started over with 0".into());
+        if number > self.number {
+            *self = Self { number, ..Self::default() };
+        }
+        let first = if self.count == 0 { time } else { self.first };
+        (self.first, self.last, self.count) = (first, time, self.count + 1);
+        self.acknowledged += u32::from(number.is_some() && number == self.number);
+        if let Some(fault) = fault.or(started_over) {
+            self.fault = Some((fault, peer.into()));
+        }
+    }
+
+    /// The last fault of somebody who tried lately and did not get on.
+    fn fault(&self, now: Duration) -> Option<String> {
+        let is_late = now.saturating_sub(self.last) <= LATELY;
+        let not_taken = || {
+            let number = self.number.filter(|_| self.acknowledged >= 4)?;
+            Some(format!("{number} was acknowledged {} times, and nothing newer has come", self.acknowledged))
+        };
+        self.fault.as_ref().map(|(fault, _)| fault.clone()).or_else(not_taken).filter(|_| is_late)
+    }
+}
+
 /// What the files say of one group.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -80,6 +128,7 @@ pub struct History {
     last_seen: Option<Duration>,
     last_recorded: Option<Duration>,
     last_refused: Option<Refused>,
+    tries: Tries,
     sheet: Sheet,
 }
 
@@ -157,6 +206,8 @@ pub struct Report {
     records: u64,
     /// How many of the last requests were refused before a group was made out, and the last of them.
     strangers: Option<(u64, Refused)>,
+    /// What was tried before a group was made out.
+    unnamed: Tries,
     /// Records of groups that the table does not have.
     others: BTreeMap<String, u64>,
     /// Records of further ones, not named.
@@ -186,6 +237,7 @@ pub fn read(keys: &Path, logs: &Path) -> Result<Report, String> {
         groups,
         records: 0,
         strangers: None,
+        unnamed: Tries::default(),
         examined_since: None,
         others: BTreeMap::new(),
         further: 0,
@@ -266,6 +318,16 @@ impl Report {
         if let Some(group) = group.filter(|_| is_signed) {
             self.groups[group].saw(time);
         }
+        if outcome != "lost_on_purpose" && outcome != "socket_error" {
+            let number = |name: &str| request.get(name).and_then(Value::as_u64);
+            let answered = number("seq_number").zip(number("next_number")).filter(|_| outcome == "answered");
+            let detail = escaped(text("detail").unwrap_or_default());
+            let unverified = if is_signed { "" } else { ", unverified" };
+            let left = request.get("left_port").map(|_| detail.clone());
+            let fault = if is_refused { Some(format!("{outcome}{unverified}: {detail}")) } else { left };
+            let tries = group.map_or(&mut self.unnamed, |group| &mut self.groups[group].tries);
+            tries.add(time, answered, fault, &escaped(text("peer").unwrap_or_default()));
+        }
         if is_refused && outcome != "lost_on_purpose" {
             let detail = escaped(text("detail").unwrap_or_default());
             let refused = Refused { time, reason: outcome.into(), detail, is_signed };
@@ -297,7 +359,8 @@ impl Report {
         let done = self.groups.iter().filter(|history| history.last_complete.is_some()).count();
         let started = self.groups.iter().filter(|history| history.records > 0).count();
         let plural = if self.groups.len() == 1 { "" } else { "s" };
-        let mut text = format!(
+        let mut text = self.help(now, colours);
+        text += &format!(
             "{} UTC  {} group{plural}: {done} done, {} under way, {} not started; {} record{}\n",
             rfc3339(now)[..19].replace('T', " "),
             self.groups.len(),
@@ -319,6 +382,37 @@ impl Report {
             text += &list("", others);
         }
         text
+    }
+
+    /// Who tried lately and did not get on, a line each: who has been at it the longest comes first.
+    fn help(&self, now: Duration, colours: Colours) -> String {
+        let is_done = |group: &Group, history: &History| {
+            history.last_complete.is_some() && history.state >= group.members
+        };
+        let groups = self.table.iter().zip(&self.groups);
+        let tries = groups.filter(|(group, history)| !is_done(group, history));
+        let tries = tries.map(|(group, history)| (group.name.as_str(), &history.tries));
+        let mut stuck: Vec<_> = tries
+            .chain([("?", &self.unnamed)])
+            .filter_map(|(name, tries)| Some((name, tries, tries.fault(now)?)))
+            .collect();
+        stuck.sort_by_key(|(_, tries, _)| tries.first);
+        if stuck.is_empty() {
+            return String::new();
+        }
+        let line = |(name, tries, fault): &(&str, &Tries, String)| {
+            let from = tries.fault.as_ref().filter(|_| *name == "?").map(|(_, peer)| format!(" from {peer}"));
+            let plural = if tries.count == 1 { "y" } else { "ies" };
+            let from = from.unwrap_or_default();
+            let mut start = format!("{name:<INDENT$}");
+            if !start.ends_with(' ') {
+                start.push(' ');
+            }
+            start += &format!("{} tr{plural}, since {}{from}: ", tries.count, clock(tries.first, now));
+            colours.yellow(&shortened(&(start + fault), COLUMNS)) + "\n"
+        };
+        let lines: String = stuck.iter().map(line).collect();
+        format!("needs help now: who tried in the last ten minutes, and did not get on\n{lines}\n")
     }
 
     /// How many records are of groups that the table lacks. In the CSV they have no row.
@@ -346,7 +440,13 @@ impl Report {
             text += &list("", facts(group, history, now));
         }
         text += &exam_text(history, self.examined_since, true, now, colours);
-        text + &timeline.to_text(colours) + &remarks::to_text(&timeline.rows())
+        text += &timeline.to_text(colours);
+        text += &remarks::to_text(&timeline.rows(), now);
+        if let Some((count, _)) = self.strangers {
+            text +=
+                &format!("\nnot shown: {count} refused before a group was made out; `report` has the last\n");
+        }
+        text
     }
 
     /// One row for each group and member (RFC 4180), for a spreadsheet.
@@ -394,14 +494,14 @@ fn is_unknown(group: &Group, matricula: u64) -> bool {
 
 /// What the professor should know of a member.
 fn notes(group: &Group, history: &History, number: u8, member: &Member) -> Vec<String> {
-    let corrected = history.other(number, member.matricula).map(|(other, time, others)| match others {
-        1 => format!("corrected: {other} at {}", rfc3339(time)),
-        _ => format!("corrected: {other} at {} and {} more", rfc3339(time), others - 1),
+    let also_sent = history.other(number, member.matricula).map(|(other, time, others)| match others {
+        1 => format!("also sent: {other} at {}", rfc3339(time)),
+        _ => format!("also sent: {other} at {} and {} more", rfc3339(time), others - 1),
     });
     let contradicted = history.contradiction(group).map(|contradiction| contradiction.replace(',', ";"));
     let note = |applies: bool, note: &str| applies.then(|| note.to_string());
     [
-        corrected,
+        also_sent,
         note(is_unknown(group, member.matricula), "unknown"),
         note(history.counting().times(member.matricula) > 1, "sent under two numbers"),
         note(number > group.members, "beyond the table"),
@@ -444,11 +544,11 @@ fn group_text(
             let mark = if history.other(*number, member.matricula).is_some() { "*" } else { "" };
             format!("{number:>digits$} {}{mark} {}", member.matricula, clock(member.time, now))
         }));
-        let corrected = run.members.iter().filter_map(|(number, member)| {
+        let also_sent = run.members.iter().filter_map(|(number, member)| {
             let (other, time, _) = history.other(*number, member.matricula)?;
             Some(format!("{number} {other} {}", clock(time, now)))
         });
-        text += &list("* corrected; another record says:", corrected);
+        text += &list("* also sent, in another record:", also_sent);
         text += &list("beyond the table:", run.members.keys().filter(|number| **number > group.members));
         let sent: BTreeSet<u64> = run.members.values().map(|member| member.matricula).collect();
         text += &list("missing:", run.missing(group));

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Most datagrams whose signature verified that are kept, and most of any other: whoever floods a
 /// group's name must not drive out its own.
-const MOST_SIGNED: usize = 60;
+pub const MOST_SIGNED: usize = 60;
 const MOST_UNSIGNED: usize = 12;
 /// Most datagrams that a time line shows.
 const MOST_SHOWN: usize = 40;
@@ -34,6 +34,8 @@ pub enum Came {
         otp_number: u16,
         /// The port that the reply went to, if nobody held it any more.
         left_port: Option<u16>,
+        /// The number before it, if it came before the reply to that had left.
+        before_reply_to: Option<u8>,
     },
     /// It was lost on purpose, or its reply was, or that was replaced.
     Lost(Lost),
@@ -43,6 +45,8 @@ pub enum Came {
         reason: &'static str,
         /// What was found and what to do, as it may be shown.
         detail: String,
+        /// Whether the client was told.
+        is_explained: bool,
     },
 }
 
@@ -125,9 +129,14 @@ impl Timeline {
                 next_number: integer("next_number")?.try_into().ok()?,
                 otp_number: integer("otp_number")?.try_into().ok()?,
                 left_port: integer("left_port").and_then(|port| port.try_into().ok()),
+                before_reply_to: integer("before_reply_to").and_then(|number| number.try_into().ok()),
             },
             Some("lost_on_purpose") => Came::Lost(text("lost").and_then(Lost::parse)?),
-            Some(reason) => Came::Refused { reason, detail: shown_detail(reason, text("detail")?) },
+            Some(reason) => Came::Refused {
+                reason,
+                detail: shown_detail(reason, text("detail")?),
+                is_explained: request.get("explained").and_then(Value::as_bool) == Some(true),
+            },
             None => return None,
         };
         let is_signed = !matches!(&came, Came::Refused { reason, .. } if !reason::is_signed(reason));
@@ -173,7 +182,9 @@ impl Timeline {
     pub(crate) fn to_text(&self, colours: Colours) -> String {
         let rows = self.rows();
         if rows.is_empty() {
-            return "\nno datagram of it in the logs\n".into();
+            return "\nno datagram in the logs names it: what is no token names nobody, and stands in the \
+                    report of all\n"
+                .into();
         }
         let shown = &rows[rows.len().saturating_sub(MOST_SHOWN)..];
         let mut text = format!("\nits last datagrams, {} of {} (UTC)\n", shown.len(), self.count);
@@ -207,11 +218,12 @@ fn row_text(row: &Row, before: Option<&Row>, width: usize, colours: Colours) -> 
         _ => format!("{}\n{}", start.trim_end(), block(INDENT, came.split(' '))),
     };
     match &row.came {
-        Came::Answered { left_port: None, .. } => colours.green(&line(&row.came.to_string())),
+        Came::Answered { left_port: None, before_reply_to: None, .. } => {
+            colours.green(&line(&row.came.to_string()))
+        }
         Came::Answered { .. } | Came::Lost(_) => colours.yellow(&line(&row.came.to_string())),
-        Came::Refused { reason, detail } => {
-            let unverified = if reason::is_signed(reason) { "" } else { " (unverified)" };
-            let name = format!("{reason}{unverified}");
+        Came::Refused { detail, .. } => {
+            let name = row.came.refused();
             colours.red(&match before {
                 Some(before) if before.came == row.came => line(&format!("{name}, as before")),
                 _ => line(&format!("{name}:")) + &block(INDENT, detail.split(' ')),
@@ -247,17 +259,29 @@ impl Came {
         match self {
             Self::Lost(Lost::Request) => "--x    ",
             Self::Lost(Lost::Reply) => "--> x--",
-            Self::Answered { .. } | Self::Lost(Lost::Replaced(_)) => "--> <--",
+            Self::Answered { .. }
+            | Self::Lost(Lost::Replaced(_))
+            | Self::Refused { is_explained: true, .. } => "--> <--",
             Self::Refused { .. } => "-->    ",
         }
+    }
+
+    /// That it was refused, and why.
+    pub fn refused(&self) -> String {
+        let Self::Refused { reason, .. } = self else { return String::new() };
+        let unverified = if reason::is_signed(reason) { "" } else { " (unverified)" };
+        format!("refused: {reason}{unverified}")
     }
 }
 
 impl std::fmt::Display for Came {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Answered { next_number, otp_number, left_port } => {
+            Self::Answered { next_number, otp_number, left_port, before_reply_to } => {
                 write!(f, "next_number {next_number}, otp_number {otp_number}")?;
+                if let Some(number) = before_reply_to {
+                    write!(f, "; but it came before the reply to {number} had left")?;
+                }
                 match left_port {
                     None => Ok(()),
                     Some(port) => write!(
@@ -269,9 +293,9 @@ impl std::fmt::Display for Came {
             Self::Lost(Lost::Request) => write!(f, "lost on purpose"),
             Self::Lost(Lost::Reply) => write!(f, "its reply lost on purpose"),
             Self::Lost(Lost::Replaced(what)) => write!(f, "trial: {what}"),
-            Self::Refused { reason, detail } => {
-                let unverified = if reason::is_signed(reason) { "" } else { " (unverified)" };
-                write!(f, "{reason}{unverified}: {detail}")
+            Self::Refused { detail, is_explained, .. } => {
+                let explained = if *is_explained { "explained and " } else { "" };
+                write!(f, "{explained}{}: {detail}", self.refused())
             }
         }
     }

@@ -8,15 +8,13 @@ use crate::groups::Group;
 use crate::tools::print::{describe, quote};
 use serde_json::{Map, Value};
 
-/// What each claim is called where it is called otherwise.
+/// What each claim is called where it is called otherwise. A word that may be another claim's, such as `name`,
+/// `id` or `number`, is none.
 const NAMES: [(&str, &str); 6] = [
-    ("group", "grupo group_name groupname group_id name nome team equipa equipe class turma"),
-    ("seq_number", "seq sn seq_num seq_no seqno seqnum sequence sequence_number seqnumber number numero n"),
-    (
-        "matricula",
-        "matr\u{ed}cula matriculas registration student student_id student_number enrollment id mat",
-    ),
-    ("seq_max", "max seqmax seq_maximum max_seq total"),
+    ("group", "grupo group_name groupname group_id equipa equipe turma"),
+    ("seq_number", "seq sn seq_num seq_no seqno seqnum sequence sequence_number seqnumber"),
+    ("matricula", "matr\u{ed}cula matriculas registration student_id student_number enrollment mat"),
+    ("seq_max", "seqmax seq_maximum max_seq"),
     ("exp", "expires expiresIn expires_in expiration expiry"),
     ("nbf", "not_before notBefore"),
 ];
@@ -27,11 +25,13 @@ pub fn claim(members: &Map<String, Value>, claim: &str) -> Option<Diagnosis> {
     let described = format!("claim {claim} is {}", describe(Some(found)));
     let is_time = ["exp", "nbf"].contains(&claim);
     let change = match found {
-        Value::String(text) if text.trim().parse::<u64>().is_ok() => {
+        Value::String(text)
+            if text.trim().parse::<u64>().is_ok() || is_time && text.trim().parse::<f64>().is_ok() =>
+        {
             format!("take the quotes off {claim}: a number")
         }
         Value::String(_) if claim == "group" => return None,
-        Value::String(text) if is_time && text.contains('-') => {
+        Value::String(text) if is_time && text.contains(['-', '/']) => {
             format!("write {claim} in seconds since 1970, not a date")
         }
         Value::String(text) if is_time && text.starts_with(|char: char| char.is_ascii_digit()) => {
@@ -137,7 +137,8 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
     if let Some(group) = [".pem", ".ssh", ".pub"].iter().find_map(stem) {
         return said(format!("write group {group}, not its key's file"));
     }
-    if let Some((group, letters)) = nearest(&plain, groups.clone()) {
+    // If another is as near, either may be meant.
+    if let Some((group, letters, true)) = nearest(&plain, groups.clone()) {
         let letters = if letters == 1 { "a letter".into() } else { format!("{letters} letters") };
         return Some(Diagnosis::new(
             format!("write group {group}"),
@@ -146,13 +147,18 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
     }
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Diagnosis::new(
-            "write the group's name as group, the number as matricula",
+            "write the group's name; a student's number is matricula",
             format!("group is {}, a number", quote(name.as_bytes())),
         ));
     }
-    let contained = |group: &&str| group.len() >= 4 && plain.contains(&group.to_ascii_uppercase());
-    if let Some(group) = groups.clone().find(|group| plain.len() <= MOST_LETTERS && contained(group)) {
-        return said(format!("write group {group} alone"));
+    let contained = |group: &&str| {
+        plain.len() <= MOST_LETTERS && group.len() >= 4 && plain.contains(&group.to_ascii_uppercase())
+    };
+    let mut all = groups.clone().filter(contained);
+    match (all.next(), all.next()) {
+        (Some(group), None) => return said(format!("write group {group} alone")),
+        (Some(group), Some(other)) => return said(format!("write one group alone, {group} or {other}")),
+        (None, _) => {}
     }
     let names = groups.take(8).collect::<Vec<_>>().join(", ");
     Some(Diagnosis::new("write your group's name as the table has it", format!("{found}; it has {names}")))
@@ -160,7 +166,12 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
 
 /// `seq_number` and `matricula` in each other's place: a number of members is at most 255.
 pub fn exchanged(seq_number: u64, matricula: u64, members: u8) -> Option<Diagnosis> {
-    exchanged_of(seq_number, matricula, members, &format!("the group has {members} members"))
+    exchanged_of(seq_number, matricula, members, &format!("the group has {}", of_members(members)))
+}
+
+/// A number of members as people write it.
+fn of_members(members: u8) -> String {
+    if members == 1 { "1 member".into() } else { format!("{members} members") }
 }
 
 /// The same, and where the number of members is from.
@@ -171,7 +182,7 @@ fn exchanged_of(seq_number: u64, matricula: u64, members: u8, from: &str) -> Opt
         _ if is_exchanged => Some(Diagnosis::new("exchange seq_number and matricula", found)),
         256.. => Some(Diagnosis::new("count the members in seq_number: 1, 2, ...", found)),
         _ if seq_number > members.into() => {
-            Some(Diagnosis::new(format!("send seq_number 0 to {members}"), found))
+            Some(Diagnosis::new(format!("send a seq_number from 0 to {members}"), found))
         }
         _ => None,
     }
@@ -183,7 +194,9 @@ pub fn in_order(members: u8, state: u64, seq_number: u64) -> Diagnosis {
     let change = match state {
         0 => "send seq_number 1".into(),
         _ if state < last => format!("send seq_number {next}, {state} again, or 0 to start over"),
-        _ if state == last => format!("everyone is in: send seq_number {state} again, or 0 to start over"),
+        _ if state == last => {
+            "everyone is in: to send everyone again, start over with 0 after 8 tries".into()
+        }
         _ => "send seq_number 0, to start over".into(),
     };
     Diagnosis::new(change, format!("seq_number is {seq_number} in state {state} of {members}"))
@@ -227,15 +240,18 @@ pub fn time(claim: &str, value: f64, iat: Option<f64>, now: f64) -> Option<Diagn
     }
     match value {
         5e10.. => {
-            let unit = if value < 5e13 { "milliseconds" } else { "micro- or nanoseconds" };
-            said(
-                format!("write {claim} in seconds, not {unit}"),
-                format!("{claim} is {value:.0}, of the year 3500 or later"),
-            )
+            // In its unit it is of these decades: a row of nines is of none.
+            let is_in = |unit: f64| (value / unit - now).abs() < 3.2e8;
+            let unit = match value {
+                _ if is_in(1e3) => "in seconds, not milliseconds",
+                _ if is_in(1e6) || is_in(1e9) => "in seconds, not micro- or nanoseconds",
+                _ => "as now in seconds plus a span",
+            };
+            said(format!("write {claim} {unit}"), format!("{claim} is {value:.0}, of the year 3500 or later"))
         }
         ..1e8 => said(
             format!("write {claim} as now in seconds plus a span"),
-            format!("{claim} is {value}: a span? It counts seconds from 1970"),
+            format!("{claim} is {value}: a span, or never set? It counts seconds from 1970"),
         ),
         _ => {
             let iat_off = iat.map(|iat| iat - now);
@@ -335,7 +351,7 @@ pub fn notes(group: Option<&Group>, request: &Request, claims: &Map<String, Valu
     if let (Some(Group { name, members, .. }), Some(seq_max)) = (group, seq_max)
         && seq_max != u64::from(*members)
     {
-        notes.push(format!("seq_max is {seq_max}, but the table gives {name} {members} members"));
+        notes.push(format!("seq_max is {seq_max}, but the table gives {name} {}", of_members(*members)));
     }
     let claimed = || seq_max.and_then(|seq_max| u8::try_from(seq_max).ok());
     let exchanged = match group {

@@ -2,9 +2,10 @@
 
 use super::encodings::{
     find, from_base64, from_hexadecimal, from_numbers, is_address, is_text, percent_decoded, replaced, wide,
+    wide_kind,
 };
 use super::reason::after_reason;
-use super::{Diagnosis, Row};
+use super::{Diagnosis, Row, key_file};
 use crate::jws::json_object;
 use crate::keys::{BYTE_ORDER_MARK, without_newline};
 use crate::tools::base64url;
@@ -15,10 +16,13 @@ const ALONE: &str = "send the token and nothing else";
 const QUOTES: &str = "send the token without its quotes";
 const NAME: &str = "send the token alone, without a name before it";
 const BYTES: &str = "send token.encode(), not str(token): no b'...'";
+const LIST: &str = "take the token out of its list";
 const HTTP: &str = "it is the value of HTTP's Authorization";
 
-/// What stands before and behind a token: the first that fits is the cause.
-const AROUND: [(&[u8], &[u8], Row); 31] = [
+/// All that stands before and behind a token, white space apart: the first that fits is the cause. Of what
+/// begins with a name or `Bearer` more of a name may stand before that. Where anything else stands there too,
+/// no row fits, and it is shown.
+const AROUND: [(&[u8], &[u8], Row); 33] = [
     (b"b'", b"'", (BYTES, "it is Python's print of a bytes object")),
     (b"b\"", b"\"", (BYTES, "it is a print of a bytes object")),
     (b"Bearer ", b"", ("send the token alone, without Bearer", HTTP)),
@@ -30,19 +34,25 @@ const AROUND: [(&[u8], &[u8], Row); 31] = [
         ("unwrap it: send token!, not \"\\(token)\"", "it is Swift's print of an Optional"),
     ),
     (b"Some(\"", b"\")", ("send the text in Some(...), unwrapped", "it is a print of an Option")),
-    (b"Ok(\"", b"\")", ("send the text in Ok(...), unwrapped", "it is Rust's print of a Result")),
+    (b"Ok(\"", b"\")", ("send the text in Ok(...), unwrapped", "it is a print of a Result")),
     (b"Optional[", b"]", ("send token.get(), not the Optional", "it is Java's print of an Optional")),
-    (b"Just \"", b"\"", ("send the text in Just, unwrapped", "it is Haskell's print of a Maybe")),
+    (b"Just \"", b"\"", ("send the text in Just, unwrapped", "it is a print of a Maybe")),
     (b"SignedJWT(", b")", ("send token.serialize()", "it is a print of an object")),
-    (b"string(", b"", ("send the token alone, not var_dump's print", "it is PHP's var_dump")),
-    (b"\\\"", b"\\\"", (QUOTES, "it is in JSON, encoded twice")),
+    (
+        b"\\\"",
+        b"\\\"",
+        (QUOTES, "quotes with backslashes stand around it: it is in JSON twice, or source text"),
+    ),
     (b"\"\"\"", b"\"\"\"", (QUOTES, "three quotes stand around it")),
-    (b"\"", b"\"", (QUOTES, "quotes stand around it, as JSON.stringify puts them")),
+    (b"\"", b"\"", (QUOTES, "quotes stand around it, as JSON.stringify and source text have them")),
     (b"'", b"'", (QUOTES, "single quotes stand around it")),
     (b"`", b"`", (QUOTES, "backquotes stand around it")),
     (b"&quot;", b"&quot;", (QUOTES, "quotes of HTML stand around it")),
     ("\u{201c}".as_bytes(), "\u{201d}".as_bytes(), (QUOTES, "typographic quotes stand around it")),
     ("\u{ab}".as_bytes(), "\u{bb}".as_bytes(), (QUOTES, "typographic quotes stand around it")),
+    (b"['", b"']", (LIST, "it is a print of a list")),
+    (b"[\"", b"\"]", (LIST, "it is a print of a list, or a list in JSON")),
+    (b"<<\"", b"\">>", ("send the binary, not its print", "it is Erlang's print of a binary")),
     (b"\"", b"", (QUOTES, "a quote stands before it")),
     (b"", b"\"", (QUOTES, "a quote stands behind it")),
     (b"", b"=", ("take the = off each part", "= stands behind it")),
@@ -53,10 +63,15 @@ const AROUND: [(&[u8], &[u8], Row); 31] = [
     (b"=", b"", (NAME, "a name stands before it")),
     (b": ", b"", (NAME, "a name stands before it")),
     (b":", b"", (NAME, "a name stands before it")),
-    (b"> ", b"", ("send the token alone, without > before it", "it is quoted, as in e-mail")),
+    (
+        b"> ",
+        b"",
+        ("send the token alone, without > before it", "> stands before it, as in e-mail or at a prompt"),
+    ),
 ];
 
-/// How something else than a token begins.
+/// How something else than a token begins. What is no text is known by the bytes that its form begins with.
+/// A text is known by so much of it that no other text is known to begin so.
 const BEGINNINGS: [(&[&[u8]], Row); 19] = [
     (&[b"\x16\x03"], ("send plain UDP, without TLS", "it is a TLS handshake")),
     (&[b"\x16\xfe"], ("send plain UDP, without DTLS", "it is a DTLS handshake")),
@@ -67,39 +82,47 @@ const BEGINNINGS: [(&[&[u8]], Row); 19] = [
     (&[b"PK\x03\x04"], ("send the token itself, not a file with it", "it is a ZIP, or a document of Word")),
     (&[b"\xac\xed\x00\x05"], ("send token.getBytes(), without ObjectOutputStream", "it is a Java object")),
     (&[b"\x80\x03", b"\x80\x04\x95"], ("send token.encode(), without pickle", "it is a Python pickle")),
-    (&[b"SSH-"], ("send a token", "it is an SSH client")),
+    (&[b"SSH-2.0-", b"SSH-1."], ("send a token", "it is SSH's greeting")),
     (
         &[b"GET ", b"POST ", b"PUT ", b"OPTIONS ", b"HTTP/"],
         ("send the token in a datagram, without HTTP", "it is HTTP"),
     ),
     (&[b"<!DOCTYPE", b"<html"], ("send a token", "it is a page of HTML")),
-    (&[b"-----BEGIN ", b"ssh-rsa "], ("send a token; the key goes to the professor", "it is a key")),
+    (
+        &[b"-----BEGIN PUBLIC", b"-----BEGIN RSA PUBLIC", b"ssh-rsa "],
+        ("send a token; the public key goes to the professor", "it is a public key"),
+    ),
+    (&[b"-----BEGIN "], ("send a token", "it is a block of PEM")),
     (&[b"[B@"], ("send token.getBytes(): this is the array's address", "it is Java's print of a byte[]")),
     (&[b"System.Byte[]"], ("send the bytes, not bytes.ToString()", "it is .NET's print of a byte[]")),
     (&[b"<Buffer "], ("send the Buffer, not its print", "it is Node's print of a Buffer")),
     (
         &[
-            b"Promise ",
+            b"Promise {",
             b"[object Promise]",
             b"<coroutine ",
-            b"System.Threading.Tasks.",
-            b"java.util.concurrent.",
+            b"System.Threading.Tasks.Task",
+            b"java.util.concurrent.CompletableFuture",
+            b"java.util.concurrent.FutureTask",
             b"Instance of 'Future",
         ],
         ("await the token, then send it", "it is a promise, printed"),
     ),
     (&[b"<bound method", b"<function"], ("call the function: ()", "it is Python's print of a function")),
     (&[b"[object "], ("send the token, not the object", "it is JavaScript's print of an object")),
-    (
-        &[b"null", b"nil", b"<nil>", b"(null)", b"None", b"undefined"],
-        ("set the variable before it is sent", "it is the print of a variable that has no value"),
-    ),
     (&[b"<", b"#<"], ("send the token, not the object", "it is a print of an object, or XML")),
     (
-        &[b"%", b"$", b"#{", b"{{"],
+        &[b"%s", b"%d", b"%v", b"%@", b"${", b"$(", b"$t", b"$T", b"#{", b"{{"],
         ("put the token into the format", "a format or a variable's name was sent, and nothing in it"),
     ),
 ];
+
+/// What languages print of a variable that has no value: the whole text, or all of it before the first dot.
+const NOTHING: [&[u8]; 7] = [b"null", b"NULL", b"nil", b"<nil>", b"(null)", b"None", b"undefined"];
+
+/// How the print of a value begins that was meant to be bytes.
+const PRINTS: [&[u8]; 8] =
+    [b"[object ", b"System.Byte[]", b"[B@", b"<Buffer ", b"Promise {", b"<memory", b"<_io.", b"<bytes"];
 
 /// Undoes an encoding of the whole text.
 type Decode = fn(&[u8]) -> Option<Vec<u8>>;
@@ -159,8 +182,8 @@ const ENCODINGS: [(Decode, Row); 15] = [
     (
         |text| Some(text.iter().copied().filter(u8::is_ascii).collect()),
         (
-            "type the token anew: characters are in it that do not show",
-            "there are characters within it that are not ASCII",
+            "copy the token anew, as plain text",
+            "characters are in it that are not ASCII: such as do not show, or an editor's for - or fi",
         ),
     ),
     (
@@ -212,6 +235,9 @@ fn unencoded(text: &[u8]) -> Option<Diagnosis> {
 pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
     let text = without_newline(datagram);
     let row = |row: Row| Some(Diagnosis::from(row));
+    if let Some(found) = printed_signature(text) {
+        return Some(found);
+    }
     if is_token(text) {
         return None;
     }
@@ -222,10 +248,8 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
         return row(("fill the buffer before sending it", "a datagram of nothing but NULs"));
     }
     if wide(text).is_some() {
-        return row((
-            "send ASCII bytes, not UTF-16 (wide) characters",
-            "every other byte is a NUL: it is UTF-16",
-        ));
+        let (kind, found) = wide_kind(text);
+        return Some(Diagnosis::new(format!("send ASCII bytes, not {kind} (wide) characters"), found));
     }
     // What a buffer holds behind the text is counted, and looked at no more.
     let nuls = text.iter().rev().take_while(|&&byte| byte == 0).count();
@@ -253,6 +277,24 @@ pub fn diagnose(datagram: &[u8]) -> Option<Diagnosis> {
     of_text(text)
 }
 
+/// The print of a value in the signature's place: behind two parts that are as they should be.
+pub fn printed_signature(text: &[u8]) -> Option<Diagnosis> {
+    let signature = text.splitn(3, |&byte| byte == b'.').nth(2)?;
+    let begins_a_token = is_token(&text[..text.len() - signature.len()]);
+    (begins_a_token && is_print(signature)).then(|| not_bytes(signature))
+}
+
+/// Whether a text is what a language prints of nothing, of an object, of a promise.
+pub fn is_print(text: &[u8]) -> bool {
+    NOTHING.contains(&text) || is_text(text) && PRINTS.iter().any(|print| text.starts_with(print))
+}
+
+/// That a signature is a text, and no bytes.
+pub fn not_bytes(text: &[u8]) -> Diagnosis {
+    let found = format!("the signature is the text {}", quote(&text[..text.len().min(32)]));
+    Diagnosis::new("put the signature's bytes there, in base64url", found)
+}
+
 /// What is wrong with a text that has nothing before it and behind it but what a language puts there.
 fn of_text(text: &[u8]) -> Option<Diagnosis> {
     let row = |row: Row| Some(Diagnosis::from(row));
@@ -262,10 +304,19 @@ fn of_text(text: &[u8]) -> Option<Diagnosis> {
     if has_several(text) && !text.starts_with(b"{") {
         return row(("send one token in a datagram: clear the buffer", "more than one token is in it"));
     }
-    let beginning = BEGINNINGS
-        .iter()
-        .find(|(all, _)| all.iter().any(|beginning| text.starts_with(beginning)))
-        .map(|(_, row)| *row);
+    if text.starts_with(b"-----BEGIN ") && key_file::private(text).is_some() {
+        return row(("make a new pair, and send a token", "it is a PRIVATE key, sent for all to read"));
+    }
+    if NOTHING.iter().any(|word| text == *word || text.starts_with(&[word, &b"."[..]].concat())) {
+        return row((
+            "set the variable before it is sent",
+            "it is the print of a variable that has no value",
+        ));
+    }
+    let is_begun = |beginning: &&[u8]| {
+        text.starts_with(beginning) && (text.len() < 64 || !b"%$#{".contains(&beginning[0]))
+    };
+    let beginning = BEGINNINGS.iter().find(|(all, _)| all.iter().any(is_begun)).map(|(_, row)| *row);
     let object = json_object(text).ok();
     // What begins like an object may be a print of the token, between < and >.
     if (beginning.is_none() || text.starts_with(b"<")) && object.is_none() {
@@ -296,16 +347,25 @@ fn of_text(text: &[u8]) -> Option<Diagnosis> {
                 [b'{', name @ .., b'}'] if is_name(name) => {
                     ("put the token there", "it is a variable's name")
                 }
-                [b'{' | b'[', ..] => ("sign JSON that is JSON, and send a token", "it is nearly JSON"),
+                [b'{' | b'[', ..] => {
+                    ("send a token: header.payload.signature", "it begins as JSON does, and is none")
+                }
                 _ if !is_text(text) => ("send a token, ASCII text", "it is bytes that are no text"),
                 _ if is_address(text) => {
                     ("send the token, not the object", "it is the print of an object or an address")
                 }
-                _ if after_reason(text).is_some() => {
+                _ if after_reason(text).is_some_and(|rest| rest.starts_with(b": ")) => {
                     ("send your own request: this is the server's answer", "it is what --explain says")
                 }
+                [b'e', b'y', b'J', ..] if [4, 8].contains(&text.len()) => (
+                    "send all of the token: strlen(), not sizeof a pointer",
+                    "it is cut, to a pointer's size",
+                ),
                 [b'e', b'y', b'J', ..] if !text.contains(&b'.') => {
-                    ("send all of the token: strlen(), not sizeof a pointer", "it is cut")
+                    ("send all of the token in one datagram", "it is cut, or a piece of a token")
+                }
+                _ if text.len() >= 32 && text.iter().all(|&byte| is_base64url(byte) || byte == b'.') => {
+                    ("send all of the token in one datagram", "it is a piece of a token, or another text")
                 }
                 _ if [".txt", ".jwt", ".jws"].iter().any(|end| text.ends_with(end.as_bytes())) => {
                     ("send what is in the file, not its name", "it is a file's name")
@@ -353,11 +413,19 @@ fn has_several(text: &[u8]) -> bool {
 /// What stands before and behind a token of so many bytes.
 fn of_surroundings(before: &[u8], token: usize, after: &[u8]) -> Diagnosis {
     let nuls = after.iter().filter(|&&byte| byte == 0).count();
-    // A name is one: a number with a colon behind it is none.
-    let is_name =
-        before.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| !byte.is_ascii_digit());
-    let fits = |(first, last, (change, _)): &&(&[u8], &[u8], Row)| {
-        before.ends_with(first) && after.starts_with(last) && (*change != NAME || is_name)
+    // A number with a colon behind it is no name, nor is a line of a log.
+    let is_name = |name: &[u8]| {
+        let name = name.trim_ascii();
+        name.first().is_some_and(|byte| !byte.is_ascii_digit())
+            && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-: ".contains(byte))
+    };
+    let fits = |(first, last, (change, found)): &&(&[u8], &[u8], Row)| {
+        let rest = before.strip_suffix(*first).zip(after.strip_prefix(*last));
+        rest.is_some_and(|(before, after)| match *change {
+            NAME => is_name(before) && after.trim_ascii().is_empty(),
+            _ if *found == HTTP => is_name(before) || before.is_empty(),
+            _ => before.trim_ascii().is_empty() && after.trim_ascii().is_empty(),
+        })
     };
     let (change, found) = match AROUND.iter().find(fits) {
         _ if before.is_empty() && after.first() == Some(&0) => {
@@ -372,7 +440,9 @@ fn of_surroundings(before: &[u8], token: usize, after: &[u8]) -> Diagnosis {
         _ if is_length(before, token) => (
             "send the token's bytes, with no length before them",
             match before.len() {
-                2 => "its length stands before the token, as writeUTF puts it".into(),
+                2 if usize::from(before[0]) << 8 | usize::from(before[1]) == token => {
+                    "its length stands before the token, as writeUTF puts it".into()
+                }
                 bytes => format!("its length stands before the token, in {bytes} bytes"),
             },
         ),
@@ -398,11 +468,16 @@ fn of_surroundings(before: &[u8], token: usize, after: &[u8]) -> Diagnosis {
 fn is_length(before: &[u8], token: usize) -> bool {
     let digits = before.trim_ascii().strip_suffix(b":").unwrap_or(before.trim_ascii());
     let in_digits = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok());
+    // Seven bits in a byte, the low ones first: .NET's BinaryWriter, and protobuf's behind its tag.
+    let in_sevens = match before {
+        [.., low, high] if *low >= 0x80 => (usize::from(*high) << 7 | usize::from(low & 0x7f)) == token,
+        _ => false,
+    };
     let value =
         |bytes: &mut dyn Iterator<Item = &u8>| bytes.fold(0, |value, &byte| value << 8 | usize::from(byte));
     let in_bytes = [2, 4, 8].contains(&before.len())
         && [value(&mut before.iter()), value(&mut before.iter().rev())].contains(&token);
-    in_bytes || in_digits == Some(token)
+    in_bytes || in_digits == Some(token) || before.len() <= 3 && in_sevens
 }
 
 /// JSON that was sent as it is.
@@ -469,9 +544,11 @@ fn of_parts(text: &[u8]) -> Option<Diagnosis> {
         (3, Some(_)) if find(text, b"\xe2\x80\xa6").is_some() => {
             ("copy the token whole: part of it is ...", "an ellipsis stands in it".into())
         }
-        (1, Some(_)) => ("add .payload.signature", "it is a header alone".into()),
+        (1, Some(_)) => ("send header.payload.signature in one datagram", "it is a header alone".into()),
         (2, Some(_)) if parts[1].starts_with(b"eyJ") && !is_object(parts[1]) => {
-            ("send the token whole", format!("it is cut after {} bytes, in its payload", text.len()))
+            let found =
+                format!("it is cut after {} bytes, in its payload, or a piece of a token", text.len());
+            ("send all of the token in one datagram", found)
         }
         (2, Some(_)) => {
             ("add the signature: header.payload.signature", "two parts: the signature is missing".into())

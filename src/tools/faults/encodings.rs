@@ -45,6 +45,15 @@ pub(super) fn wide(bytes: &[u8]) -> Option<Vec<u8>> {
     (!text.is_empty() && (marked || alternates(0) || alternates(1))).then_some(text)
 }
 
+/// What [wide](fn@wide) text is, and how that shows.
+pub(super) fn wide_kind(bytes: &[u8]) -> (&'static str, &'static str) {
+    let nuls = bytes.iter().filter(|&&byte| byte == 0).count();
+    match nuls * 3 > bytes.len() * 2 {
+        true => ("UTF-32", "three of four bytes are NULs: it is UTF-32"),
+        false => ("UTF-16", "every other byte is a NUL: it is UTF-16"),
+    }
+}
+
 /// The bytes of hexadecimal text, in any case, perhaps with white space, colons or 0x.
 pub(super) fn from_hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
     let text = replaced(text, b"0x", b"");
@@ -82,9 +91,14 @@ pub(super) fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
 /// `table: 0x55e0b7c3a2d8`, `Instance of 'Message'`.
 pub(super) fn is_address(text: &[u8]) -> bool {
     let hash = text.rsplit(|&byte| byte == b'@').next().filter(|hash| hash.len() < text.len());
-    let is_hash = |hash: &[u8]| hash.len() >= 5 && hash.iter().all(u8::is_ascii_hexdigit);
+    let is_hash = |hash: &[u8]| {
+        hash.len() >= 5 && hash.iter().all(u8::is_ascii_hexdigit) && hash.iter().any(u8::is_ascii_digit)
+    };
+    // An address has more digits than a status or an error's number.
+    let address = find(text, b"0x").map(|at| &text[at + 2..]).unwrap_or_default();
+    let digits = address.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let is_address = text.starts_with(b"Instance of '") || hash.is_some_and(is_hash);
-    text.len() < 128 && is_text(text) && (is_address || find(text, b"0x").is_some())
+    text.len() < 128 && is_text(text) && (is_address || digits >= 9)
 }
 
 /// The bytes of text that is encoded as for a URL.
@@ -128,6 +142,7 @@ pub(super) fn reprinted(json: &[u8], after_comma: &str, after_colon: &str) -> Ve
 
 /// How many letters must be put in, left out, changed, or swapped with their neighbour to make one
 /// word of another; none if more than `most`.
+#[expect(clippy::cast_possible_truncation, reason = "a word has at most 64 letters")]
 pub(super) fn distance(one: &[char], other: &[char], most: usize) -> Option<usize> {
     if one.len().abs_diff(other.len()) > most {
         return None;
@@ -156,8 +171,11 @@ pub(super) fn distance(one: &[char], other: &[char], most: usize) -> Option<usiz
 }
 
 /// The word that another is almost, and how many letters differ: a third of them at most, and four; case
-/// apart. A long word is almost none.
-pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, usize)> {
+/// apart. A long word is almost none. Whether no other word is as near is said too.
+pub(super) fn nearest<'a>(
+    word: &str,
+    words: impl IntoIterator<Item = &'a str>,
+) -> Option<(&'a str, usize, bool)> {
     const MOST_DIFFERENT: usize = 4;
     const LONGEST_WORD: usize = 64;
     if word.len() > LONGEST_WORD {
@@ -168,9 +186,11 @@ pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) 
     for other in words.into_iter().filter(|other| other.len() <= LONGEST_WORD) {
         let letters: Vec<char> = other.to_lowercase().chars().collect();
         let most = (other.len() / 3).clamp(1, MOST_DIFFERENT);
-        let nearer = nearest.map_or(most, |(_, least): (_, usize)| most.min(least.saturating_sub(1)));
-        if let Some(distance) = distance(&word, &letters, nearer) {
-            nearest = Some((other, distance));
+        let least = nearest.map_or(usize::MAX, |(_, least, _)| least);
+        match distance(&word, &letters, most.min(least)) {
+            Some(distance) if distance == least => nearest = nearest.map(|(first, ..)| (first, least, false)),
+            Some(distance) => nearest = Some((other, distance, true)),
+            None => {}
         }
     }
     nearest

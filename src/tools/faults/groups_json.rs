@@ -160,14 +160,27 @@ fn of_members(name: &str, members: &Value, number: Option<u64>) -> Diagnosis {
         Value::Array(_) => "list 255 matriculas or fewer",
         Value::Number(_) => "write a plain number, 1 to 255",
         Value::String(text) if is_number(text) => "take the quotes off the number",
-        Value::String(text) if text.contains([',', ' ', ';']) => "write a list of matriculas, [1, 2, 3]",
+        Value::String(text)
+            if text.split([',', ' ', ';', '[', ']']).all(|part| part.is_empty() || is_number(part)) =>
+        {
+            "write a list of matriculas, [1, 2, 3]"
+        }
         Value::Object(inner) if inner.values().all(Value::is_u64) && inner.len() > 1 => {
             "write a list of matriculas, [1, 2, 3]"
         }
+        Value::Object(inner) if inner.len() == 1 && inner.values().all(Value::is_u64) => {
+            "write the number in the object's place"
+        }
         _ => "write a number from 1 to 255, or a list of matriculas",
     };
-    let found = number.map_or_else(|| describe(Some(members)), |number| number.to_string());
-    Diagnosis::new(change, format!("group {name}: the number of members is {found}"))
+    let found = match (members, number) {
+        (Value::Array(_), Some(0)) => "its list of matriculas is empty".into(),
+        (Value::Array(_), Some(number)) => format!("its list has {number} matriculas"),
+        (_, Some(number)) => format!("the number of members is {number}"),
+        (Value::Number(number), None) => format!("the number of members is {number}"),
+        _ => format!("its value is {}", describe(Some(members))),
+    };
+    Diagnosis::new(change, format!("group {name}: {found}"))
 }
 
 /// What is wrong with a member of a roster.

@@ -1,7 +1,7 @@
 //! Text that is not the JSON object that was meant: the first character that JSON does not have
 //! tells which language printed it.
 
-use super::encodings::{find, from_base64, from_hexadecimal, is_address, percent_decoded, wide};
+use super::encodings::{find, from_base64, from_hexadecimal, is_address, percent_decoded, wide, wide_kind};
 use super::{Diagnosis, Row};
 use crate::jws::json_object;
 use crate::keys::BYTE_ORDER_MARK;
@@ -10,15 +10,16 @@ use crate::tools::to_base64url;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// How something else than an object begins.
-const BEGINNINGS: [(&[u8], Row); 15] = [
+/// How something else than an object begins: what no text of another kind is known to begin with.
+const BEGINNINGS: [(&[u8], Row); 16] = [
     (b"\x1f\x8b", ("leave out the compression", "it is gzip")),
     (b"\x78\x9c", ("leave out the compression", "it is zlib")),
     (b"map[", ("print it with json.Marshal, not with fmt", "it is Go's print of a map")),
     (b"&{", ("print it with json.Marshal, not with fmt", "it is Go's print of a struct")),
     (b"&map[", ("print it with json.Marshal, not with fmt", "it is Go's print of a map")),
     (b"[object ", ("print it with JSON.stringify", "it is JavaScript's print of an object")),
-    (b"Array", ("print it with json_encode", "it is PHP's print of an array")),
+    (b"Array\n(", ("print it with json_encode", "it is PHP's print of an array")),
+    (b"array (", ("print it with json_encode", "it is PHP's print of an array")),
     (b"a:", ("print it with json_encode, not serialize", "it is PHP's serialize")),
     (b"OrderedDict(", ("print it with json.dumps", "it is Python's print of a dict")),
     (b"undefined", ("set the variable before it is printed", "it is JavaScript's undefined")),
@@ -37,7 +38,7 @@ const WORDS: [(&str, Row); 12] = [
     ("TRUE", ("write true, in small letters", "TRUE")),
     ("FALSE", ("write false, in small letters", "FALSE")),
     ("NULL", ("write null, in small letters", "NULL")),
-    ("nil", ("write null; to_json does", "nil")),
+    ("nil", ("write null for nil", "nil")),
     ("NaN", ("write a number: JSON has no NaN", "NaN")),
     ("Infinity", ("write a number: JSON has no Infinity", "Infinity")),
     ("undefined", ("set the value: JSON has no undefined", "JavaScript's undefined")),
@@ -46,11 +47,17 @@ const WORDS: [(&str, Row); 12] = [
 ];
 
 const COMMENT: Row = ("take the comment out: JSON has none", "a comment");
-const MAP: Row = ("print it as JSON, with : for =", "=, as Java prints a Map");
+const MAP: Row = ("print it as JSON, with : for =", "=, as a print of a map or an object has it");
 
 /// Characters that JSON does not have outside its strings.
 const CHARACTERS: [(&str, Row); 8] = [
-    ("'", ("use json.dumps: JSON has double quotes, not single", "a single quote, as Python prints a dict")),
+    (
+        "'",
+        (
+            "write double quotes, as JSON has (json.dumps does)",
+            "a single quote, as Python and JavaScript have",
+        ),
+    ),
     ("`", ("write double quotes", "a backquote")),
     (
         "\u{2018}\u{2019}\u{201a}\u{201b}\u{201c}\u{201d}\u{201e}\u{201f}\u{ab}\u{bb}",
@@ -83,7 +90,8 @@ pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
         Err(_) => {}
     }
     if wide(json).is_some() {
-        return row(("encode it as UTF-8, not UTF-16", "every other byte is a NUL: it is UTF-16"));
+        let (kind, found) = wide_kind(json);
+        return Some(Diagnosis::new(format!("encode it as UTF-8, not {kind}"), found));
     }
     let is_object = |inside: Option<Vec<u8>>| inside.is_some_and(|inside| json_object(&inside).is_ok());
     let text = to_base64url(json);
@@ -129,9 +137,21 @@ pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
         return row(("leave the NUL off the JSON's end", "a NUL stands behind it, the end of a C string"));
     }
     if !trimmed.starts_with(b"{") {
-        let is_form = find(trimmed, b"=").is_some() && !trimmed.contains(&b' ');
+        let is_form = find(trimmed, b"=").is_some() && !trimmed.iter().any(u8::is_ascii_whitespace);
+        // A name, a colon and a value on each line.
+        let is_word =
+            |name: &str| name.trim().chars().all(|char| char.is_alphanumeric() || "_-".contains(char));
+        let is_yaml = |line: &str| line.split_once(": ").is_some_and(|(name, _)| is_word(name));
+        let is_setting = |line: &str| {
+            let line = line.trim();
+            line.starts_with('[') && line.ends_with(']')
+                || line.split_once('=').is_some_and(|(name, _)| is_word(name))
+        };
         return match trimmed {
             [b'(', ..] => row(("write {...}: an object", "it is a tuple")),
+            _ if text.lines().count() > 1 && text.lines().all(is_setting) => {
+                row(("print JSON, not name = value", "it is lines of name = value"))
+            }
             _ if is_form => row(("write a JSON object, not name=value", "it is a form's name=value")),
             [b'\'' | b'"', b'{', ..] => {
                 row(("encode the object once, without quotes", "quotes stand around the object"))
@@ -144,9 +164,9 @@ pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
                 row(("write {...} for [...]: an object", "it is Swift's print of a dictionary"))
             }
             [b'[', ..] => Some(oddity(text)),
-            [b'A'..=b'Z', .., b')'] => row(("print it as JSON", "it is a print of an object")),
+            [b'A'..=b'Z', .., b')' | b']' | b'}'] => row(("print it as JSON", "it is a print of an object")),
             _ if is_address(trimmed) => row(("print it as JSON", "it is a print of an object")),
-            _ if text.lines().all(|line| line.contains(": ")) => row(("print JSON, not YAML", "it is YAML")),
+            _ if text.lines().all(is_yaml) => row(("print JSON, not YAML", "it is YAML")),
             _ => Some(Diagnosis::new(
                 "write a JSON object, {...}",
                 format!("it is {}", quote(&json[..json.len().min(24)])),
@@ -200,6 +220,7 @@ fn oddity(text: &str) -> Diagnosis {
         let begins_value = !",:}] \t\r\n".contains(char);
         let mut length = char.len_utf8();
         let was_value = ends_value;
+        let before = text[..at].trim_end().chars().next_back();
         let found: Option<Row> = match char {
             ' ' | '\t' | '\r' | '\n' => None,
             '/' if rest.starts_with("//") || rest.starts_with("/*") => Some(COMMENT),
@@ -225,6 +246,11 @@ fn oddity(text: &str) -> Diagnosis {
             '=' if rest.starts_with("=>") => {
                 Some(("use to_json (json_encode): JSON has : for =>", "=>, as Ruby and PHP print a hash"))
             }
+            // A name should stand there.
+            '0'..='9' if depth == 1 && text.trim_start().starts_with('{') && before == Some(',') => Some((
+                "write the number without a comma in it",
+                "a number with a comma, or one without its name",
+            )),
             '0'..='9' | '-' | '+' | '.' => {
                 length = rest
                     .find(|char: char| !(char.is_alphanumeric() || "+-._".contains(char)))

@@ -12,7 +12,7 @@
 //! assert_eq!(diagnosis.change(), "openssl x509 -in FILE -noout -pubkey prints the key in it");
 //! ```
 
-use super::encodings::{contains, find, from_base64, replaced, wide, without_mark};
+use super::encodings::{contains, find, from_base64, from_hexadecimal, replaced, wide, without_mark};
 use super::{Diagnosis, Form, Row};
 use crate::keys::{
     self, INTEGER, KeyFault, MOST_BITS, OBJECT_IDENTIFIER, PublicKey, SEQUENCE, count, element,
@@ -46,7 +46,7 @@ const BEGINNINGS: [Marked; 5] = [
 ];
 
 /// What stands anywhere in a text of another kind.
-const MARKS: [Marked; 17] = [
+const MARKS: [Marked; 18] = [
     (
         &[b"BEGIN CERTIFICATE-----", b"BEGIN TRUSTED CERTIFICATE-----"],
         "openssl x509 -in FILE -noout -pubkey prints the key in it",
@@ -66,6 +66,11 @@ const MARKS: [Marked; 17] = [
         &[b"-cert-v01@openssh.com"],
         "copy the line of the .pub file without -cert",
         "it is an OpenSSH certificate",
+    ),
+    (
+        &[b"\"keys\":[", b"\"keys\": ["],
+        "take one key out of the list, and export it as PEM",
+        "it is a set of JSON Web Keys",
     ),
     (
         &[b"\"kty\""],
@@ -104,7 +109,7 @@ const MARKS: [Marked; 17] = [
 ];
 
 /// What is told by more than a mark: the first that is found is the cause.
-const FORMS: [Form; 10] = [
+const FORMS: [Form; 16] = [
     (TYPED, "its dashes are typographic", |file| {
         let is_dash = |three: &[u8]| matches!(three, [0xe2, 0x80, 0x90..=0x95] | [0xe2, 0x88, 0x92]);
         contains(file, b"BEGIN ") && file.windows(3).any(is_dash)
@@ -127,11 +132,34 @@ const FORMS: [Form; 10] = [
     (
         "put -----BEGIN and END PUBLIC KEY----- around it",
         "it is the base64 of a PEM, without its first and last line",
+        |file| !contains(file, b"BEGIN") && from_base64(file).is_some_and(|inside| is_public_der(&inside)),
+    ),
+    (
+        "put -----BEGIN and END RSA PUBLIC KEY----- around it",
+        "it is the base64 of a PEM, without its first and last line",
         |file| {
-            !contains(file, b"BEGIN")
-                && from_base64(file).is_some_and(|inside| matches!(inside[..], [0x30, 0x81 | 0x82, ..]))
+            let is_pkcs_1 = |mut inside: &[u8]| {
+                element(SEQUENCE, &mut inside).is_some_and(|key| key.starts_with(&[INTEGER, 0x82]))
+            };
+            !contains(file, b"BEGIN") && from_base64(file).is_some_and(|inside| is_pkcs_1(&inside))
         },
     ),
+    (
+        "base64 -d FILE | openssl x509 -inform DER -noout -pubkey prints the key in it",
+        "it is a certificate's base64, without its first and last line",
+        |file| !contains(file, b"BEGIN") && from_base64(file).is_some_and(|inside| is_certificate(&inside)),
+    ),
+    (
+        "put it back into bytes: xxd -r -p FILE | openssl rsa -pubin -inform DER -out GROUP.pem",
+        "it is hexadecimal of DER",
+        |file| from_hexadecimal(file).is_some_and(|inside| is_public_der(&inside)),
+    ),
+    ("hand in your public key: this is what a client sends", "it is a token", |file| {
+        crate::jws::split(file.trim_ascii()).is_ok_and(|token| crate::jws::json_object(&token.header).is_ok())
+    }),
+    ("copy the file itself: git lfs pull", "it is Git LFS's pointer to a file", |file| {
+        file.starts_with(b"version https://git-lfs")
+    }),
     (
         "write five dashes on each side: -----BEGIN",
         "a line in it has too few or too many dashes",
@@ -141,6 +169,14 @@ const FORMS: [Form; 10] = [
         AGAIN,
         "it says RSA PUBLIC KEY, and holds what PUBLIC KEY holds, or the other way round",
         is_mislabelled,
+    ),
+    (
+        "write its first and last line as openssl does: -----BEGIN PUBLIC KEY-----",
+        "its dashes or its label are not PEM's",
+        |file| {
+            let lower = file.to_ascii_lowercase();
+            !contains(file, b"-----BEGIN ") && contains(&lower, b"begin") && contains(&lower, b"public key-")
+        },
     ),
     (TYPED, "there is a - or a _ in its base64: it is base64url", |file| {
         let is_base64 = |line: &&[u8]| !contains(line, b"-----") && line.len() > 40 && !contains(line, b" ");
@@ -193,11 +229,14 @@ pub fn diagnose(fault: &KeyFault, name: &str, file: &[u8]) -> Diagnosis {
             said("make a new pair of 2048", format!("its modulus has {bits} bits, more than {MOST_BITS}"))
         }
         KeyFault::EvenModulus => {
-            said("make a new pair", "its modulus is even, so it is no product of two large primes".into())
+            let found =
+                "its modulus is even: it was damaged on the way, or is no product of two large primes";
+            said("copy it again, or make a new pair", found.into())
         }
         KeyFault::Exponent(exponent) => {
             let found = exponent.map_or("too large".into(), |exponent| exponent.to_string());
-            said("make a new pair", format!("its exponent is {found}, not an odd number from 3 to 65537"))
+            let found = format!("its exponent is {found}, not an odd number from 3 to 65537");
+            said("copy it again, or make a new pair", found)
         }
         KeyFault::DearExponent(exponent) => {
             let [its, most] = [*exponent, 65_537].map(multiplications);
@@ -225,7 +264,7 @@ fn of_form(file: &[u8], is_openssh: bool) -> Diagnosis {
         return of_der(file);
     }
     if wide.is_some() {
-        return row(("save it as UTF-8", "it is UTF-16, as PowerShell's > writes it"));
+        return row(("save it as UTF-8", "it is UTF-16, as PowerShell's > and Notepad's Unicode write it"));
     }
     if let Some((_, change, found)) = MARKS.iter().find(|(all, ..)| holds(all)) {
         return row((change, found));
@@ -245,7 +284,7 @@ fn of_form(file: &[u8], is_openssh: bool) -> Diagnosis {
         }
         _ if is_pem => of_pem(text),
         _ if is_openssh || is_openssh_kind(line) => of_openssh(line),
-        _ if contains(line, b" ssh-rsa AAAA") => of_openssh(line),
+        _ if contains(line, b" ssh-rsa AAAA") || contains(line, b"\nssh-rsa AAAA") => of_openssh(line),
         _ => row(("export the key as PEM", "there is no line -----BEGIN PUBLIC KEY----- in it")),
     }
 }
@@ -261,6 +300,12 @@ fn of_pem(file: &[u8]) -> Diagnosis {
         return said(COPY, "it is cut: the line -----END ...----- is missing".into());
     }
     let why = match pem::parse(file) {
+        Ok(block) if is_certificate(block.contents()) => {
+            return said(
+                "openssl x509 -in FILE -noout -pubkey prints the key in it, once its lines say CERTIFICATE",
+                "it is a certificate, and its lines do not say so".into(),
+            );
+        }
         Ok(block) if ["PUBLIC KEY", "RSA PUBLIC KEY"].contains(&block.tag()) => {
             return match other_kind(block.contents()).filter(|_| block.tag() == "PUBLIC KEY") {
                 Some(kind) => said(RSA, format!("it is {kind} key, not RSA (rsaEncryption)")),
@@ -315,7 +360,7 @@ fn of_der(der: &[u8]) -> Diagnosis {
         _ if let Some(kind) = other_kind(der).filter(|kind| *kind != OTHER_KIND) => {
             return Diagnosis::new(RSA, format!("it is {kind} key, in DER"));
         }
-        Some((SEQUENCE, inner)) if inner.starts_with(&[0xa0]) => (
+        _ if is_certificate(der) => (
             "openssl x509 -inform DER -in FILE -noout -pubkey prints the key in it",
             "it is a certificate, in DER",
         ),
@@ -330,6 +375,19 @@ fn of_der(der: &[u8]) -> Diagnosis {
         _ => ("openssl rsa -pubin -inform DER -in FILE -out GROUP.pem", "it is DER, not PEM"),
     };
     Diagnosis::new(change, found)
+}
+
+/// A certificate's first element is a SEQUENCE that begins with its version: a public key's begins with an
+/// algorithm.
+fn is_certificate(mut der: &[u8]) -> bool {
+    let inner = element(SEQUENCE, &mut der).and_then(|mut fields| element(SEQUENCE, &mut fields));
+    inner.is_some_and(|inner| inner.starts_with(&[0xa0, 3, INTEGER, 1]))
+}
+
+/// A `SubjectPublicKeyInfo` of RSA.
+fn is_public_der(mut der: &[u8]) -> bool {
+    let algorithm = element(SEQUENCE, &mut der).and_then(|mut info| element(SEQUENCE, &mut info));
+    algorithm.is_some_and(|mut oid| element(OBJECT_IDENTIFIER, &mut oid) == Some(RSA_ENCRYPTION))
 }
 
 const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
@@ -423,10 +481,22 @@ fn is_encrypted(file: &[u8]) -> bool {
         || openssh() == Some(true)
 }
 
+/// An `EncryptedPrivateKeyInfo`: an algorithm of PKCS#5 comes first.
+fn is_encrypted_der(mut der: &[u8]) -> bool {
+    let algorithm = element(SEQUENCE, &mut der).and_then(|mut info| element(SEQUENCE, &mut info));
+    algorithm.is_some_and(|algorithm| contains(algorithm, PKCS_5))
+}
+
+/// PKCS#12 has version 3, and then a content of PKCS#7.
+fn is_pkcs_12(mut der: &[u8]) -> bool {
+    element(SEQUENCE, &mut der).is_some_and(|inside| inside.starts_with(&[INTEGER, 1, 3, SEQUENCE]))
+}
+
+const PKCS_5: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5];
+
 /// DER that begins with a version, as PKCS#1, PKCS#8, SEC 1 and PKCS#12 do and no public key does,
 /// or that names an encryption of PKCS#5.
 fn is_private_der(file: &[u8]) -> bool {
-    const PKCS_5: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5];
     let header = match file {
         [0x30, 0x82, ..] => 4,
         [0x30, 0x81, ..] => 3,
@@ -458,10 +528,19 @@ pub fn of_own_private(file: &[u8], named: &str) -> Diagnosis {
         Some(block) if is_of_another_kind(block.contents()) => {
             said(RSA.into(), "it is a private key of another kind than RSA")
         }
+        Some(block) if is_encrypted_der(block.contents()) => {
+            said(public, "it is a private key with a passphrase, and its lines do not say ENCRYPTED")
+        }
         Some(_) => said(COPY.into(), "it is a private key, and its base64 or DER is cut or damaged"),
         None if count(file, b"PRIVATE KEY-----") > 0 && find(file, b"\\n").is_none() => {
             said(COPY.into(), "it is a private key, cut or damaged: no whole block of PEM is in it")
         }
+        None if is_pkcs_12(file) => said(
+            format!(
+                "openssl pkcs12 -in {named} -nokeys -clcerts | openssl x509 -noout -pubkey prints its public key"
+            ),
+            "it is PKCS#12 (.p12, .pfx), which holds a private key",
+        ),
         None => {
             let wrapping = private(file).unwrap_or_default();
             Diagnosis::new(

@@ -98,7 +98,9 @@ fn of_base64url(error: &DecodeError) -> (&'static str, String) {
             (change, format!("byte {at} is {}", quote(&[*byte])))
         }
         DecodeError::InvalidLength(length) => {
-            ("send the token whole", format!("{length} characters can't be whole bytes: it is cut"))
+            let found =
+                format!("{length} characters can't be whole bytes: it is cut, or a character is lost");
+            ("send the token whole, as it was made", found)
         }
         DecodeError::InvalidLastSymbol { .. } => (
             "send the token whole, as it was made",

@@ -1,7 +1,7 @@
 //! A reply that is not taken: cut short, sent back, verified with what is not the secret, or with
 //! an `id_request` that is the hash of something else.
 
-use super::encodings::{from_base64, from_hexadecimal, to_hexadecimal, without_mark};
+use super::encodings::{find, from_base64, from_hexadecimal, to_hexadecimal, without_mark};
 use super::signable::{self, HASHES};
 use super::{Diagnosis, encodings};
 use crate::claims::{Otp, REPLY_HEADER, id_request as hash_of, reply};
@@ -62,6 +62,17 @@ pub fn whole(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let tag = header.len() + payload.iter().position(|&byte| byte == b'.')? + 2;
     let (reply, behind) = text.split_at_checked(tag + TAG)?;
     is_whole(reply).then_some((reply, behind))
+}
+
+/// A reply in a text where more stands before or behind it, as a print or a label does: what stands before it,
+/// and the reply.
+pub fn within(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let begin = to_base64url(REPLY_HEADER.as_bytes()) + ".";
+    let at = find(text, begin.as_bytes()).filter(|&at| at > 0)?;
+    let is_own = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let length = text[at..].iter().take_while(is_own).count();
+    let reply = &text[at..at + length];
+    is_reply(reply).then_some((&text[..at], reply))
 }
 
 /// What stands behind a reply whose HMAC verifies without it: so it is no part of it.
@@ -211,7 +222,7 @@ fn of_tag(parts: &Parts, secret: &[u8]) -> (&'static str, Cow<'static, str>) {
             "the HMAC is made with another secret, or the reply was changed".into(),
         ),
         (None, 0..32) => (
-            "receive with a buffer of 65,535 bytes",
+            "receive with a buffer of 65,535 bytes, and copy it whole",
             format!("the HMAC has {} bytes of 32", tag.len()).into(),
         ),
         (None, 128..) => {
@@ -259,7 +270,10 @@ pub fn id_request(found: &str, request: &[u8]) -> Option<Diagnosis> {
         return said(change, format!("it is the {name} of {}{form}", text.what));
     }
     said(
-        "ignore this reply: it answers another request",
-        format!("id_request is {}, the hash of nothing in this request", quote(found.as_bytes())),
+        "ignore this reply; or check the request that was sent",
+        format!(
+            "id_request is {}: the reply answers another request than this, or one changed since",
+            quote(found.as_bytes())
+        ),
     )
 }

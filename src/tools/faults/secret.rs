@@ -13,9 +13,11 @@ const MAKE: &str = "make one that can be typed: openssl rand -hex 32";
 
 /// The first that is found says it for those below.
 const ODDITIES: [Form; 13] = [
-    ("save it as plain ASCII, not UTF-16", "it is UTF-16, as PowerShell's > writes it", |secret| {
-        wide(secret).is_some()
-    }),
+    (
+        "save it as plain ASCII, not UTF-16",
+        "it is UTF-16, as PowerShell's > and Notepad's Unicode write it",
+        |secret| wide(secret).is_some(),
+    ),
     ("save it without byte order mark", "a byte order mark (EF BB BF) stands before it", |secret| {
         secret.starts_with(BYTE_ORDER_MARK)
     }),

@@ -1,7 +1,7 @@
 //! The texts that may have been signed or hashed in the place of what should have been: all that can be
 //! computed from a token.
 
-use super::encodings::{find, reprinted, to_hexadecimal};
+use super::encodings::{find, replaced, reprinted, to_hexadecimal};
 use crate::jws::Parts;
 use crate::tools::to_base64url;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, Engine};
@@ -73,6 +73,9 @@ const BEHIND: [(&str, &str, &str); 9] = [
     (".", " and a dot", "sign without the dot at its end"),
 ];
 
+/// How long a buffer for a text is.
+const BUFFERS: [usize; 9] = [128, 256, 500, 512, 1_000, 1_024, 2_000, 2_048, 4_096];
+
 /// Headers that libraries put before a payload.
 const HEADERS: [&str; 10] = [
     r#"{"alg":"RS256","typ":"JWT"}"#,
@@ -107,6 +110,14 @@ pub(super) fn all(parts: &Parts) -> Vec<Text> {
     texts.extend(inner.iter().flat_map(|(bytes, what)| in_other_forms(bytes, what)));
     let token = [parts.signing_input, b".", to_base64url(&parts.signature).as_bytes()].concat();
     texts.push(Text { bytes: token, what: "the whole token".into(), change: SIGN });
+    for length in BUFFERS.into_iter().filter(|length| *length > parts.signing_input.len() + 1) {
+        let rest = vec![0; length - parts.signing_input.len()];
+        texts.push(Text {
+            bytes: [parts.signing_input, &rest[..]].concat(),
+            what: format!("the signing input and the rest of a buffer of {length}"),
+            change: "sign strlen() bytes, not sizeof the buffer",
+        });
+    }
     let change = "hand the text to the signing: nothing was signed";
     texts.push(Text { bytes: Vec::new(), what: "nothing, an empty text".into(), change });
     for word in ["undefined", "null", "None", "[object Object]", "[object Promise]"] {
@@ -215,7 +226,10 @@ fn in_other_forms(bytes: &[u8], what: &str) -> Vec<Text> {
         (wide(u16::to_be_bytes), "in UTF-16, big-endian".into(), WIDE),
         (around("\u{feff}", ""), "with a byte order mark".into(), "sign without the byte order mark"),
         (around("\"", "\""), "in quotes".into(), QUOTED),
+        (around("\"", "\"\n"), "in quotes, and a newline".into(), QUOTED),
         (around("'", "'"), "in single quotes".into(), QUOTED),
+        (base64(bytes).into(), "in base64".into(), SIGN),
+        (replaced(bytes, b".", b"%2E"), "percent-encoded".into(), SIGN),
         (around("b'", "'"), "as Python prints bytes, b'...'".into(), "sign text.encode(), not str(text)"),
         (around("Bearer ", ""), "with Bearer before it".into(), SIGN),
     ];
@@ -237,6 +251,8 @@ fn in_other_forms(bytes: &[u8], what: &str) -> Vec<Text> {
             (format!("SHA2-256(stdin)= {text}\n").into(), "hashed, as openssl prints it"),
             (format!("(stdin)= {text}\n").into(), "hashed, as openssl printed it"),
             (BASE64_STANDARD.encode(hash.as_ref()).into(), "hashed, in base64"),
+            ((base64(hash.as_ref()) + "\n").into(), "hashed, in base64 with a newline"),
+            (base64(text.as_bytes()).into(), "hashed, in base64 of hexadecimal"),
             (to_base64url(hash.as_ref()).into(), "hashed, in base64url"),
         ];
         forms.extend(prints.map(|(bytes, how)| (bytes, format!("{how} ({name})"), HASHED)));

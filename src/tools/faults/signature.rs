@@ -12,7 +12,8 @@
 //! another scheme. And noise: another key.
 
 use super::Diagnosis;
-use super::encodings::{from_base64, from_hexadecimal, is_text, to_hexadecimal};
+use super::datagram::{is_print, not_bytes, printed_signature};
+use super::encodings::{from_base64, from_hexadecimal, from_numbers, is_text, to_hexadecimal};
 use super::signable::{self, HASHES, SIGN, Text};
 use crate::jws::split;
 use crate::tools::print::quote;
@@ -52,9 +53,22 @@ impl Effort {
     pub const BOUNDED: Self = Self { verified: 16, opened: 2, bytes: 1_536 };
 }
 
+/// What the group's own key has to do with a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// It made the right signature, which was then written otherwise.
+    Right,
+    /// It signed something else, or in another way.
+    Key,
+    /// Nothing that can be told.
+    Unknown,
+}
+
 /// What a signature was found to be.
 #[derive(Clone, Debug)]
 pub struct Opened {
+    /// Whether the group's key made it.
+    pub by: By,
     /// What was found, and what to change.
     pub diagnosis: Diagnosis,
     /// The block itself, s^e mod n, if one was opened.
@@ -84,6 +98,12 @@ impl Layout {
         let info = if padding.is_some() { digest_info(content) } else { None };
         let (digest_info, content) = content.split_at(info.map_or(0, |info| content.len() - info.hash.len()));
         Self { length: block.len(), padding, digest_info: digest_info.into(), content: content.into() }
+    }
+
+    /// The block itself, of what RS256 makes.
+    fn bytes(&self) -> Vec<u8> {
+        let padding = vec![0xff; self.padding.unwrap_or_default()];
+        [&[0, 1], &padding[..], &[0], &self.digest_info, &self.content].concat()
     }
 
     /// What RS256 makes of a signing input, in so many bytes.
@@ -148,6 +168,7 @@ fn product(a: &[u64], b: &[u64], n: &[u64]) -> Vec<u64> {
 }
 
 /// Adds a number times a limb.
+#[expect(clippy::cast_possible_truncation, reason = "the low limb is what stays")]
 fn add_product(sum: &mut [u64], number: &[u64], by: u64) {
     let mut carry = 0;
     for (limb, other) in sum.iter_mut().zip(number.iter().chain(&[0, 0])) {
@@ -168,6 +189,7 @@ fn double(number: &mut [u64], n: &[u64]) {
 }
 
 /// Takes n off a sum that is less than 2n, unless it is less than n.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the low limb, modulo 2^64")]
 fn reduce(sum: &mut [u64], n: &[u64]) {
     let (mut less, mut borrow) = (sum.to_vec(), 0);
     for (limb, n) in less.iter_mut().zip(n.iter().chain(repeat(&0))) {
@@ -376,6 +398,9 @@ pub fn open(token: &[u8], key: Key, others: &[Key], effort: Effort) -> Option<Op
     if is_by(&key, signature) {
         return None;
     }
+    if let Some(diagnosis) = printed_signature(token) {
+        return Some(Opened { by: By::Unknown, diagnosis, block: None });
+    }
     let other = others.iter().take(effort.verified).find(|other| is_by(other, signature));
     if let Some(other) = other {
         let found = format!("it verifies with the key of {}", other.name);
@@ -391,7 +416,7 @@ pub fn open(token: &[u8], key: Key, others: &[Key], effort: Effort) -> Option<Op
     }
     let forms = forms(signature, key.n);
     if let Some((_, change, found)) = forms.iter().find(|(form, ..)| is_by(&key, form)) {
-        return Some(Opened::new(change, *found));
+        return Some(Opened { by: By::Right, ..Opened::new(change, *found) });
     }
     let texts = Texts::new(Box::new(|| signable::all(&parts)));
     let opened = |key: &Key, signature: &[u8]| {
@@ -400,7 +425,8 @@ pub fn open(token: &[u8], key: Key, others: &[Key], effort: Effort) -> Option<Op
         let block = fits.then(|| power(signature, key.e, key.n));
         let read = block.as_ref().map_or(Block::Noise, |block| read(block, bits, &texts));
         let layout = block.map(|block| Layout::of(&block));
-        read.diagnosis(&texts).map(|diagnosis| Opened { diagnosis, block: layout.clone() }).ok_or(layout)
+        let opened = |diagnosis| Opened { by: By::Key, diagnosis, block: layout.clone() };
+        read.diagnosis(&texts).map(opened).ok_or_else(|| layout.clone())
     };
     let noise = match opened(&key, signature) {
         Ok(found) => return Some(found),
@@ -413,7 +439,8 @@ pub fn open(token: &[u8], key: Key, others: &[Key], effort: Effort) -> Option<Op
     }
     for other in others.iter().take(effort.opened) {
         if let Ok(opened) = opened(other, signature) {
-            return Some(opened.behind(ANOTHER_KEY, &format!("it opens with the key of {}", other.name)));
+            let opened = opened.behind(ANOTHER_KEY, &format!("it opens with the key of {}", other.name));
+            return Some(Opened { by: By::Unknown, ..opened });
         }
     }
     if let Some(opened) = of_bytes(signature) {
@@ -434,6 +461,43 @@ pub fn open(token: &[u8], key: Key, others: &[Key], effort: Effort) -> Option<Op
         },
         false => Opened { block: noise, ..Opened::new(NOISE.0, NOISE.1) },
     })
+}
+
+/// The signature that a private exponent makes of a signing input: RSASSA-PKCS1-v1_5 draws nothing, so it is
+/// the same each time. Its owner asks for it, on a machine of their own: the time it takes may tell.
+pub fn sign(signing_input: &[u8], n: &[u8], d: &[u8]) -> Vec<u8> {
+    power(&Layout::right(signing_input, n.len()).bytes(), d, n)
+}
+
+/// Where a signature and the right one part.
+pub fn parting(found: &[u8], right: &[u8], by: By) -> String {
+    let begin = found.iter().zip(right).take_while(|(one, other)| one == other).count();
+    let equal = found.iter().zip(right).filter(|(one, other)| one == other).count();
+    let [length, wanted] = [found.len(), right.len()];
+    match (begin, equal) {
+        _ if by == By::Right => "the key and what was signed are right: only the writing is not".into(),
+        _ if begin == length => {
+            format!("all {length} bytes agree, and {} are missing behind them", wanted - begin)
+        }
+        _ if begin == wanted => {
+            format!("the first {wanted} bytes agree, and {} more stand behind them", length - begin)
+        }
+        // Of 512 bytes of noise 2 agree by chance, 8 or more once in 1,000 times, and 32 never.
+        (8.., _) if equal < begin + 8 => {
+            format!(
+                "the first {begin} bytes agree, and behind them none but by chance: it was cut or written over"
+            )
+        }
+        _ if equal >= 32 => {
+            format!(
+                "{equal} of {wanted} bytes agree, and byte {begin} is the first that does not: bytes were changed"
+            )
+        }
+        _ if by == By::Key => {
+            "nothing agrees: this key signed, but other bytes than these, or in another way".into()
+        }
+        _ => "nothing agrees: another key made it, or it was changed past telling".into(),
+    }
 }
 
 const ANOTHER_KEY: &str = "sign with your own private key, or mend claim group";
@@ -491,6 +555,13 @@ fn forms(signature: &[u8], n: &[u8]) -> Vec<Form> {
             printed().and_then(from_hexadecimal),
             "use -binary: sign to bytes, not to text",
             "it is what openssl dgst -hex prints",
+        ),
+        (from_numbers(text), BYTES, "it is a print of its bytes' numbers"),
+        (from_numbers(&[b"[", text, b"]"].concat()), BYTES, "it is a print of its bytes' numbers"),
+        (
+            pem::parse(text).map(pem::Pem::into_contents).ok(),
+            "encode the signature alone, without PEM",
+            "PEM is around it",
         ),
         (base64url(text).ok(), "encode the signature once", "it is in base64url twice"),
         (from_base64(text), "encode the signature once", "it is base64 in base64url"),
@@ -555,6 +626,7 @@ fn forms(signature: &[u8], n: &[u8]) -> Vec<Form> {
 }
 
 /// n - s, both big-endian and of one length, s < n.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the low byte, modulo 2^8")]
 fn difference(n: &[u8], s: &[u8]) -> Vec<u8> {
     let mut borrow = 0;
     let less = |(n, s): (&u8, &u8)| {
@@ -633,8 +705,17 @@ fn of_length(signature: &[u8], wanted: usize) -> Opened {
     const RSA: &str = "sign with the group's RSA key, RS256";
     let length = signature.len();
     let lost = signature.windows(3).filter(|window| window == b"\xef\xbf\xbd").count();
+    // Characters that were hexadecimal before they were taken for base64url.
+    let text = to_base64url(signature);
+    let digits = if text.bytes().all(|byte| byte.is_ascii_hexdigit()) { text.len() } else { 0 };
+    if is_print(signature) {
+        return Opened { by: By::Unknown, diagnosis: not_bytes(signature), block: None };
+    }
     let (change, found) = match length {
         0 => (RSA, "it is empty: nobody signed".into()),
+        _ if [40, 64, 96, 128].contains(&digits) => {
+            (RSA, format!("it is hexadecimal of {} bytes, as many as a hash or an HMAC has", digits / 2))
+        }
         _ if lost > 8 => (
             "encode the signature's bytes, do not read them as text",
             format!("{lost} of its bytes were lost where it was read as text (U+FFFD)"),
@@ -676,7 +757,7 @@ fn of_length(signature: &[u8], wanted: usize) -> Opened {
 
 impl Opened {
     fn new(change: &'static str, found: impl Into<Cow<'static, str>>) -> Self {
-        Self { diagnosis: Diagnosis::new(change, found), block: None }
+        Self { by: By::Unknown, diagnosis: Diagnosis::new(change, found), block: None }
     }
 
     /// What was found first, and then this.

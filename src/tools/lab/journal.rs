@@ -12,7 +12,7 @@ use crate::tools::faults::{claims, reason, record::Whereabouts, refusal};
 use crate::tools::print::{COLUMNS, Colours, json_string, say_first, say_soon, shortened};
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::path::Path;
 
 /// How much of a dropped datagram is kept.
@@ -43,46 +43,70 @@ pub struct Journal {
 struct Copies {
     id_request: String,
     count: u32,
-    peer: Option<SocketAddr>,
-    /// Whether each came from another port than the one before.
-    from_other_ports: bool,
 }
 
 impl Copies {
-    /// What an acknowledged copy shows, from the second on.
+    /// What an acknowledged copy shows, from the second on. A copy from another socket shows no more: a client
+    /// may take a new one for each try.
     fn detail(&self) -> Option<String> {
-        let what = match (self.count, self.from_other_ports) {
-            (0..=1, _) => return None,
-            (3.., true) => {
-                "receive on one socket: each is from another port, and a reply goes to the port that sent"
-            }
-            _ => "did its reply not arrive, or was it not taken?",
-        };
-        Some(format!("copy {}: {what}", self.count))
+        let what = "its reply did not arrive in time, or was not taken";
+        (self.count > 1).then(|| format!("copy {}: {what}", self.count))
     }
+}
+
+/// What the lab knows of a datagram beside its outcome.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// The mistake behind a refusal, in place of the refusal's own detail.
+    pub found: Option<&'a str>,
+    /// Whether the client was told of the refusal.
+    pub is_explained: bool,
+    /// Whether nobody holds the port any more that the reply was sent to.
+    pub is_left: bool,
+    /// The number before it, if it came before the reply to that had left.
+    pub early: Option<u64>,
+}
+
+/// Of each datagram of a batch the number before it, if its sender sent that too and has had no reply to it:
+/// the replies leave after the batch. A number that was acknowledged before is not new, and its reply may
+/// have come.
+pub fn early(batch: &[Handled]) -> Vec<Option<u64>> {
+    let message = |handled: &Handled| {
+        let message = handled.reading.as_ref().ok()?;
+        Some((message.group, handled.datagram.sender, message.seq_number?))
+    };
+    let number_before = |at: usize| {
+        let (group, sender, number) = message(&batch[at])?;
+        let before = number.checked_sub(1).filter(|before| *before > 0)?;
+        let is_it = |other: &&Handled| message(other) == Some((group, sender, before));
+        let first = batch[..at].iter().find(is_it)?;
+        first.outcome.as_ref().is_ok_and(|outcome| outcome.is_new).then_some(before)
+    };
+    (0..batch.len()).map(number_before).collect()
 }
 
 /// What is said of a datagram beside its outcome.
 #[derive(Debug)]
-struct Said {
+struct Said<'a> {
     /// Why it was refused; or which copy it is.
     found: Option<String>,
     /// What is wrong though it is acknowledged.
     but: Option<String>,
-    /// Whether nobody holds the port any more that the reply was sent to.
-    is_left: bool,
+    known: Known<'a>,
 }
 
 /// What is wrong with a message, or with its client, though it is acknowledged.
-fn but(handled: &Handled, is_left: bool) -> Option<String> {
+fn but(handled: &Handled, known: Known) -> Option<String> {
     let Handled { reading: Ok(message), outcome: Ok(_), datagram } = handled else { return None };
     let port = datagram.sender.port();
-    let left = is_left.then(|| {
+    let left = known.is_left.then(|| {
         format!("nobody holds port {port} any more: receive on the socket that sent, and keep it open")
     });
+    let early =
+        known.early.map(|before| format!("it came before the reply to {before} had left: wait for each"));
     let exp = message.request.as_ref().ok().and_then(|request| request.exp);
     let far = exp.and_then(|exp| claims::far_ahead(exp, datagram.time.as_secs_f64()));
-    let all: Vec<_> = left.into_iter().chain(far.map(|far| far.sentence())).collect();
+    let all: Vec<_> = left.into_iter().chain(early).chain(far.map(|far| far.sentence())).collect();
     (!all.is_empty()).then(|| all.join("; and "))
 }
 
@@ -102,16 +126,12 @@ impl Journal {
         }
     }
 
-    /// Writes down what became of a datagram; `found`, if it is known, in place of the refusal's detail, and
-    /// whether nobody holds the port any more that the reply was sent to. The lines reach the log at the
-    /// [end](Self::end) of those that were handled together.
-    pub fn write(&mut self, class: &Class, handled: &Handled, found: Option<&str>, is_left: bool) {
+    /// Writes down what became of a datagram. The lines reach the log at the [end](Self::end) of those that
+    /// were handled together.
+    pub fn write(&mut self, class: &Class, handled: &Handled, known: Known) {
         self.alarm(handled);
-        let said = Said {
-            found: found.map(Into::into).or_else(|| self.copy(class, handled)),
-            but: but(handled, is_left),
-            is_left,
-        };
+        let found = known.found.map(Into::into).or_else(|| self.copy(class, handled));
+        let said = Said { found, but: but(handled, known), known };
         push_json_line(&mut self.lines, class, handled, &said);
         if self.is_verbose {
             say_soon(terminal_line(class, handled, &said, self.columns, self.colours));
@@ -141,16 +161,14 @@ impl Journal {
 
     /// Counts an acknowledged copy of a group's message; what it shows, if it is not the first.
     fn copy(&mut self, class: &Class, handled: &Handled) -> Option<String> {
-        let Handled { reading: Ok(message), outcome: Ok(_), datagram } = handled else { return None };
+        let Handled { reading: Ok(message), outcome: Ok(_), .. } = handled else { return None };
         self.last.resize(class.table.len(), Copies::default());
         let copies = &mut self.last[message.group];
         if copies.id_request != message.id_request {
             let id_request = message.id_request.clone();
-            *copies = Copies { id_request, from_other_ports: true, ..Copies::default() };
+            *copies = Copies { id_request, count: 0 };
         }
         copies.count += 1;
-        copies.from_other_ports &= copies.peer != Some(datagram.peer());
-        copies.peer = Some(datagram.peer());
         copies.detail()
     }
 }
@@ -158,8 +176,8 @@ impl Journal {
 /// It only looks on.
 impl Lab for Journal {
     fn sent(&mut self, class: &Class, batch: &[Handled], _: &UdpSocket) {
-        for handled in batch {
-            self.write(class, handled, None, false);
+        for (handled, early) in batch.iter().zip(early(batch)) {
+            self.write(class, handled, Known { early, ..Known::default() });
         }
         self.end();
     }
@@ -197,6 +215,9 @@ fn push_json_line(lines: &mut String, class: &Class, handled: &Handled, said: &S
         Err(refusal) => {
             let detail = more.map_or_else(|| refusal::plain(refusal, &datagram.bytes).sentence(), Into::into);
             _ = write!(lines, "{}\",\"detail\":{}", reason::name(refusal), json_string(&detail));
+            if said.known.is_explained {
+                lines.push_str(",\"explained\":true");
+            }
             if let Refusal::LostOnPurpose(what, _) = refusal {
                 lost = Some(what);
             }
@@ -207,8 +228,11 @@ fn push_json_line(lines: &mut String, class: &Class, handled: &Handled, said: &S
             if !details.is_empty() {
                 _ = write!(lines, ",\"detail\":{}", json_string(&details.join("; but ")));
             }
-            if said.is_left {
+            if said.known.is_left {
                 _ = write!(lines, ",\"left_port\":{}", datagram.sender.port());
+            }
+            if let Some(before) = said.known.early {
+                _ = write!(lines, ",\"before_reply_to\":{before}");
             }
         }
     }

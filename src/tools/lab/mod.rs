@@ -12,7 +12,7 @@ use crate::claims::random_number;
 use crate::refusal::Refusal;
 use crate::server::{self, Class, Datagram, Handled, Instead, MOST_TOGETHER, Reading};
 use explain::Explainer;
-use journal::Journal;
+use journal::{Journal, Known};
 use ports::Ports;
 use std::io;
 use std::net::UdpSocket;
@@ -76,15 +76,15 @@ impl server::Lab for Tools {
     fn sent(&mut self, class: &Class, batch: &[Handled], socket: &UdpSocket) {
         let budget = self.explainer.as_mut().map(|explainer| &mut explainer.budget);
         let left = self.ports.as_mut().map(|ports| ports.left(budget)).unwrap_or_default();
-        for handled in batch {
+        for (handled, early) in batch.iter().zip(journal::early(batch)) {
             let explanation = self.explainer.as_mut().and_then(|explainer| explainer.explain(class, handled));
             let explanation = explanation.unwrap_or_default();
-            if let Some(reply) = explanation.reply.filter(|_| !self.loses()) {
-                _ = socket.send_to(reply.as_bytes(), handled.datagram.sender);
-            }
+            let reply = explanation.reply.filter(|_| !self.loses());
+            let sent = reply.map(|reply| socket.send_to(reply.as_bytes(), handled.datagram.sender));
             let port = handled.datagram.sender.port();
             let is_left = handled.datagram.peer().ip().is_loopback() && left.contains(&port);
-            self.journal.write(class, handled, explanation.found.as_deref(), is_left);
+            let (found, is_explained) = (explanation.found.as_deref(), sent.is_some_and(|sent| sent.is_ok()));
+            self.journal.write(class, handled, Known { found, is_explained, is_left, early });
         }
         if let Some(trial) = &mut self.trial {
             trial.write();

@@ -175,6 +175,7 @@ impl Current {
     }
 
     /// How many copies of the client have come.
+    #[expect(clippy::cast_possible_truncation, reason = "nobody sends a message four billion times")]
     fn count(&self) -> u32 {
         self.own().count() as u32
     }
@@ -193,6 +194,7 @@ impl Current {
     }
 
     /// How many replies the client has got, right and wrong ones.
+    #[expect(clippy::cast_possible_truncation, reason = "nobody sends a message four billion times")]
     fn replies(&self) -> u32 {
         let wrong = |copy: &&Copied| matches!(copy.fate, Fate::Wrong(_) | Fate::HalfAPauseLater(_));
         self.own().filter(wrong).count() as u32 + self.rights
@@ -799,6 +801,7 @@ impl Exam {
         self.examine_pace(play, now);
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "as above")]
     fn examine_pace(&mut self, play: &Play, now: Duration) {
         let pauses = play.message.pauses();
         if pauses.len() < 2 {
