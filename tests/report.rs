@@ -934,3 +934,16 @@ fn what_lose_has_lost_is_in_the_time_line_of_the_group_that_signed_it() {
     let text = well(class.directory.path(), &["--group", "JAVALI"]);
     assert!(text.contains("1 of 1 (UTC)") && text.contains("--x      lost on purpose"), "{text}");
 }
+
+#[test]
+fn each_member_stands_with_the_time_of_its_record_and_the_day_if_it_was_another() {
+    let class = Class::new();
+    let today = now();
+    let records = record("JAVALI", 1, 1001, 0) + &record_at(today, "JAVALI", 2, 1002);
+    class.directory.write("received.jsonl", records);
+    let text = common::report_of(class.directory.path(), &[]);
+    // If midnight has passed since, today is another day.
+    let is_today = rfc3339(now())[..10] == rfc3339(today)[..10];
+    let members = format!("\n            1 1001 2023-11-14 22:00:20  2 1002 {}\n", &rfc3339(today)[11..19]);
+    assert!(!is_today || text.contains(&members), "{text}");
+}

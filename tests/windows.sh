@@ -12,6 +12,7 @@ skipped=(
 )
 under_wine=(
     no_client_notices_more_than_a_lost_datagram_when_the_server_is_killed_200_times
+    while_records_are_appended_no_report_is_torn_or_falls_behind_the_one_before
     an_address_that_cannot_be_bound_is_named_with_the_way_out
     a_record_is_signed_evidence_to_openssl_too
     explain_is_silent_where_a_signed_reply_would_be_no_smaller
@@ -29,6 +30,7 @@ if [[ ${OS:-} != Windows_NT ]]; then
     command -v wine >/dev/null || die "needs Wine: apt install wine wine64"
     command -v x86_64-w64-mingw32-gcc >/dev/null || die "needs MinGW: apt install gcc-mingw-w64-x86-64"
     skipped+=("${under_wine[@]}")
+    unset CI # what gives a second opinion is not there
     made=${CARGO_TARGET_DIR:-$PWD/target}
     mkdir -p "$made/wine/dll" "$made/$target/tmp"
     export WINEPREFIX=$made/wine WINEPATH=$made/wine/dll WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml='
@@ -43,7 +45,7 @@ EOF
     # Without openssl no key can be made there: the other tests have made them.
     ls "$made"/tmp/*.pem >/dev/null 2>&1 || die "needs the keys that the other tests make: cargo test"
     cp "$made"/tmp/*.pem "$made/$target/tmp/"
-    trap 'wineserver -k || true' EXIT
+    trap 'wineserver -k 2>/dev/null || true' EXIT
 fi
 
 filters=()
