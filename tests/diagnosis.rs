@@ -265,6 +265,8 @@ fn a_time_that_is_off_is_named_with_the_unit_or_the_clock_that_made_it() {
         ("just expired", "exp", now - 5.0, None, "sign anew; if it was just signed, set your clock"),
         ("still to come", "nbf", now + 5.0, None, "leave nbf out"),
         ("Swift's reference date", "exp", now - 978_307_200.0 + 300.0, None, "count exp from 1970"),
+        ("less than a day off it", "exp", now - 978_307_200.0 - 86_399.0, None, "count exp from 1970"),
+        ("a day off it", "exp", now - 978_307_200.0 - 86_400.0, None, "sign anew"),
         ("MicroPython", "exp", now - 946_684_800.0 + 300.0, None, "count exp from 1970"),
         ("a clock two days slow", "exp", now - 172_500.0, Some(now - 172_800.0), "set your clock"),
     ];

@@ -3,15 +3,19 @@
 
 use crate::common::{
     Class, PROGRAM, RS256, SECRET, Scratch, Server, Signer, claims, der, ended, ending_with, hexadecimal,
-    is_signed, private_key, run, ssh_blob, ssh_line, ssh_strings, utf_16, verified,
+    is_signed, private_key, run, settings, ssh_blob, ssh_line, ssh_strings, utf_16, verified,
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::hmac;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 use udpsocket_jwt_server::claims::REPLY_HEADER;
+use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::jws::sign;
 use udpsocket_jwt_server::keys::without_newline;
+use udpsocket_jwt_server::start::Fault;
+use udpsocket_jwt_server::tools::faults::start::failure;
 use udpsocket_jwt_server::tools::to_base64url;
 
 /// What the start says of each file in `keys_pub`, in a class with a group for each of them.
@@ -768,7 +772,7 @@ fn a_token_is_told_the_same_by_check_the_log_and_an_explanation() {
         let [found, change] = mistake.as_ref().unwrap_or(&[found.clone(), change.clone()]).clone();
         let told = format!("{change} ({found})");
         // Explanations get a tenth of the time, and to open a signature takes long in an unoptimized build.
-        let rest = if *reason == "bad_signature" { 500 } else { 60 };
+        let rest = if *reason == "bad_signature" { 800 } else { 60 };
         std::thread::sleep(std::time::Duration::from_millis(rest));
         let client = explaining.client();
         client.send(token);
@@ -792,5 +796,19 @@ fn a_token_is_told_the_same_by_check_the_log_and_an_explanation() {
             (false, Some(_)) => assert_eq!(reply, format!("{reason}: {change}\n"), "{what}"),
             (false, None) => assert_eq!(reply, format!("{reason}: {told}\n"), "{what}"),
         }
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_bound_is_told_with_the_way_out() {
+    let settings = settings("class".as_ref(), "class".as_ref());
+    for (kind, way_out) in [
+        (ErrorKind::AddrInUse, "stop it, or choose another PORT (0 takes a free one)"),
+        (ErrorKind::AddrNotAvailable, "0.0.0.0 serves them all"),
+        (ErrorKind::PermissionDenied, "; choose a PORT from 1024"),
+        (ErrorKind::Other, "; choose another ADDRESS or PORT"),
+    ] {
+        let said = failure(&Fault::Bind(kind.into()), &settings, &Table::compiled_in());
+        assert!(said.starts_with("127.0.0.1:0: cannot be bound: ") && said.ends_with(way_out), "{said}");
     }
 }

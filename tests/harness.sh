@@ -236,6 +236,49 @@ check 'sign.sh signs the very bytes it is given' signs_exactly
 check 'verify.sh verifies the example of RFC 7515 A.1, with one LF or CRLF after the key or none' verifies_the_rfc
 check 'verify.sh refuses another alg, crit, a damaged HMAC, a shorter one, and a key with two newlines' refuses_the_rest
 
+# --- what a script cannot use -----------------------------------------------------------------------
+
+says() { # STATUS WORDS SCRIPT ARGUMENT...
+    local said status=0
+    said=$("$root/scripts/$3" "${@:4}" 2>&1 </dev/null) || status=$?
+    [[ $status == "$1" && $said == *"$2"* ]] || { printf '%s ends with %s and says\n%s\nand not %s, %s\n' "${*:3}" "$status" "$said" "$1" "$2"; return 1; }
+}
+
+say_what_they_cannot_use() {
+    local key=$class/keys_priv/JAVALI.pem script to=(127.0.0.1 5555)
+    local keys=("$key" "$secret")
+    for script in 'client.sh 127.0.0.1 5555 JAVALI 3 key secret' 'sign.sh key' 'verify.sh secret' 'keygen.sh JAVALI' 'demo.sh --once' 'fuzz.sh 1'; do
+        # shellcheck disable=SC2086 # they are words
+        [[ $(PATH=/none "$BASH" "$root/scripts/${script%% *}" ${script#* } 2>&1) == *'needs OpenSSL 3: apt install openssl'* ]] || { echo "$script without openssl"; return 1; }
+    done
+    : >"$dir/empty"
+    [[ -z $ssh ]] || ssh-keygen -q -t rsa -b 2048 -N '' -f "$dir/of-openssh" || return 1
+    says 1 'no such file, or not readable; scripts/keygen.sh makes one' sign.sh "$dir/none" '{}' \
+        && says 1 'is not an RSA private key: scripts/keygen.sh makes one' sign.sh "$class/keys_pub/JAVALI.pem" '{}' \
+        && { [[ -z $ssh ]] || says 1 "is in OpenSSH's own form" sign.sh "$dir/of-openssh" '{}'; } \
+        && says 1 "it must be the server's key_secret_for_hmac.txt" verify.sh "$dir/none" e30 \
+        && says 1 'no secret in it' verify.sh "$dir/empty" e30 \
+        && says 1 'there is no reply to verify' verify.sh "$secret" '' \
+        && says 1 'not a compact JWS' verify.sh "$secret" hello \
+        && says 1 "the header's alg must be HS256" verify.sh "$secret" "$("$root/scripts/sign.sh" "$key" '{}')" \
+        && says 2 "GROUP is 'a b'" client.sh "${to[@]}" 'a b' 3 "${keys[@]}" \
+        && says 2 "PORT is 'x'" client.sh 127.0.0.1 x JAVALI 3 "${keys[@]}" \
+        && says 2 "MEMBERS is '0'" client.sh "${to[@]}" JAVALI 0 "${keys[@]}" \
+        && says 2 '1 matriculas for 3 members' client.sh "${to[@]}" JAVALI 3 "${keys[@]}" 7 \
+        && says 2 "MATRICULA is '07'" client.sh "${to[@]}" JAVALI 1 "${keys[@]}" 07 \
+        && says 1 'scripts/keygen.sh makes the keys' client.sh "${to[@]}" JAVALI 3 "$key" "$dir/none" \
+        && TIMEOUT=x says 2 "TIMEOUT is 'x'" client.sh "${to[@]}" JAVALI 3 "${keys[@]}" \
+        && STARTS=x says 2 "STARTS is 'x'" client.sh "${to[@]}" JAVALI 3 "${keys[@]}" \
+        && LIFETIME=x says 2 "LIFETIME is 'x'" client.sh "${to[@]}" JAVALI 3 "${keys[@]}" \
+        && says 2 "GROUP is 'a b'" keygen.sh 'a b' "$dir" \
+        && says 2 'unknown option --pem' keygen.sh --pem JAVALI "$dir" \
+        && says 2 "unknown argument 'x'" demo.sh x \
+        && says 2 '--port needs a number from 0 to 65535' demo.sh --port 70000 \
+        && says 2 "SECONDS is 'x'" fuzz.sh x \
+        && says 2 "no target is called 'x'" fuzz.sh 1 x
+}
+check 'each script says what it cannot use, and ends with 1, or 2 where the command line is wrong' say_what_they_cannot_use
+
 # --- the server -------------------------------------------------------------------------------------
 
 start_here() { start 127.0.0.1 0 "$class"; }
@@ -247,14 +290,24 @@ client() { # GROUP MEMBERS [MATRICULA ...]
         "$class/keys_priv/$1.pem" "$secret" "${@:3}"
 }
 
+over() { # GROUP: it begins anew
+    "$root/scripts/sign.sh" "$class/keys_priv/$1.pem" "{\"group\":\"$1\",\"seq_number\":0,\"matricula\":0}" \
+        >"/dev/udp/127.0.0.1/$port" && sleep 0.1
+}
+
+of_other_members() {
+    local said status=0
+    said=$(client JAVALI 2 2>&1) || status=$?
+    printf '%s\n' "$said"
+    same 'the exit status' "$status" 1 && [[ $said == *'next_number after 2 is 3, not 0: does JAVALI have 2 members?'* ]] && over JAVALI
+}
+
+check 'client.sh asks for the members where next_number is another than it should be' of_other_members
 check 'client.sh gets a group of 3 in, the members one after the other' client JAVALI 3 101 102 103
 check "client.sh gets a group of 1 in${ssh:+, with an OpenSSH key}" client HEARTBEAT 1 301
 
 by_redirection() { # only a group that has started over takes 1 again
-    client NONAME 4 \
-        && "$root/scripts/sign.sh" "$class/keys_priv/NONAME.pem" '{"group":"NONAME","seq_number":0,"matricula":0}' \
-            >"/dev/udp/127.0.0.1/$port" \
-        && sleep 0.1 && client NONAME 4
+    client NONAME 4 && over NONAME && client NONAME 4
 }
 check 'sign.sh straight into /dev/udp is one datagram' by_redirection
 

@@ -221,7 +221,8 @@ pub fn ahead(claim: &str, seconds: f64) -> String {
     format!("{claim} is {} ahead", span(seconds))
 }
 
-/// Where others begin to count seconds, and how much later than 1970 that is.
+/// Where others begin to count seconds, and how much later than 1970 that is. A time is told by it only if it is
+/// off by that, to a day.
 const EPOCHS: [(f64, &str); 2] =
     [(978_307_200.0, "2001, as Swift's reference date"), (946_684_800.0, "2000, as MicroPython does")];
 
