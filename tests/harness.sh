@@ -396,13 +396,13 @@ release_is_the_same_twice() {
     local mask into crate=$copy/home/registry/src/index/crate-1.0.0
     stand_in "$copy/bin/git" 'case $1 in log) echo 1700000000 ;; esac'
     stand_in "$copy/bin/rustc" "echo '$copy/rust'"
-    stand_in "$copy/bin/cargo" 'case $1 in tree) echo "crate v1.0.0" ;; build) mkdir -p "target/$5/release" && echo "$RUSTFLAGS" >"target/$5/release/udpsocket-jwt-server" ;; esac'
+    stand_in "$copy/bin/cargo" 'case $1 in tree) echo "crate v1.0.0" ;; build) cd "$CARGO_TARGET_DIR" && mkdir -p "$5/release" && echo "$RUSTFLAGS" >"$5/release/udpsocket-jwt-server" ;; esac'
     mkdir -p "$copy/rust/share/doc/rust" "$crate/of/others" "$copy/src"
     echo library >"$copy/rust/share/doc/rust/COPYRIGHT-library.html"
     cp "$root/scripts/client.py" "$copy/scripts"
     cp "$root"/{Cargo.toml,LICENSE} "$copy"
     cp "$root"/src/client*.md "$copy/src"
-    released() { (umask "$1" && CARGO_HOME=$copy/home PATH=$copy/bin:$PATH "$copy/scripts/release.sh" "$2" x86_64-apple-darwin); }
+    released() { (umask "$1" && CARGO_HOME=$copy/home CARGO_TARGET_DIR=$copy/target PATH=$copy/bin:$PATH "$copy/scripts/release.sh" "$2" x86_64-apple-darwin); }
     if released 022 "$copy/none" >"$copy/release.out" 2>&1; then echo 'a crate has no licence'; return 1; fi
     grep "crate-1.0.0: there is no licence in it" "$copy/release.out" || { cat "$copy/release.out"; return 1; }
     touch "$crate/LICENSE-MIT" "$crate/of/others/licence.txt" "$crate/README"
