@@ -186,7 +186,7 @@ fn an_explanation_of_exp_or_nbf_is_about_that_claim() {
         (format!(r#""nbf":{}"#, now + 60), "set your clock, or leave nbf out (nbf is #.# s ahead)"),
         (
             format!(r#""exp":{}"#, 300),
-            "write exp as now in seconds plus a span (exp is #: a span? It counts seconds from #)",
+            "write exp as now in seconds plus a span (exp is #: a span, or never set? It counts seconds from #)",
         ),
         (
             format!(r#""nbf":{}"#, now * 1_000),
