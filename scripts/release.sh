@@ -111,6 +111,7 @@ for target in "${targets[@]}"; do
     mkdir -p "$work/$name/licences"
     cp -- "$program" LICENSE src/client.md src/client.pt.md scripts/client.py "$work/$name/"
     licences "$target" "$work/$name/licences"
+    find "$work/$name" -type d -exec chmod 755 {} +
     find "$work/$name" -type f -exec chmod 644 {} +
     chmod 755 "$work/$name/${program##*/}"
     find "$work/$name" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +

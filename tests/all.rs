@@ -12,6 +12,7 @@ mod common;
 #[path = "catalogue/main.rs"]
 mod catalogue;
 mod check;
+mod clients;
 mod conformance;
 mod datagrams;
 mod diagnosis;

@@ -197,7 +197,10 @@ fn no_line_of_the_log_is_longer_than_a_bounded_escape_of_the_datagram() {
             Err(unverified) => Err(unverified.refusal.clone()),
         };
         let handled = Handled { datagram: &datagram, reading, outcome };
-        let found = Explainer::default().explain(&class, &handled).and_then(|said| said.found);
+        let found = Explainer::default()
+            .explain(&class, &handled)
+            .and_then(|said| said.found)
+            .map(|found| found.to_string());
         let plain = lab.handle(&bytes).detail;
         for said in [found.unwrap_or_default(), plain] {
             assert!(said.len() <= 1_000, "{} bytes: {said}", said.len());

@@ -229,7 +229,7 @@ fn values_in_each_others_place_are_named() {
     for (said, change) in [
         (exchanged(20_150_466, 1), "exchange seq_number and matricula"),
         (exchanged(20_150_466, 20_150_466), "count the members"),
-        (exchanged(4, 7), "send seq_number 0 to 3"),
+        (exchanged(4, 7), "send a seq_number from 0 to 3"),
     ] {
         is_told(change, said, change, "");
     }

@@ -772,7 +772,7 @@ fn a_token_is_told_the_same_by_check_the_log_and_an_explanation() {
         let [found, change] = mistake.as_ref().unwrap_or(&[found.clone(), change.clone()]).clone();
         let told = format!("{change} ({found})");
         // Explanations get a tenth of the time, and to open a signature takes long in an unoptimized build.
-        let rest = if *reason == "bad_signature" { 500 } else { 60 };
+        let rest = if *reason == "bad_signature" { 800 } else { 60 };
         std::thread::sleep(std::time::Duration::from_millis(rest));
         let client = explaining.client();
         client.send(token);

@@ -333,7 +333,7 @@ gives_up() {
 }
 check 'client.sh gives up in the end when nobody answers' gives_up
 
-# --- demo.sh and fuzz.sh, in a copy, with stand-ins for cargo ----------------------------------------
+# --- demo.sh, fuzz.sh and release.sh, in a copy, with stand-ins for cargo ----------------------------------------
 
 copy=$dir/copy
 mkdir -p "$copy/bin" "$copy/scripts" "$copy/target/release"
@@ -388,6 +388,35 @@ if [[ -n $ssh ]]; then
     check 'fuzz.sh ends with 1 after a crash, and with 0 without' fuzz_tells_of_a_crash
 else
     skip 'fuzz.sh ends with 1 after a crash, and with 0 without' 'no ssh-keygen on this machine'
+fi
+
+# Whatever the umask is, and whenever it is packed.
+# shellcheck disable=SC2016 # the stand-ins' own
+release_is_the_same_twice() {
+    local mask into crate=$copy/home/registry/src/index/crate-1.0.0
+    stand_in "$copy/bin/git" 'case $1 in log) echo 1700000000 ;; esac'
+    stand_in "$copy/bin/rustc" "echo '$copy/rust'"
+    stand_in "$copy/bin/cargo" 'case $1 in tree) echo "crate v1.0.0" ;; build) cd "$CARGO_TARGET_DIR" && mkdir -p "$5/release" && echo "$RUSTFLAGS" >"$5/release/udpsocket-jwt-server" ;; esac'
+    mkdir -p "$copy/rust/share/doc/rust" "$crate/of/others" "$copy/src"
+    echo library >"$copy/rust/share/doc/rust/COPYRIGHT-library.html"
+    cp "$root/scripts/client.py" "$copy/scripts"
+    cp "$root"/{Cargo.toml,LICENSE} "$copy"
+    cp "$root"/src/client*.md "$copy/src"
+    released() { (umask "$1" && CARGO_HOME=$copy/home CARGO_TARGET_DIR=$copy/target PATH=$copy/bin:$PATH "$copy/scripts/release.sh" "$2" x86_64-apple-darwin); }
+    if released 022 "$copy/none" >"$copy/release.out" 2>&1; then echo 'a crate has no licence'; return 1; fi
+    grep "crate-1.0.0: there is no licence in it" "$copy/release.out" || { cat "$copy/release.out"; return 1; }
+    touch "$crate/LICENSE-MIT" "$crate/of/others/licence.txt" "$crate/README"
+    for mask in 022 077; do released "$mask" "$copy/released-$mask" || return 1; done
+    into=$copy/released-077
+    cmp "$copy/released-022/SHA256SUMS" "$into/SHA256SUMS" && (cd "$into" && sha256sum -c SHA256SUMS) || return 1
+    same 'the archive' "$(tar tzf "$into"/*.tar.gz | sed 's|[^/]*/||' | grep -v '/$' | xargs)" 'LICENSE client.md client.pt.md client.py licences/crate/LICENSE-MIT licences/crate/of/others/licence.txt licences/rust/COPYRIGHT-library.html udpsocket-jwt-server' || return 1
+    stand_in "$copy/bin/git" 'case $1 in status) echo " M src/main.rs" ;; esac'
+    if released 022 "$copy/none"; then echo 'no commit is packed'; return 1; fi
+}
+if [[ $(tar --version) == *GNU* ]]; then
+    check 'release.sh gives the same bytes twice, each licence in them, of nothing but a commit' release_is_the_same_twice
+else
+    skip 'release.sh gives the same bytes twice, each licence in them, of nothing but a commit' 'no GNU tar on this machine'
 fi
 
 # --- over IPv6 ----------------------------------------------------------------------------------------

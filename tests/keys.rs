@@ -1,9 +1,11 @@
 //! What a professor puts into a class directory: every form of key, secret and table that the
 //! protocol's section 6 takes, every one that it refuses, and what is said then.
 
+#[cfg(unix)]
+use crate::common::set_mode;
 use crate::common::{
     RS256, SECRET, Scratch, Signer, claims, der, has, hexadecimal, openssl_dgst, private_key,
-    private_key_of_exponent, run, set_mode, settings, signing_input, ssh_blob, ssh_line, ssh_strings,
+    private_key_of_exponent, run, settings, signing_input, ssh_blob, ssh_line, ssh_strings,
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::hmac;

@@ -131,6 +131,59 @@ fn a_client_that_closed_its_socket_is_told_that_nobody_holds_its_port() {
 }
 
 #[test]
+fn a_number_that_came_before_the_reply_to_the_one_before_is_told_so() {
+    let class = Class::new();
+    let server = Server::start(&class, &["-v", "--no-sync"]);
+    let signal = |name: &str| run("kill", &[name, &server.id().to_string()]);
+    let (one, other) = (server.client(), server.client());
+    let message = |number| JAVALI.message("JAVALI", number, 7);
+    signal("-STOP");
+    one.send(message(1));
+    one.send(message(1));
+    one.send(message(2));
+    other.send(message(3)); // which got no reply either, but from here nobody sent a 2
+    signal("-CONT");
+    let lines = class.requests(4);
+    let before: Vec<_> = lines.iter().map(|line| line["before_reply_to"].as_u64()).collect();
+    assert_eq!(before, [None, None, Some(1), None], "{lines:?}");
+    let told = "it came before the reply to 1 had left: wait for each";
+    assert_eq!(lines[2]["detail"], told);
+    common::wait_until("the line", || {
+        server.errors().contains(&format!("2 acknowledged, next 3; but {told}"))
+    });
+    let report = report_of(class.directory.path(), &["--group", "JAVALI"]);
+    let words = report.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("2 came before the reply to 1 had left, from the same socket"), "{report}");
+    // What was answered before, and comes once more with the next, proves nothing.
+    let again = server.client();
+    again.ask(&message(0));
+    again.ask(&message(1));
+    signal("-STOP");
+    again.send(message(1));
+    again.send(message(2));
+    signal("-CONT");
+    assert!(class.requests(8)[7]["before_reply_to"].is_null());
+}
+
+#[test]
+fn what_was_refused_is_told_as_refused_and_whether_its_client_was_told() {
+    for options in [&["--quiet", "--explain"][..], &["--quiet"]] {
+        let (class, _server, client) = served(options);
+        client.send(JAVALI.message("JAVALI", 2, 7));
+        let is_told = options.len() == 2;
+        let line = &class.requests(1)[0];
+        assert_eq!(
+            line["explained"],
+            if is_told { serde_json::Value::Bool(true) } else { serde_json::Value::Null }
+        );
+        let report = report_of(class.directory.path(), &["--group", "JAVALI"]);
+        let arrows =
+            if is_told { "--> <--  refused: out_of_order:" } else { "-->      refused: out_of_order:" };
+        assert!(report.contains(arrows), "{report}");
+    }
+}
+
+#[test]
 fn without_v_or_explain_nobody_looks_for_a_port() {
     let class = Class::new();
     let server = Server::start(&class, &["--quiet", "--no-sync"]);

@@ -1,8 +1,10 @@
 //! What the program says and how it ends, seen from outside: through its command line, a socket, its files.
 
 use crate::common;
+#[cfg(target_os = "linux")]
+use crate::common::has;
 use crate::common::{
-    Class, Ended, PROGRAM, RS256, SECRET, Scratch, Signer, claims, ended, has, private_key, record_at, run,
+    Class, Ended, PROGRAM, RS256, SECRET, Scratch, Signer, claims, ended, private_key, record_at, run,
     served, with,
 };
 use ring::hmac;

@@ -6,9 +6,10 @@
 use crate::common;
 use crate::common::in_memory::{Known, Lab};
 use crate::common::{
-    RS256, Random, Signer, claims, ending_with, is_signed, many, next, reasons, recorded, served,
-    signing_input, verified,
+    RS256, Random, Signer, claims, ending_with, is_signed, many, next, reasons, recorded, verified,
 };
+#[cfg(target_os = "linux")]
+use crate::common::{served, signing_input};
 use std::collections::HashMap;
 use std::fs;
 use udpsocket_jwt_server::claims::number_of;

@@ -1,12 +1,15 @@
 //! The protocol as a client sees it, over a real socket; and its rules as plain functions.
 
 use crate::common;
+#[cfg(unix)]
 use crate::common::in_memory;
 use crate::common::{
     Class, Client, Running, Server, Signer, claims, next, payload_of, served, wait_until, with,
 };
 use std::net::UdpSocket;
-use std::process::{Command, Stdio};
+#[cfg(target_os = "linux")]
+use std::process::Command;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -163,17 +166,20 @@ fn a_client_that_left_before_its_reply_changes_nothing_for_the_others() {
 }
 
 /// Makes each call of a socket fail but one, and notes when the errors came.
+#[cfg(unix)]
 #[derive(Default)]
 struct Fails {
     calls: usize,
     errors: Vec<Instant>,
 }
 
+#[cfg(unix)]
 impl Fails {
     /// The call that does not fail.
     const GOOD: usize = 50;
 }
 
+#[cfg(unix)]
 impl udpsocket_jwt_server::server::Lab for Fails {
     fn waits(&mut self, socket: &UdpSocket) {
         self.calls += 1;

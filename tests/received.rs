@@ -132,8 +132,6 @@ fn no_client_notices_more_than_a_lost_datagram_when_the_server_is_killed_200_tim
     let class = Class::new();
     let address = free_port();
     let spawn = || {
-        // Under Wine a process that was killed holds it for a moment more.
-        common::wait_until("the port", || UdpSocket::bind(address).is_ok());
         let mut command = class.command_at(address.port(), &["--quiet", "--no-limit"]);
         Running::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()))
     };

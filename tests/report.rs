@@ -7,7 +7,9 @@ use crate::common::{
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+#[cfg(target_os = "linux")]
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -248,7 +250,7 @@ fn done_stays_done_with_what_came_later_beside_it() {
         (&two_more, &["state 2, next_number 3", "a new run has 2 of 3 in", once], [11, 12, 13]),
         (&twice, &["a new run has 1 of 3 in", "started over 2 times"], [11, 12, 13]),
         (&[(0, 0), (1, 21), (2, 22), (3, 23)], &["state 3, next_number 0", once], [21, 22, 23]),
-        (&[(3, 14), (3, 13)], &["3 13*", "corrected"], [11, 12, 13]),
+        (&[(3, 14), (3, 13)], &["3 13*", "also sent"], [11, 12, 13]),
     ];
     for (later, shown, matriculas) in table {
         let directory = class(r#"{"ALFA": 3}"#, &records("ALFA", &[&complete, later].concat()));
@@ -269,7 +271,7 @@ fn the_later_of_two_matriculas_counts_marked_as_corrected() {
     let directory =
         class(r#"{"ALFA": 3, "BETA": 3}"#, &records("ALFA", &[(1, 77), (1, 19), (2, 12), (2, 12)]));
     let shown = text(directory.path());
-    let other = "* corrected; another record says: 1 77 2023-11-14 22:00:20";
+    let other = "* also sent, in another record: 1 77 2023-11-14 22:00:20";
     shows(&shown, "ALFA", &["1 19* ", "2 12 ", other]);
     assert!(!part(&shown, "BETA").contains("corrected"), "{shown}");
 }
@@ -281,16 +283,16 @@ fn a_member_is_marked_corrected_whichever_record_of_whichever_run_says_something
     let replayed = &[(1, 111), (2, 5), (0, 0), (1, 222), (2, 5), (0, 0), (1, 111), (2, 5)];
     let runs = &[(1, 1), (0, 0), (1, 2), (0, 0), (1, 3), (2, 5)];
     for (messages, row) in [
-        (captured, "111,2023-11-14T22:02:20.123Z,complete,corrected: 222 at 2023-11-14T22:01:20.123Z,1,0,"),
-        (replayed, "111,2023-11-14T22:06:20.123Z,complete,corrected: 222 at 2023-11-14T22:03:20.123Z,3,2,"),
+        (captured, "111,2023-11-14T22:02:20.123Z,complete,also sent: 222 at 2023-11-14T22:01:20.123Z,1,0,"),
+        (replayed, "111,2023-11-14T22:06:20.123Z,complete,also sent: 222 at 2023-11-14T22:03:20.123Z,3,2,"),
         (
             runs,
-            "3,2023-11-14T22:04:20.123Z,complete,corrected: 2 at 2023-11-14T22:02:20.123Z and 1 more,1,2,",
+            "3,2023-11-14T22:04:20.123Z,complete,also sent: 2 at 2023-11-14T22:02:20.123Z and 1 more,1,2,",
         ),
     ] {
         let directory = class(r#"{"ALFA": 2}"#, &records("ALFA", messages));
         assert!(csv(&directory).contains(&format!("ALFA,1,{row}")), "{:#?}", csv(&directory));
-        shows(&text(directory.path()), "ALFA", &["* corrected; another record says: 1 "]);
+        shows(&text(directory.path()), "ALFA", &["* also sent, in another record: 1 "]);
     }
 }
 
@@ -419,10 +421,10 @@ fn the_csv_is_exact_to_the_byte() {
     assert_eq!(
         well(class(table, &received).path(), &["--csv"]),
         "group,seq_number,matricula,acknowledged,run,note,complete_runs,start_overs,exam\r\n\
-         ALFA,1,11,2023-11-14T22:00:20.123Z,complete,corrected: 21 at 2023-11-14T22:05:20.123Z,1,1,\r\n\
-         ALFA,2,19,2023-11-14T22:02:20.123Z,complete,corrected: 12 at 2023-11-14T22:01:20.123Z,1,1,\r\n\
+         ALFA,1,11,2023-11-14T22:00:20.123Z,complete,also sent: 21 at 2023-11-14T22:05:20.123Z,1,1,\r\n\
+         ALFA,2,19,2023-11-14T22:02:20.123Z,complete,also sent: 12 at 2023-11-14T22:01:20.123Z,1,1,\r\n\
          ALFA,3,13,2023-11-14T22:03:20.123Z,complete,,1,1,\r\n\
-         BETA,1,201,2023-11-14T23:00:20.123Z,current,corrected: 999 at 2023-11-14T22:59:20.123Z,0,0,\r\n\
+         BETA,1,201,2023-11-14T23:00:20.123Z,current,also sent: 999 at 2023-11-14T22:59:20.123Z,0,0,\r\n\
          BETA,2,,,current,,0,0,\r\n\
          BETA,,202,,current,missing,0,0,\r\n\
          GAMA,1,,,not started,,0,0,\r\n"
@@ -635,7 +637,8 @@ fn a_remark_names_a_fault_that_no_sound_client_has_or_every_cause_that_is_known(
         + &request(0, "answered", &(answered(2, "b") + ",\"before_reply_to\":1"));
     let two = request(0, "answered", &answered(1, "a"))
         + &from(1, request(500, "answered", &answered(1, "b")))
-        + &request(900, "answered", &answered(2, "c"));
+        + &request(900, "answered", &answered(2, "c"))
+        + &from(1, request(950, "answered", &answered(2, "d")));
     let last = |_: u64| answered(3, "z");
     // A sound client, on a bad network; with a new socket for each try; started again and again.
     let sound = request(0, "lost_on_purpose", &lost(1, "a", "request"))
@@ -656,10 +659,16 @@ fn a_remark_names_a_fault_that_no_sound_client_has_or_every_cause_that_is_known(
         + &request(8_000, "answered", &answered(0, "0"))
         + &request(8_004, "answered", &answered(1, "b"));
     let cases = [
-        (many(8, 1_000, "answered", &one), vec!["1 was acknowledged 8 times, and nothing newer has come"]),
+        (many(8, 1_000, "answered", &one), vec!["1 was acknowledged 8 times, and 2 has not come since"]),
         (many(17, 1_000, "answered", &one), vec!["1 came 17 times", "1 was acknowledged 17 times"]),
         (sockets, vec!["1 was acknowledged 4 times"]),
-        (many(8, 1_000, "answered", &last), vec!["3 was acknowledged 8 times with next_number 0"]),
+        (many(8, 1_000, "answered", &last), vec![]),
+        (
+            many(8, 1_000, "answered", &last) + &request(8_000, "answered", &answered(0, "0")),
+            vec![
+                "3 was acknowledged 8 times with next_number 0, which says that everyone is in, and then a 0 came",
+            ],
+        ),
         (
             many(2, 1_000, "answered", &left),
             vec!["Each of the 2 replies to 1 went to a port that nobody held"],
@@ -691,14 +700,14 @@ fn a_remark_names_a_fault_that_no_sound_client_has_or_every_cause_that_is_known(
         ),
         (
             two,
-            vec!["New messages came from 192.0.2.7:50000, then from 192.0.2.7:1, then from the first again"],
+            vec!["New messages came from 192.0.2.7:1, then from 192.0.2.7:50000, then from the first again"],
         ),
         (request(0, "answered", &zero(0)), vec!["A 0 came first: a client begins with 1"]),
         (
             many(4, 9_000, "answered", &zero),
             vec!["A 0 came first", "4 different messages 0 came from one socket"],
         ),
-        (many(8, 1_000, "out_of_order", &refused), vec!["2 was out of order 8 times: after 8 tries"]),
+        (many(8, 1_000, "out_of_order", &refused), vec![]),
         (many(2, 1_000, "expired", &expired), vec!["No message was valid when it came"]),
         (many(2, 1_000, "bad_signature", &forged), vec!["No signature has verified so far: above stands"]),
         (lost_1, vec!["1 came once and got no reply"]),
@@ -732,7 +741,7 @@ fn the_report_begins_with_who_needs_help_now() {
             "{{\"time\":\"{time}\",\"peer\":\"192.0.2.7:50000\",\"outcome\":\"{outcome}\"{named}{members}}}\n"
         )
     };
-    let bad = r#","detail":"sign without the newline (printf '%s', not echo) (well padded, the signature holds another)""#;
+    let bad = r#","detail":"sign without the newline (well padded, it holds another)","change":"sign without the newline""#;
     let lines = [
         at(900, "ALFA", "bad_signature", bad),
         at(60, "ALFA", "bad_signature", bad),
@@ -755,14 +764,14 @@ fn the_report_begins_with_who_needs_help_now() {
     let lines: Vec<_> = help.lines().collect();
     assert_eq!(lines[0], "needs help now: who tried in the last ten minutes, and did not get on");
     let begin = [
-        ("ALFA        2 tries, since ", ": bad_signature, unverified: sign without the newline"),
-        ("?           1 try, since ", " from 192.0.2.7:50000: not_a_jws, unverified: send a token"),
-        ("BETA        4 tries, since ", ": 1 was acknowledged 4 times, and nothing newer has come"),
-        ("A_NAME_OF_THIRTY_TWO_CHARACTERS_ 2 tries, since ", ": started over with 0"),
+        ("ALFA        2 tries since ", ": sign without the newline"),
+        ("?           1 try since ", " from 192.0.2.7:50000: send a token"),
+        ("BETA        4 tries since ", ": 1 was acknowledged 4 times, and nothing newer has come"),
+        ("A_NAME_OF_THIRTY_TWO_CHARACTERS_ 2 tries since ", ": started over with 0"),
     ];
     assert_eq!(lines.len(), 1 + begin.len(), "{help}");
     for (line, (begin, holds)) in lines[1..].iter().zip(begin) {
-        assert!(line.starts_with(begin) && line.contains(holds), "{line}");
+        assert!(line.starts_with(begin) && line.ends_with(holds), "{line}");
     }
     assert!(rest.contains(" UTC  6 groups: 1 done"), "{report}");
     assert!(!well(directory.path(), &["--csv"]).contains("needs help"));
@@ -853,6 +862,20 @@ fn only_a_group_s_own_report_shows_the_number_that_proves_its_pass() {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("a last reply, at 2023-11-14 22:13:20 UTC: otp_number 12345"), "{text}");
     assert!(words.contains("2 of 3 in state 2") && !text.contains("2024"), "{text}");
+}
+
+#[test]
+fn a_group_s_report_says_how_many_datagrams_named_no_group() {
+    let directory = class(r#"{"ALFA": 3}"#, "");
+    let line = "{\"time\":\"2023-11-14T22:13:20.000Z\",\"peer\":\"192.0.2.7:5\",\"outcome\":\"not_a_jws\",\
+                \"detail\":\"d\",\"datagram\":\"x\"}\n";
+    assert!(!well(directory.path(), &["--group", "ALFA"]).contains("not shown"));
+    directory.write("requests.jsonl", line.repeat(3));
+    let text = well(directory.path(), &["--group", "ALFA"]);
+    assert!(
+        text.ends_with("\nnot shown: 3 refused before a group was made out; `report` has the last\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -757,6 +757,8 @@ act_next_term() {
     title 'The last lecture, and the next term'
     typed "$vm professor up $class first"
     comes 0 'run first, with '
+    typed "$(client ALFA 3)"
+    comes 0 'everyone is in'
     timed "$vm professor report --csv >$dir/grades.csv; cat $dir/grades.csv"
     comes 0 'ALFA,3,1003,' 'complete'
     make_class "$dir/next" '{"DELTA": 2, "HEARTBEAT": 1}' DELTA HEARTBEAT

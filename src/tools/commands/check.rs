@@ -187,7 +187,7 @@ impl Check<'_> {
                 let most = known.map_or(u8::MAX, |group| group.members);
                 if request.seq_number > most.into() {
                     _ = writeln!(out, "The server never takes it: its seq_number is in order in no state.");
-                    return Ok((out, true));
+                    return Ok((out, false));
                 }
                 _ = match self.key {
                     None => writeln!(out, "The server takes it if its seq_number is in order."),

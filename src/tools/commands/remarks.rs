@@ -166,23 +166,22 @@ fn signed_anew(messages: &[Message]) -> Option<String> {
     ))
 }
 
-/// A client may take a new socket, and then never again the one before.
+/// A client may take a new socket, and then never again the one before. (A port may be given anew, but hardly
+/// twice.)
 fn two_sockets(messages: &[Message]) -> Option<String> {
-    let [first, second, _] = messages.windows(3).rev().find(|three| {
-        let [one, two, three] = [&three[0], &three[1], &three[2]];
-        one.peer() == three.peer()
-            && one.peer() != two.peer()
-            && three.first().saturating_sub(one.first()) <= Duration::from_secs(60)
-    })?
-    else {
-        return None;
+    let returns = |at: usize| {
+        let third = &messages[at];
+        let before = messages[..at].iter().rposition(|message| message.peer() == third.peer())?;
+        let is_soon = third.first().saturating_sub(messages[before].first()) <= Duration::from_secs(60);
+        let other = messages[before + 1..at].first().filter(|_| is_soon)?;
+        Some((third.peer(), other.peer()))
     };
+    let mut found = (0..messages.len()).rev().filter_map(returns);
+    let ((one, other), _) = (found.next()?, found.next()?);
     Some(format!(
-        "New messages came from {}, then from {}, then from the first again: two clients of the group run at \
-         once, one client has two sockets, or the first was stopped and its last message came late. Run one at a \
-         time.",
-        first.peer(),
-        second.peer()
+        "New messages came from {one}, then from {other}, then from the first again: two clients of the group \
+         run at once, one client has two sockets, or the first was stopped and its last message came late. Run \
+         one at a time."
     ))
 }
 
@@ -219,44 +218,61 @@ fn zeros(messages: &[Message]) -> Option<String> {
     })
 }
 
-/// The same bytes are refused for the same reason each time.
+/// The same bytes are refused for the same reason each time. (Only what is out of order, or could not be
+/// recorded, may be taken later.)
 fn refused_again(messages: &[Message]) -> Option<String> {
-    let last = messages.last()?;
-    let reason = last.refused().filter(|_| last.copies.len() >= 3)?;
-    let (number, times) = (last.number, last.copies.len());
-    Some(match reason {
-        "out_of_order" => {
-            format!("{number} was out of order {times} times: after 8 tries a client starts over with 0.")
-        }
-        "not_recorded" => return None,
-        _ => format!(
+    let may_pass = ["out_of_order", "not_recorded"];
+    let at = messages.iter().rposition(|message| {
+        message.copies.len() >= 3 && message.refused().is_some_and(|reason| !may_pass.contains(&reason))
+    })?;
+    let (number, times, reason) =
+        (messages[at].number, messages[at].copies.len(), messages[at].refused().unwrap_or_default());
+    let is_mended =
+        messages[at..].iter().any(|message| message.number == number && message.acknowledged() > 0);
+    (!is_mended).then(|| {
+        format!(
             "{number} was refused {times} times ({reason}): the same bytes are refused each time. Mend what the \
              refusal says, and sign anew."
-        ),
+        )
     })
 }
 
-/// Acknowledged again and again, and nothing newer.
+/// Acknowledged again and again, and the next number has not come.
 fn not_taken(messages: &[Message]) -> Option<String> {
-    let last = messages.last()?;
-    let (number, acknowledged) = (last.number, last.acknowledged());
-    let nobody = |row: &&&Row| matches!(row.came, Came::Answered { left_port: Some(_), .. });
-    let left = last.copies.iter().filter(nobody).count();
-    match (acknowledged, left) {
-        (2.., _) if left == acknowledged => Some(format!(
-            "Each of the {left} replies to {number} went to a port that nobody held any more: receive on the \
-             socket that sent, and keep it open. Or was the client stopped?"
-        )),
-        (4.., _) if last.was_last() => Some(format!(
-            "{number} was acknowledged {acknowledged} times with next_number 0, which says that everyone is in: \
-             those replies were lost or late on the way, or the client does not take 0 for the end."
-        )),
-        (4.., _) => Some(format!(
-            "{number} was acknowledged {acknowledged} times, and nothing newer has come: its replies were lost or \
-             late on the way, or the client does not take them. Print what comes, and put it into check."
-        )),
-        _ => None,
-    }
+    let left = |message: &Message| {
+        let nobody = |row: &&&Row| matches!(row.came, Came::Answered { left_port: Some(_), .. });
+        message.copies.iter().filter(nobody).count()
+    };
+    let is_stuck = |at: &usize| {
+        let message = &messages[*at];
+        let acknowledged = message.acknowledged();
+        // Whoever took the last 0 is done, or begins again with 1.
+        let goes_on = match message.was_last() {
+            true => messages.get(at + 1).is_none_or(|next| next.number > 0),
+            false => messages[*at..].iter().any(|next| next.number == message.number + 1),
+        };
+        (acknowledged >= 4 || acknowledged >= 2 && left(message) == acknowledged) && !goes_on
+    };
+    let message = &messages[(0..messages.len()).rev().find(is_stuck)?];
+    let (number, acknowledged) = (message.number, message.acknowledged());
+    Some(if left(message) == acknowledged {
+        format!(
+            "Each of the {acknowledged} replies to {number} went to a port that nobody held any more: receive on \
+             the socket that sent, and keep it open. Or was the client stopped?"
+        )
+    } else if message.was_last() {
+        format!(
+            "{number} was acknowledged {acknowledged} times with next_number 0, which says that everyone is in, and \
+             then a 0 came: those replies were lost or late on the way, or the client does not take next_number 0 \
+             for the end."
+        )
+    } else {
+        format!(
+            "{number} was acknowledged {acknowledged} times, and {} has not come since: its replies were lost or \
+             late on the way, or the client does not take them. Print what comes, and put it into check.",
+            number + 1
+        )
+    })
 }
 
 /// Whoever reads a reply goes on at once, unless the way or the signing takes so long.
@@ -271,8 +287,8 @@ fn on_a_timer(messages: &[Message]) -> Option<String> {
     let pauses: Vec<_> = pauses.collect();
     let (least, most) = (*pauses.iter().min()?, *pauses.iter().max()?);
     let is_a_timer = pauses.len() >= 2
-        && least >= Duration::from_millis(500)
-        && most.saturating_sub(least) <= Duration::from_millis(50);
+        && least >= Duration::from_millis(900)
+        && most.saturating_sub(least) <= Duration::from_millis(100);
     is_a_timer.then(|| {
         format!(
             "Each number came {:.1} s after the acknowledgment before it: a timer runs out and no reply is read, \

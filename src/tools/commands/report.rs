@@ -17,7 +17,7 @@ use crate::tools::faults::{groups_json, reason, record};
 use crate::tools::lab::exam::sheet::{Line, Sheet};
 use crate::tools::lab::log::{MOST_LOG_BYTES, not_read, read_tail};
 use crate::tools::lab::trial::BEGAN;
-use crate::tools::print::{COLUMNS, Colours, block, escaped, shortened, shown};
+use crate::tools::print::{COLUMNS, Colours, block, escaped, shown, wrapped};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -322,9 +322,12 @@ impl Report {
             let number = |name: &str| request.get(name).and_then(Value::as_u64);
             let answered = number("seq_number").zip(number("next_number")).filter(|_| outcome == "answered");
             let detail = escaped(text("detail").unwrap_or_default());
-            let unverified = if is_signed { "" } else { ", unverified" };
-            let left = request.get("left_port").map(|_| detail.clone());
-            let fault = if is_refused { Some(format!("{outcome}{unverified}: {detail}")) } else { left };
+            let port = request.get("left_port").and_then(Value::as_u64);
+            let left =
+                port.map(|port| format!("nobody holds port {port}, which sent it: keep the socket open"));
+            // What to change is short. What was found stands in the group's own report.
+            let change = text("change").map_or_else(|| detail.clone(), escaped);
+            let fault = if is_refused { Some(change) } else { left };
             let tries = group.map_or(&mut self.unnamed, |group| &mut self.groups[group].tries);
             tries.add(time, answered, fault, &escaped(text("peer").unwrap_or_default()));
         }
@@ -401,15 +404,16 @@ impl Report {
             return String::new();
         }
         let line = |(name, tries, fault): &(&str, &Tries, String)| {
-            let from = tries.fault.as_ref().filter(|_| *name == "?").map(|(_, peer)| format!(" from {peer}"));
-            let plural = if tries.count == 1 { "y" } else { "ies" };
-            let from = from.unwrap_or_default();
+            let peer = tries.fault.as_ref().filter(|_| *name == "?").map(|(_, peer)| format!(" from {peer}"));
+            let (peer, plural) = (peer.unwrap_or_default(), if tries.count == 1 { "y" } else { "ies" });
             let mut start = format!("{name:<INDENT$}");
             if !start.ends_with(' ') {
                 start.push(' ');
             }
-            start += &format!("{} tr{plural}, since {}{from}: ", tries.count, clock(tries.first, now));
-            colours.yellow(&shortened(&(start + fault), COLUMNS)) + "\n"
+            start += &format!("{} tr{plural} since {}{peer}: ", tries.count, clock(tries.first, now));
+            // As many whole words as fit.
+            let fault = wrapped(fault.split(' '), COLUMNS.saturating_sub(start.len())).into_iter().next();
+            colours.yellow(&(start + &fault.unwrap_or_default())) + "\n"
         };
         let lines: String = stuck.iter().map(line).collect();
         format!("needs help now: who tried in the last ten minutes, and did not get on\n{lines}\n")
@@ -440,7 +444,13 @@ impl Report {
             text += &list("", facts(group, history, now));
         }
         text += &exam_text(history, self.examined_since, true, now, colours);
-        text + &timeline.to_text(colours) + &remarks::to_text(&timeline.rows(), now)
+        text += &timeline.to_text(colours);
+        text += &remarks::to_text(&timeline.rows(), now);
+        if let Some((count, _)) = self.strangers {
+            text +=
+                &format!("\nnot shown: {count} refused before a group was made out; `report` has the last\n");
+        }
+        text
     }
 
     /// One row for each group and member (RFC 4180), for a spreadsheet.
@@ -488,14 +498,14 @@ fn is_unknown(group: &Group, matricula: u64) -> bool {
 
 /// What the professor should know of a member.
 fn notes(group: &Group, history: &History, number: u8, member: &Member) -> Vec<String> {
-    let corrected = history.other(number, member.matricula).map(|(other, time, others)| match others {
-        1 => format!("corrected: {other} at {}", rfc3339(time)),
-        _ => format!("corrected: {other} at {} and {} more", rfc3339(time), others - 1),
+    let also_sent = history.other(number, member.matricula).map(|(other, time, others)| match others {
+        1 => format!("also sent: {other} at {}", rfc3339(time)),
+        _ => format!("also sent: {other} at {} and {} more", rfc3339(time), others - 1),
     });
     let contradicted = history.contradiction(group).map(|contradiction| contradiction.replace(',', ";"));
     let note = |applies: bool, note: &str| applies.then(|| note.to_string());
     [
-        corrected,
+        also_sent,
         note(is_unknown(group, member.matricula), "unknown"),
         note(history.counting().times(member.matricula) > 1, "sent under two numbers"),
         note(number > group.members, "beyond the table"),
@@ -538,11 +548,11 @@ fn group_text(
             let mark = if history.other(*number, member.matricula).is_some() { "*" } else { "" };
             format!("{number:>digits$} {}{mark} {}", member.matricula, clock(member.time, now))
         }));
-        let corrected = run.members.iter().filter_map(|(number, member)| {
+        let also_sent = run.members.iter().filter_map(|(number, member)| {
             let (other, time, _) = history.other(*number, member.matricula)?;
             Some(format!("{number} {other} {}", clock(time, now)))
         });
-        text += &list("* corrected; another record says:", corrected);
+        text += &list("* also sent, in another record:", also_sent);
         text += &list("beyond the table:", run.members.keys().filter(|number| **number > group.members));
         let sent: BTreeSet<u64> = run.members.values().map(|member| member.matricula).collect();
         text += &list("missing:", run.missing(group));

@@ -166,7 +166,12 @@ pub fn group<'a>(name: &str, groups: impl Iterator<Item = &'a str> + Clone) -> O
 
 /// `seq_number` and `matricula` in each other's place: a number of members is at most 255.
 pub fn exchanged(seq_number: u64, matricula: u64, members: u8) -> Option<Diagnosis> {
-    exchanged_of(seq_number, matricula, members, &format!("the group has {members} members"))
+    exchanged_of(seq_number, matricula, members, &format!("the group has {}", of_members(members)))
+}
+
+/// A number of members as people write it.
+fn of_members(members: u8) -> String {
+    if members == 1 { "1 member".into() } else { format!("{members} members") }
 }
 
 /// The same, and where the number of members is from.
@@ -177,7 +182,7 @@ fn exchanged_of(seq_number: u64, matricula: u64, members: u8, from: &str) -> Opt
         _ if is_exchanged => Some(Diagnosis::new("exchange seq_number and matricula", found)),
         256.. => Some(Diagnosis::new("count the members in seq_number: 1, 2, ...", found)),
         _ if seq_number > members.into() => {
-            Some(Diagnosis::new(format!("send seq_number 0 to {members}"), found))
+            Some(Diagnosis::new(format!("send a seq_number from 0 to {members}"), found))
         }
         _ => None,
     }
@@ -189,7 +194,9 @@ pub fn in_order(members: u8, state: u64, seq_number: u64) -> Diagnosis {
     let change = match state {
         0 => "send seq_number 1".into(),
         _ if state < last => format!("send seq_number {next}, {state} again, or 0 to start over"),
-        _ if state == last => format!("everyone is in: send seq_number {state} again, or 0 to start over"),
+        _ if state == last => {
+            "everyone is in: to send everyone again, start over with 0 after 8 tries".into()
+        }
         _ => "send seq_number 0, to start over".into(),
     };
     Diagnosis::new(change, format!("seq_number is {seq_number} in state {state} of {members}"))
@@ -214,7 +221,8 @@ pub fn ahead(claim: &str, seconds: f64) -> String {
     format!("{claim} is {} ahead", span(seconds))
 }
 
-/// Where others begin to count seconds, and how much later than 1970 that is.
+/// Where others begin to count seconds, and how much later than 1970 that is. A time is told by it only if it is
+/// off by that, to a day.
 const EPOCHS: [(f64, &str); 2] =
     [(978_307_200.0, "2001, as Swift's reference date"), (946_684_800.0, "2000, as MicroPython does")];
 
@@ -344,7 +352,7 @@ pub fn notes(group: Option<&Group>, request: &Request, claims: &Map<String, Valu
     if let (Some(Group { name, members, .. }), Some(seq_max)) = (group, seq_max)
         && seq_max != u64::from(*members)
     {
-        notes.push(format!("seq_max is {seq_max}, but the table gives {name} {members} members"));
+        notes.push(format!("seq_max is {seq_max}, but the table gives {name} {}", of_members(*members)));
     }
     let claimed = || seq_max.and_then(|seq_max| u8::try_from(seq_max).ok());
     let exchanged = match group {

@@ -117,7 +117,8 @@ const BEGINNINGS: [(&[&[u8]], Row); 19] = [
     ),
 ];
 
-/// What languages print of a variable that has no value: the whole text, or all of it before the first dot.
+/// What languages print of a variable that has no value: the whole text, or all of it before the first dot. A
+/// sentence may begin so.
 const NOTHING: [&[u8]; 7] = [b"null", b"NULL", b"nil", b"<nil>", b"(null)", b"None", b"undefined"];
 
 /// How the print of a value begins that was meant to be bytes.
@@ -127,7 +128,8 @@ const PRINTS: [&[u8]; 8] =
 /// Undoes an encoding of the whole text.
 type Decode = fn(&[u8]) -> Option<Vec<u8>>;
 
-/// The whole text in an encoding; what is inside must be a token.
+/// The whole text in an encoding. What is inside must be a token, whose header is JSON: no text decodes to that
+/// by chance. Where several ways lead there, the row says only what was seen.
 const ENCODINGS: [(Decode, Row); 15] = [
     (
         |text| Some(text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()),

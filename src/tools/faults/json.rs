@@ -10,6 +10,9 @@ use crate::tools::to_base64url;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// Behind its `a:` stands how many pairs it has, and then `:{`.
+const SERIALIZED: Row = ("print it with json_encode, not serialize", "it is PHP's serialize");
+
 /// How something else than an object begins: what no text of another kind is known to begin with.
 const BEGINNINGS: [(&[u8], Row); 16] = [
     (b"\x1f\x8b", ("leave out the compression", "it is gzip")),
@@ -20,21 +23,22 @@ const BEGINNINGS: [(&[u8], Row); 16] = [
     (b"[object ", ("print it with JSON.stringify", "it is JavaScript's print of an object")),
     (b"Array\n(", ("print it with json_encode", "it is PHP's print of an array")),
     (b"array (", ("print it with json_encode", "it is PHP's print of an array")),
-    (b"a:", ("print it with json_encode, not serialize", "it is PHP's serialize")),
+    (b"a:", SERIALIZED),
     (b"OrderedDict(", ("print it with json.dumps", "it is Python's print of a dict")),
     (b"undefined", ("set the variable before it is printed", "it is JavaScript's undefined")),
-    (b"None", ("set the variable before it is printed", "it is Python's None")),
+    (b"None", ("set the variable before it is printed", "it is None, as Python and Rust print it")),
     (b"%{", ("print it with Jason.encode!", "it is Elixir's print of a map")),
     (b"<", ("print JSON, not XML or an object", "it is XML, or a print of an object")),
-    (b"---", ("print JSON, not YAML", "it is YAML")),
+    (b"---\n", ("print JSON, not YAML", "it is YAML")),
     (b"\xac\xed\x00\x05", ("print JSON, not a serialized object", "it is a serialized Java object")),
 ];
 
-/// Words that other languages have for JSON's.
+/// Words that other languages have for JSON's, where a value should stand. If several have one, none is named,
+/// or each.
 const WORDS: [(&str, Row); 12] = [
-    ("True", ("write true; json.dumps does", "Python's True")),
-    ("False", ("write false; json.dumps does", "Python's False")),
-    ("None", ("write null; json.dumps does", "Python's None")),
+    ("True", ("write true; json.dumps does", "True, as Python and C# have it")),
+    ("False", ("write false; json.dumps does", "False, as Python and C# have it")),
+    ("None", ("write null; json.dumps does", "None, as Python and Rust have it")),
     ("TRUE", ("write true, in small letters", "TRUE")),
     ("FALSE", ("write false, in small letters", "FALSE")),
     ("NULL", ("write null, in small letters", "NULL")),
@@ -114,7 +118,10 @@ pub fn diagnose(json: &[u8]) -> Option<Diagnosis> {
         ));
     }
     let trimmed = json.trim_ascii();
-    if let Some((_, found)) = BEGINNINGS.iter().find(|(beginning, _)| trimmed.starts_with(beginning)) {
+    let is_begun = |(beginning, row): &&(&[u8], Row)| {
+        trimmed.starts_with(beginning) && (*row != SERIALIZED || find(trimmed, b":{").is_some())
+    };
+    if let Some((_, found)) = BEGINNINGS.iter().find(is_begun) {
         return row(*found);
     }
     let Ok(text) = str::from_utf8(json) else {

@@ -32,7 +32,7 @@ const RSA: &str = "make an RSA key: openssl genrsa -out my.pem 2048";
 /// Texts that tell a file of another kind, what to change and what was found.
 type Marked = (&'static [&'static [u8]], &'static str, &'static str);
 
-/// What begins a file that is no text.
+/// What begins a file that is no text: the bytes by which each of these forms is known.
 const BEGINNINGS: [Marked; 5] = [
     (&[b"PK\x03\x04", b"\xd0\xcf\x11\xe0"], FILE, "it is a ZIP, or a document of Word"),
     (&[b"%PDF-"], FILE, "it is a PDF"),
@@ -45,7 +45,8 @@ const BEGINNINGS: [Marked; 5] = [
     ),
 ];
 
-/// What stands anywhere in a text of another kind.
+/// What stands anywhere in a text of another kind. A public key in PEM or OpenSSH's form has none of these: each
+/// has a character that base64 lacks, or is longer than chance makes.
 const MARKS: [Marked; 18] = [
     (
         &[b"BEGIN CERTIFICATE-----", b"BEGIN TRUSTED CERTIFICATE-----"],
@@ -108,7 +109,8 @@ const MARKS: [Marked; 18] = [
     (&[b"ssh-rsaAAAA"], "put a space behind ssh-rsa", "no space stands behind ssh-rsa"),
 ];
 
-/// What is told by more than a mark: the first that is found is the cause.
+/// What is told by more than a mark. Each is known by its content (a base64 that decodes to a key's DER, to a
+/// PEM), or says only what was seen. The first that is found is told.
 const FORMS: [Form; 16] = [
     (TYPED, "its dashes are typographic", |file| {
         let is_dash = |three: &[u8]| matches!(three, [0xe2, 0x80, 0x90..=0x95] | [0xe2, 0x88, 0x92]);

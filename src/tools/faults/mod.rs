@@ -1,6 +1,9 @@
 //! What can be wrong with each thing, and what to change: every sentence about what can't be accepted
 //! stands here, in the module of the thing that is at fault.
 //!
+//! A cause is named only where the bytes rule out every other that is known: beside each table stands what
+//! does so. Where two remain, both are said, with *or*; where none is known, what was seen.
+//!
 //! Nothing here accepts anything, and nothing here prints. Each module takes the bytes that were
 //! refused, or the fault that the book has found in them, and names the first cause under which they
 //! make sense. The start, `check`, `--explain`, the log and the report print what it says.

@@ -121,6 +121,7 @@ pub fn is_printed(payload: &[u8]) -> bool {
     members.contains_key("error") || acknowledgment().is_some_and(|printed| printed.as_bytes() == payload)
 }
 
+/// A key that may have been taken for the secret. It is told only if the HMAC verifies with it.
 type Secret<'a> = (Option<Cow<'a, [u8]>>, &'static str, &'static str);
 
 /// The key that a reply's HMAC was made with, in the place of the secret: a file's content, and the

@@ -11,7 +11,7 @@ use std::path::Path;
 
 const MAKE: &str = "make one that can be typed: openssl rand -hex 32";
 
-/// The first that is found says it for those below.
+/// The first that is found says it for those below. Each says what was seen.
 const ODDITIES: [Form; 13] = [
     (
         "save it as plain ASCII, not UTF-16",

@@ -32,7 +32,8 @@ const HASHED: &str = "sign the text itself: signing hashes it";
 
 type Encoding = (&'static str, fn(&[u8]) -> Vec<u8>, &'static str);
 
-/// What a part's bytes become. The first is right.
+/// What a part's bytes become. The first is right. A text is told only if its hash is the one that was signed,
+/// so no row can be taken for another.
 const ENCODINGS: [Encoding; 10] = [
     ("base64url", |part| to_base64url(part).into(), SIGN),
     (

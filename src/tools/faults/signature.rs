@@ -511,7 +511,8 @@ const PSS_OR_NOISE: &str = "sign with RS256, not PSS, and with the group's priva
 
 type Form = (Vec<u8>, &'static str, &'static str);
 
-/// The signature as it may have been before it was written wrongly, as long as the modulus.
+/// The signature as it may have been before it was written wrongly, as long as the modulus. One is told only if
+/// it verifies or opens: no noise does.
 fn forms(signature: &[u8], n: &[u8]) -> Vec<Form> {
     const BYTES: &str = "encode the signature's bytes, not their text";
     let latin_1 = || -> Option<Vec<u8>> {

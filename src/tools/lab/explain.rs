@@ -31,7 +31,7 @@ pub struct Explanation {
     /// What is sent to the client, if it is smaller than what the client sent.
     pub reply: Option<String>,
     /// What the log is to say.
-    pub found: Option<String>,
+    pub found: Option<Diagnosis>,
 }
 
 impl Explainer {
@@ -61,7 +61,7 @@ fn explained(class: &Class, handled: &Handled, refusal: &Refusal) -> Explanation
         Err(_) if is_known => unsigned(change),
         Err(_) => unsigned(&whole).or_else(|| unsigned(change)),
     };
-    Explanation { reply, found: Some(whole) }
+    Explanation { reply, found: Some(diagnosis) }
 }
 
 /// The signed explanation: as much of it, in whole clauses, as makes it smaller than the request.

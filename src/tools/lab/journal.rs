@@ -8,7 +8,7 @@ use super::log::Log;
 use crate::refusal::Refusal;
 use crate::server::{Acknowledgment, Class, Handled, Lab};
 use crate::time::rfc3339;
-use crate::tools::faults::{claims, reason, record::Whereabouts, refusal};
+use crate::tools::faults::{Diagnosis, claims, reason, record::Whereabouts, refusal};
 use crate::tools::print::{COLUMNS, Colours, json_string, say_first, say_soon, shortened};
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal};
@@ -58,7 +58,7 @@ impl Copies {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
     /// The mistake behind a refusal, in place of the refusal's own detail.
-    pub found: Option<&'a str>,
+    pub found: Option<&'a Diagnosis>,
     /// Whether the client was told of the refusal.
     pub is_explained: bool,
     /// Whether nobody holds the port any more that the reply was sent to.
@@ -130,7 +130,7 @@ impl Journal {
     /// were handled together.
     pub fn write(&mut self, class: &Class, handled: &Handled, known: Known) {
         self.alarm(handled);
-        let found = known.found.map(Into::into).or_else(|| self.copy(class, handled));
+        let found = known.found.map(ToString::to_string).or_else(|| self.copy(class, handled));
         let said = Said { found, but: but(handled, known), known };
         push_json_line(&mut self.lines, class, handled, &said);
         if self.is_verbose {
@@ -213,8 +213,13 @@ fn push_json_line(lines: &mut String, class: &Class, handled: &Handled, said: &S
     let mut lost = None;
     match outcome {
         Err(refusal) => {
-            let detail = more.map_or_else(|| refusal::plain(refusal, &datagram.bytes).sentence(), Into::into);
+            let plain = refusal::plain(refusal, &datagram.bytes);
+            let detail = more.map_or_else(|| plain.sentence(), Into::into);
+            let change = said.known.found.unwrap_or(&plain).change();
             _ = write!(lines, "{}\",\"detail\":{}", reason::name(refusal), json_string(&detail));
+            if !change.is_empty() {
+                _ = write!(lines, ",\"change\":{}", json_string(change));
+            }
             if said.known.is_explained {
                 lines.push_str(",\"explained\":true");
             }

@@ -83,7 +83,7 @@ impl server::Lab for Tools {
             let sent = reply.map(|reply| socket.send_to(reply.as_bytes(), handled.datagram.sender));
             let port = handled.datagram.sender.port();
             let is_left = handled.datagram.peer().ip().is_loopback() && left.contains(&port);
-            let (found, is_explained) = (explanation.found.as_deref(), sent.is_some_and(|sent| sent.is_ok()));
+            let (found, is_explained) = (explanation.found.as_ref(), sent.is_some_and(|sent| sent.is_ok()));
             self.journal.write(class, handled, Known { found, is_explained, is_left, early });
         }
         if let Some(trial) = &mut self.trial {

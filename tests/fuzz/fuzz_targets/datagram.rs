@@ -493,7 +493,7 @@ impl Run {
                 let claims: Value = serde_json::from_str(&payload).unwrap();
                 assert_eq!(claims["id_request"], id_request);
                 assert_eq!(claims["error"], name(refusal));
-                let whole = explanation.found.expect("what is signed is explained");
+                let whole = explanation.found.expect("what is signed is explained").to_string();
                 // In little room the clauses are left out from the end, and then the members for the otp.
                 let detail = claims.get("detail").map_or("", |detail| detail.as_str().unwrap());
                 assert!(whole.starts_with(detail), "{whole}: {claims}");
