@@ -3,10 +3,11 @@
 //! what is true of it.
 //!
 //! `cargo test clients::` takes ten of them without losses. `ALL=1 cargo test clients:: -- --nocapture`
-//! takes all 60, without losses, under `--lose 30`, and where replies take 0.3 s, and prints what each is told.
+//! takes all 60, without losses, under `--lose 30`, and where replies take 0.3 s, and the sound ones where the network
+//! loses, delays, repeats and reorders; and prints what each is told.
 
-use crate::common::{Class, RS256, SECRET, Scratch, Server, Signer, many, report_of};
-use std::collections::{BTreeMap, VecDeque};
+use crate::common::{Class, RS256, Random, SECRET, Scratch, Server, Signer, many, report_of};
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -112,6 +113,8 @@ const SHORT: &str = "the client does not wait a second";
 const TIMED: &str = "a timer runs out and no reply is read, or";
 const CLOCK: &str = "No message was valid when it came";
 const NEVER: &str = "No signature has verified so far";
+/// Sentences that name the network among the causes.
+const ANY: [&str; 4] = [NOT_TAKEN, END, ZERO, ONCE];
 const TWO: &str = "two clients of the group run at once, one";
 const ONCE: &str = "came once and got no reply";
 const END: &str = "with next_number 0, which says that everyone is in";
@@ -493,33 +496,61 @@ impl Client {
     }
 }
 
-/// A proxy whose replies take so long. Each client has a socket of its own behind it.
-fn delayed(server: SocketAddr, delay: Duration, is_over: &'static AtomicBool) -> SocketAddr {
+/// What a network does to datagrams, each way.
+#[derive(Clone, Copy, Debug)]
+struct Network {
+    /// How long a request takes, and a reply: so long, and up to so much more.
+    takes: [Duration; 2],
+    more: Duration,
+    /// Of a hundred, so many are lost, and so many come twice.
+    lost: usize,
+    twice: usize,
+}
+
+/// A proxy that is such a network. Each client has a socket of its own behind it.
+fn behind(server: SocketAddr, network: Network, is_over: &'static AtomicBool) -> SocketAddr {
     let front = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = front.local_addr().unwrap();
     front.set_nonblocking(true).unwrap();
     thread::spawn(move || {
-        let mut behind: BTreeMap<SocketAddr, UdpSocket> = BTreeMap::new();
-        let mut late: VecDeque<(Instant, SocketAddr, Vec<u8>)> = VecDeque::new();
-        let mut buffer = [0; 65_536];
+        let mut sockets: BTreeMap<SocketAddr, UdpSocket> = BTreeMap::new();
+        // When, whose, whether it is a reply, and what.
+        let mut under_way: Vec<(Instant, SocketAddr, bool, Vec<u8>)> = Vec::new();
+        let (mut buffer, mut random) = ([0; 65_536], Random(0x5eed));
         while !is_over.load(Ordering::Relaxed) {
+            let mut came = Vec::new();
             while let Ok((length, from)) = front.recv_from(&mut buffer) {
-                let own = behind.entry(from).or_insert_with(|| {
+                sockets.entry(from).or_insert_with(|| {
                     let own = socket(server);
                     own.set_nonblocking(true).unwrap();
                     own
                 });
-                _ = own.send(&buffer[..length]);
+                came.push((from, false, buffer[..length].to_vec()));
             }
-            for (client, own) in &behind {
+            for (client, own) in &sockets {
                 while let Ok(length) = own.recv(&mut buffer) {
-                    late.push_back((Instant::now() + delay, *client, buffer[..length].into()));
+                    came.push((*client, true, buffer[..length].to_vec()));
                 }
             }
-            while late.front().is_some_and(|(due, ..)| *due <= Instant::now()) {
-                let Some((_, client, reply)) = late.pop_front() else { break };
-                _ = front.send_to(&reply, client);
+            for (client, is_reply, datagram) in came {
+                let copies = match random.below(100) {
+                    draw if draw < network.lost => 0,
+                    draw if draw < network.lost + network.twice => 2,
+                    _ => 1,
+                };
+                for _ in 0..copies {
+                    let more = network.more * random.below(1_000) as u32 / 1_000;
+                    let due = Instant::now() + network.takes[usize::from(is_reply)] + more;
+                    under_way.push((due, client, is_reply, datagram.clone()));
+                }
             }
+            under_way.retain(|(due, client, is_reply, datagram)| {
+                if *due > Instant::now() {
+                    return true;
+                }
+                _ = if *is_reply { front.send_to(datagram, client) } else { sockets[client].send(datagram) };
+                false
+            });
             thread::sleep(Duration::from_millis(2));
         }
     });
@@ -533,7 +564,7 @@ fn remarks(report: &str) -> Vec<String> {
 }
 
 /// Runs the clients at once, and says what is wrong with what they are told.
-fn played(clients: &[Client], options: &[&str], delay: Option<Duration>, is_printed: bool) -> Vec<String> {
+fn played(clients: &[Client], options: &[&str], network: Option<Network>, is_printed: bool) -> Vec<String> {
     static IS_OVER: AtomicBool = AtomicBool::new(false);
     let directory = Scratch::new();
     let group = |at: usize| format!("GROUP{at:02}");
@@ -546,7 +577,7 @@ fn played(clients: &[Client], options: &[&str], delay: Option<Duration>, is_prin
     let class = Class { directory };
     let server = Server::start(&class, &[&["-v", "--explain", "--no-sync"], options].concat());
     IS_OVER.store(false, Ordering::Relaxed);
-    let address = delay.map_or(server.address, |delay| delayed(server.address, delay, &IS_OVER));
+    let address = network.map_or(server.address, |network| behind(server.address, network, &IS_OVER));
     thread::scope(|scope| {
         for (at, client) in clients.iter().enumerate() {
             for _ in 0..client.together {
@@ -570,10 +601,12 @@ fn played(clients: &[Client], options: &[&str], delay: Option<Duration>, is_prin
             .map(|line| format!("{line}\n"))
             .collect();
         let said = remarks(&report);
-        let false_ones: Vec<_> =
-            said.iter().filter(|remark| !client.may.iter().any(|may| remark.contains(may))).collect();
+        // Where the network loses and delays, a sentence with each cause may be said of any client.
+        let any = if network.is_some_and(|network| network.lost > 0) { &ANY[..] } else { &[] };
+        let may = |remark: &&String| client.may.iter().chain(any).any(|may| remark.contains(may));
+        let false_ones: Vec<_> = said.iter().filter(|remark| !may(remark)).collect();
         for remark in false_ones {
-            wrong.push(format!("{} {options:?} {delay:?}: {remark}\n{report}", client.name));
+            wrong.push(format!("{} {options:?} {network:?}: {remark}\n{report}", client.name));
         }
         let accuses = ["nobody holds port", "had left: wait", "receive on one socket"];
         if client.may.is_empty() && accuses.iter().any(|words| own.contains(words)) {
@@ -583,7 +616,7 @@ fn played(clients: &[Client], options: &[&str], delay: Option<Duration>, is_prin
             || own.contains(client.told)
             || whole.split_whitespace().collect::<Vec<_>>().join(" ").contains(client.told)
             || lines.contains(client.told);
-        if options.is_empty() && delay.is_none() && !is_told {
+        if options.is_empty() && network.is_none() && !is_told {
             wrong.push(format!("{}: is not told {:?}\n{own}\n{report}", client.name, client.told));
         }
         if is_printed {
@@ -613,8 +646,14 @@ fn of_a_client_is_said_what_is_true_of_it_whatever_the_network_does() {
     if is_all {
         println!("\n--lose 30\n");
         wrong.extend(played(&clients, &["--lose", "30"], None, true));
+        let ms = Duration::from_millis;
+        let slow = Network { takes: [ms(0), ms(300)], more: ms(0), lost: 0, twice: 0 };
         println!("\nreplies take 0.3 s\n");
-        wrong.extend(played(&clients, &[], Some(Duration::from_millis(300)), true));
+        wrong.extend(played(&clients, &[], Some(slow), true));
+        // They are reordered too.
+        let bad = Network { takes: [ms(5), ms(5)], more: ms(1_800), lost: 20, twice: 15 };
+        println!("\nthe sound ones on a bad network\n");
+        wrong.extend(played(&clients[..20], &[], Some(bad), true));
     }
     assert!(wrong.is_empty(), "{} false:\n{}", wrong.len(), wrong.join("\n\n"));
 }

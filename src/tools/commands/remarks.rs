@@ -246,9 +246,12 @@ fn not_taken(messages: &[Message]) -> Option<String> {
     let is_stuck = |at: &usize| {
         let message = &messages[*at];
         let acknowledged = message.acknowledged();
-        let goes_on = || messages[*at..].iter().any(|next| next.number == message.number + 1);
-        (acknowledged >= 4 || acknowledged >= 2 && left(message) == acknowledged)
-            && (message.was_last() || !goes_on())
+        // Whoever took the last 0 is done, or begins again with 1.
+        let goes_on = match message.was_last() {
+            true => messages.get(at + 1).is_none_or(|next| next.number > 0),
+            false => messages[*at..].iter().any(|next| next.number == message.number + 1),
+        };
+        (acknowledged >= 4 || acknowledged >= 2 && left(message) == acknowledged) && !goes_on
     };
     let message = &messages[(0..messages.len()).rev().find(is_stuck)?];
     let (number, acknowledged) = (message.number, message.acknowledged());
@@ -259,8 +262,9 @@ fn not_taken(messages: &[Message]) -> Option<String> {
         )
     } else if message.was_last() {
         format!(
-            "{number} was acknowledged {acknowledged} times with next_number 0, which says that everyone is in: \
-             those replies were lost or late on the way, or the client does not take 0 for the end."
+            "{number} was acknowledged {acknowledged} times with next_number 0, which says that everyone is in, and \
+             then a 0 came: those replies were lost or late on the way, or the client does not take next_number 0 \
+             for the end."
         )
     } else {
         format!(
