@@ -10,7 +10,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::server::{Class, Datagram, Handled, read};
-use udpsocket_jwt_server::tools::faults::{claims as about_claims, datagram, groups_json};
+use udpsocket_jwt_server::tools::faults::{claims as about_claims, datagram, groups_json, json};
 use udpsocket_jwt_server::tools::lab::explain::Explainer;
 use udpsocket_jwt_server::tools::to_base64url;
 
@@ -74,6 +74,51 @@ fn a_datagram_is_explained_with_work_in_proportion_to_its_length() {
             let work = work(|| datagram::diagnose(&datagram));
             assert!(work <= 160 * bytes, "{what}, {bytes} bytes: {work} bytes allocated");
         }
+    }
+}
+
+/// Texts of so many bytes that are nearly JSON.
+fn nearly_json(bytes: usize) -> Vec<(&'static str, String)> {
+    let between =
+        |start: &str, fill: &str, end: &str| format!("{start}{}{end}", fill.repeat(bytes / fill.len()));
+    vec![
+        ("spaces behind the object", between("{\"a\":1}", " ", "x")),
+        ("spaces before it", between("", " ", "{\"a\":1,2}")),
+        ("spaces in it", between("{\"a\":", " ", "x}")),
+        ("commas and spaces", between("{", "1 , ", "}")),
+        ("numbers", between("[", "1,", "]x")),
+        ("names", between("{", "\"a\":1,", "}")),
+        ("words", between("{", "a ", "}")),
+        ("quotes", between("{\"a\":\"", "\\\"", "}")),
+        ("lists", between("{\"a\":", "[", "}")),
+        ("a text", between("{\"a\":\"", "x", "")),
+    ]
+}
+
+/// The least time of some tries: a busy machine makes others longer.
+fn least(work: impl Fn()) -> Duration {
+    let time = |_| {
+        let start = Instant::now();
+        work();
+        start.elapsed()
+    };
+    (0..15).map(time).min().unwrap()
+}
+
+#[test]
+fn four_times_the_bytes_do_not_take_the_square_of_that() {
+    let small_and_large = |small: &dyn Fn(), large: &dyn Fn(), what: &str| {
+        let (small, large) = (least(small), least(large));
+        let is_linear = large <= 10 * small || large < Duration::from_millis(20);
+        assert!(is_linear, "{what}: {small:?}, and {large:?} for four times as much");
+    };
+    for ((what, small), (_, large)) in nearly_json(2_000).into_iter().zip(nearly_json(8_000)) {
+        let diagnose = |text: &str| _ = std::hint::black_box(json::diagnose(text.as_bytes()));
+        small_and_large(&|| diagnose(&small), &|| diagnose(&large), what);
+    }
+    for ((what, small), (_, large)) in dear(2_000).into_iter().zip(dear(8_000)) {
+        let diagnose = |bytes: &[u8]| _ = std::hint::black_box(datagram::diagnose(bytes));
+        small_and_large(&|| diagnose(&small), &|| diagnose(&large), what);
     }
 }
 

@@ -46,6 +46,11 @@ pub fn datagrams() -> Vec<Sent> {
         sent("a forged signature of 4,096 bits", true, forged(of("A_RATHER_LONG_NAME_OF_GROUP_0001"), 512)),
         sent("1,365 byte order marks", false, marks),
         sent("the same, and NULs to 65,507 bytes", false, long),
+        sent(
+            "2,400 spaces behind the claims",
+            false,
+            forged(format!("{}{}x", claims("JAVALI", 1, 7), " ".repeat(2_400)), 256),
+        ),
         sent("a group of 1,250 two-byte letters", true, forged(of(&"\u{e9}".repeat(1_250)), 256)),
         sent("a group of 60 letters", true, forged(of(&"X".repeat(60)), 256)),
         sent(

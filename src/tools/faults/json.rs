@@ -222,12 +222,14 @@ fn oddity(text: &str) -> Diagnosis {
     let mut deepest = 0;
     let bytes = text.as_bytes();
     let next = |at: usize| text[at..].trim_start().chars().next();
+    let is_object = text.trim_start().starts_with('{');
+    // The last character that is no space: to look for it anew each time would take the square of the spaces.
+    let mut before = None;
     while let Some(char) = text[at..].chars().next() {
         let rest = &text[at..];
         let begins_value = !",:}] \t\r\n".contains(char);
         let mut length = char.len_utf8();
         let was_value = ends_value;
-        let before = text[..at].trim_end().chars().next_back();
         let found: Option<Row> = match char {
             ' ' | '\t' | '\r' | '\n' => None,
             '/' if rest.starts_with("//") || rest.starts_with("/*") => Some(COMMENT),
@@ -254,7 +256,7 @@ fn oddity(text: &str) -> Diagnosis {
                 Some(("use to_json (json_encode): JSON has : for =>", "=>, as Ruby and PHP print a hash"))
             }
             // A name should stand there.
-            '0'..='9' if depth == 1 && text.trim_start().starts_with('{') && before == Some(',') => Some((
+            '0'..='9' if depth == 1 && is_object && before == Some(',') => Some((
                 "write the number without a comma in it",
                 "a number with a comma, or one without its name",
             )),
@@ -299,6 +301,7 @@ fn oddity(text: &str) -> Diagnosis {
             return Diagnosis::new(change, format!("{found}, at byte {at}: {}", quote(near)));
         }
         if !char.is_whitespace() {
+            before = text[at..at + length].chars().next_back();
             ends_value = !",:{[".contains(char);
             is_name = char == ':';
         }
