@@ -39,12 +39,18 @@ token = signing_input + b"." + base64url(signature_of(signing_input))
 client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 client.settimeout(1)
 client.sendto(token, SERVER)
-reply = client.recv(4096)
-assert b" " not in reply, reply.decode()  # an explanation, of a server with --explain
+try:
+    reply = client.recv(4096)
+except OSError:
+    raise SystemExit("no reply: is the server there, and does its line say why?")
+if reply.count(b".") != 2:
+    raise SystemExit("not acknowledged: " + reply.decode())  # an explanation, of a server with --explain
 
 signed, tag = reply.rsplit(b".", 1)
 secret = open("key_secret_for_hmac.txt", "rb").read().rstrip(b"\r\n")
-assert hmac.compare_digest(decoded(tag), hmac.digest(secret, signed, "sha256"))
+if not hmac.compare_digest(decoded(tag), hmac.digest(secret, signed, "sha256")):
+    raise SystemExit("the HMAC does not verify: is it the secret of this server?")
 answer = json.loads(decoded(signed.split(b".")[1]))
-assert answer.get("id_request") == hashlib.sha256(payload).hexdigest()
-print(answer)
+if answer.get("id_request") != hashlib.sha256(payload).hexdigest():
+    raise SystemExit("a reply to another message")
+print(answer if "next_number" in answer else f"not acknowledged: {answer}")

@@ -1,13 +1,13 @@
 //! How files are opened, so that no file can block the server. A FIFO or a device may have the name of a
 //! file. To open it or to read it may take for ever. So if something is not a file, it is refused first.
 //!
-//! What differs between Unix and Windows in a file is in this chapter:
+//! An open file is not the same on Unix and on Windows. This chapter hides the difference from the others:
 //!
 //! | | Unix | Windows |
 //! | --- | --- | --- |
-//! | keeps another server out | a lock, which binds only who asks for it | the share mode, which binds everyone |
-//! | may move the open file | anyone | nobody |
-//! | appends | the system | the server, which alone may write |
+//! | what keeps another server out | a lock, which binds the programs that ask for it | the share mode, which binds every program |
+//! | who may move the open file | every program | none |
+//! | what finds the end for a write | the system | the server, since no other program may write |
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -17,12 +17,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// What tells a file from any other file, under any name. On Unix it is the device and the inode. On
-/// Windows it is the path without links, since nobody else can move the open file.
+/// What tells a file from any other file, under any name: its device and its inode.
 #[cfg(unix)]
 pub type Identity = (u64, u64);
+/// The same on Windows: the path without links, since no other program can move the open file.
 #[cfg(windows)]
-#[expect(missing_docs)]
 pub type Identity = std::path::PathBuf;
 
 fn must_be_file(metadata: &Metadata) -> io::Result<()> {
@@ -61,9 +60,10 @@ pub fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
 
-/// The same on Windows. Nobody else may write to the file, move it or remove it while it is open here. If
-/// another program already has it open and may write to it, or bars writers, the error is `ResourceBusy`.
-/// A file that is opened with `append` cannot be cut or synced: both calls need the right to write.
+/// The same on Windows. While the file is open here, no other program can write to it, move it or remove
+/// it. If another program has the file open for writing, or lets no other program write to it, the error
+/// is `ResourceBusy`. `append` would not do here: Windows cuts and syncs a file only with the full right
+/// to write, which `append` leaves out.
 #[cfg(windows)]
 pub fn open_log(path: &Path) -> io::Result<File> {
     const FILE_SHARE_READ: u32 = 1;
@@ -79,16 +79,16 @@ pub fn open_log(path: &Path) -> io::Result<File> {
     })
 }
 
-/// A log, of which the next write goes to the end. On Unix each write goes there.
+/// Returns a log whose next write goes to its end. On Unix the system sends each write there.
 pub fn at_end(file: &mut File) -> io::Result<&mut File> {
     if cfg!(windows) {
-        file.seek(SeekFrom::End(0))?; // nobody else can make the file longer meanwhile
+        file.seek(SeekFrom::End(0))?; // no other program can move the end meanwhile
     }
     Ok(file)
 }
 
-/// Keeps every other server from a log. On Windows, [`open_log`] has done so. A lock would also keep
-/// `report` from reading there.
+/// Keeps every other server from a log. On Windows the share mode of [`open_log`] does so already. There a
+/// lock would also keep `report` from reading.
 pub fn lock(file: &File) -> Result<(), TryLockError> {
     if cfg!(windows) { Ok(()) } else { file.try_lock() }
 }

@@ -400,7 +400,9 @@ fn the_csv_tells_how_much_of_the_exam_is_shown() {
         csv(&directory).iter().map(|row| row.rsplit(',').next().unwrap().to_string()).collect();
     assert_eq!(words, ["2/21", "0/21", "", "0/21"], "ALFA, BETA, DELTA, GAMA");
     let board = text(directory.path());
-    shows(&board, "ALFA", &["exam: 2 of 21; run it again: 19 of 21 are still to come"]);
+    shows(&board, "ALFA", &["exam: 2 of 21; 19 to come: run it again"]);
+    shows(&board, "BETA", &["exam: 0 of 21; 1 broken, 20 to come: mend the client, and run it again"]);
+    shows(&board, "GAMA", &["exam: 0 of 21; 1 not yet, 20 to come: run it again"]);
     shows(&board, "BETA", &["exam: 0 of 21; ", "exam: rule 2 hmac_cut: broken, "]);
     assert!(!part(&board, "DELTA").contains("exam:"), "{board}");
     let sheet = well(directory.path(), &["--group", "GAMA"]);

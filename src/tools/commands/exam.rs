@@ -33,14 +33,19 @@ pub fn summary(sheet: &Sheet, clock: impl Fn(&Line) -> String) -> Vec<(Tone, Str
         return Vec::new();
     }
     let (shown, all) = (sheet.shown(), TABLE.len());
-    let broken = TABLE.iter().filter(|entry| matches!(sheet.state(entry.trick), State::Broken(_))).count();
-    let left = match (broken, all - shown - broken) {
-        (0, 0) => {
+    let count =
+        |is_it: fn(State) -> bool| TABLE.iter().filter(|entry| is_it(sheet.state(entry.trick))).count();
+    let broken = count(|state| matches!(state, State::Broken(_)));
+    let not_yet = count(|state| matches!(state, State::Question(_)));
+    let counts = [(broken, "broken"), (not_yet, "not yet"), (all - shown - broken - not_yet, "to come")];
+    let counts = counts.iter().filter(|(number, _)| *number > 0);
+    let counts = counts.map(|(number, word)| format!("{number} {word}")).collect::<Vec<_>>().join(", ");
+    let left = match (shown == all, broken) {
+        (true, _) => {
             "every box is shown; run it once more: then the otp_number of the last reply proves it".into()
         }
-        (0, 1) => format!("run it again: 1 of {all} is still to come"),
-        (0, left) => format!("run it again: {left} of {all} are still to come"),
-        (_, left) => format!("mend the client and run it again: {broken} broken, {left} to come"),
+        (false, 0) => format!("{counts}: run it again"),
+        (false, _) => format!("{counts}: mend the client, and run it again"),
     };
     let mut lines = vec![(Tone::Open, format!("{shown} of {all}; {left}"))];
     for entry in &TABLE {

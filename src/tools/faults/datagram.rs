@@ -22,7 +22,7 @@ const HTTP: &str = "it is the value of HTTP's Authorization";
 /// All that stands before and behind a token, white space apart: the first that fits is the cause. Of what
 /// begins with a name or `Bearer` more of a name may stand before that. Where anything else stands there too,
 /// no row fits, and it is shown.
-const AROUND: [(&[u8], &[u8], Row); 33] = [
+const AROUND: [(&[u8], &[u8], Row); 34] = [
     (b"b'", b"'", (BYTES, "it is Python's print of a bytes object")),
     (b"b\"", b"\"", (BYTES, "it is a print of a bytes object")),
     (b"Bearer ", b"", ("send the token alone, without Bearer", HTTP)),
@@ -55,6 +55,7 @@ const AROUND: [(&[u8], &[u8], Row); 33] = [
     (b"<<\"", b"\">>", ("send the binary, not its print", "it is Erlang's print of a binary")),
     (b"\"", b"", (QUOTES, "a quote stands before it")),
     (b"", b"\"", (QUOTES, "a quote stands behind it")),
+    (b"", b"==", ("take the = off each part", "== stands behind it")),
     (b"", b"=", ("take the = off each part", "= stands behind it")),
     (b"<", b">", ("send the token alone, without < and >", "it stands between < and >")),
     (b"[", b"]", ("send the token alone, without brackets", "it stands in brackets")),
