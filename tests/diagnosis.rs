@@ -236,6 +236,19 @@ fn values_in_each_others_place_are_named() {
 }
 
 #[test]
+fn what_is_in_order_is_told_for_each_state() {
+    for (state, change) in [
+        (0, "send seq_number 1"),
+        (1, "send seq_number 2, 1 again, or 0 to start over"),
+        (2, "send seq_number 3, 2 again, or 0 to start over"),
+        (3, "everyone is in: to send everyone again, start over with 0 after 8 tries"),
+        (4, "send seq_number 0, to start over"), // the table had more members
+    ] {
+        assert_eq!(about_claims::in_order(3, state, 9).change(), change, "state {state}");
+    }
+}
+
+#[test]
 fn a_name_that_an_object_has_twice_is_found_however_it_is_written() {
     for (object, name) in [
         (r#"{"a":1,"a":2}"#, Some("a")),
