@@ -767,6 +767,15 @@ fn records_of_a_group_that_the_table_lacks_are_passed_over_with_one_warning() {
 }
 
 #[test]
+fn a_hundred_groups_that_the_table_lacks_are_named_and_no_more() {
+    let class = Class::new();
+    let file: String = (0..250).map(|number| record(&format!("GONE{number:03}"), 1, number)).collect();
+    class.directory.write(RECEIVED, &file);
+    let errors = Server::start(&class, &[]).errors();
+    assert_eq!(errors.matches("which is not in the table").count(), 100, "{errors}");
+}
+
+#[test]
 fn a_state_above_the_members_is_left_by_0_alone() {
     let class = Class::new();
     let signer = Signer::new("NONAME", 2048);
