@@ -729,6 +729,23 @@ fn a_whole_record_at_the_end_is_kept_though_an_editor_took_its_lf_off() {
 }
 
 #[test]
+fn a_record_without_its_lf_is_kept_if_there_is_room_for_the_lf_in_a_line() {
+    let of_length = |length: usize| {
+        let record = record("JAVALI", 1, 7);
+        let token = "x".repeat(length - record.trim_end().len());
+        record.trim_end().replace("c2ln", &format!("c2ln{token}"))
+    };
+    for (length, is_kept) in [(LONGEST_TAIL - 1, true), (LONGEST_TAIL, false)] {
+        let class = Class::new();
+        class.directory.write(RECEIVED, of_length(length));
+        let server = Server::spawn(class.command(&["--quiet"]));
+        assert_eq!(server.is_ok(), is_kept, "{length} bytes: {:?}", server.err());
+        let left = if is_kept { of_length(length) + "\n" } else { of_length(length) };
+        assert_eq!(class.directory.read(RECEIVED), left);
+    }
+}
+
+#[test]
 fn each_line_is_counted_and_none_is_kept_that_is_longer_than_any_record() {
     let file = [8_191, 8_192, 3, 20_000, 0].map(|length| vec![b'x'; length]).join(&b'\n');
     let mut lines = Vec::new();
