@@ -5,7 +5,7 @@ set -euo pipefail
 usage() {
     cat <<'TEXT'
 usage: scripts/vm.sh HOST up CLASS [RUN [OPTIONS]]   program, unit and class there, and the server up
-       scripts/vm.sh HOST run RUN [OPTIONS]          serve this run: a new one begins at 0
+       scripts/vm.sh HOST run RUN [OPTIONS]          serve this run: in a new one groups begin at 1
        scripts/vm.sh HOST key FILE                   one group's public key more, or another one
        scripts/vm.sh HOST binary FILE                another program
        scripts/vm.sh HOST back [RELEASE]             what was served before the last act, or that RELEASE

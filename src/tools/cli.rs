@@ -36,7 +36,7 @@ what is wrong with it, with a request and its reply, or with a key FILE.
   --trial            examine the clients: what do they believe? (see report)
   --explain          answer what is refused with the reason: for the first hour
   --no-sync          do not sync to the disk before each reply: for benchmarks
-  --no-limit         take any number of new messages a second from a group: too
+  --no-limit         take any number of new messages a second: for benchmarks
   --allow-weak-keys  RSA keys from 1,024 bits, secrets from 1 byte (check too)
   -v, --verbose      a line for each datagram, as on a terminal; -q, --quiet
   -h, --help         this; -V, --version
