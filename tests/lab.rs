@@ -91,7 +91,7 @@ fn lose_30_loses_that_share_either_way() {
 
 /// Sends a message from a socket that is closed before the server can look at it.
 fn send_and_leave(server: &Server, socket: std::net::UdpSocket, to: std::net::SocketAddr, token: &str) {
-    let signal = |name: &str| run("kill", &[name, &server.id().to_string()]);
+    let signal = |name: &str| run("sh", &["-c", &format!("kill {name} {}", server.id())]);
     signal("-STOP");
     socket.send_to(token.as_bytes(), to).unwrap();
     drop(socket);
@@ -134,7 +134,7 @@ fn a_client_that_closed_its_socket_is_told_that_nobody_holds_its_port() {
 fn a_number_that_came_before_the_reply_to_the_one_before_is_told_so() {
     let class = Class::new();
     let server = Server::start(&class, &["-v", "--no-sync"]);
-    let signal = |name: &str| run("kill", &[name, &server.id().to_string()]);
+    let signal = |name: &str| run("sh", &["-c", &format!("kill {name} {}", server.id())]);
     let (one, other) = (server.client(), server.client());
     let message = |number| JAVALI.message("JAVALI", number, 7);
     signal("-STOP");

@@ -130,7 +130,7 @@ impl Vm {
 
 impl Drop for Vm {
     fn drop(&mut self) {
-        _ = Command::new("kill").arg("-KILL").arg(self.root.read("pid").trim()).output();
+        _ = Command::new("sh").args(["-c", &format!("kill -KILL {}", self.root.read("pid").trim())]).output();
     }
 }
 
