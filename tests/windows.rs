@@ -143,5 +143,8 @@ fn paths_are_shown_as_windows_writes_them_and_a_command_says_which_shell_knows_i
     class.directory.write("keys_priv/key_secret_for_hmac.txt", common::SECRET);
     let server = Server::start(&class, &[]);
     assert!(server.errors().contains(r"\keys_pub\JAVALI.txt: "), "{}", server.errors());
-    assert!(!server.errors().contains('/'), "{}", server.errors());
+    // A fingerprint may have a slash.
+    let errors = server.errors();
+    let of_paths = errors.lines().filter(|line| !line.contains("SHA256:"));
+    assert!(of_paths.clone().count() > 0 && of_paths.clone().all(|line| !line.contains('/')), "{errors}");
 }
