@@ -406,11 +406,8 @@ impl Report {
         let line = |(name, tries, fault): &(&str, &Tries, String)| {
             let peer = tries.fault.as_ref().filter(|_| *name == "?").map(|(_, peer)| format!(" from {peer}"));
             let (peer, plural) = (peer.unwrap_or_default(), if tries.count == 1 { "y" } else { "ies" });
-            let mut start = format!("{name:<INDENT$}");
-            if !start.ends_with(' ') {
-                start.push(' ');
-            }
-            start += &format!("{} tr{plural} since {}{peer}: ", tries.count, clock(tries.first, now));
+            let (name, since) = (indented(name), clock(tries.first, now));
+            let start = format!("{name}{} tr{plural} since {since}{peer}: ", tries.count);
             // As many whole words as fit.
             let fault = wrapped(fault.split(' '), COLUMNS.saturating_sub(start.len())).into_iter().next();
             colours.yellow(&(start + &fault.unwrap_or_default())) + "\n"
@@ -516,14 +513,17 @@ fn notes(group: &Group, history: &History, number: u8, member: &Member) -> Vec<S
     .collect()
 }
 
+/// A name at the beginning of a line, as wide as the indent of the lines below it, or a space longer than it is.
+fn indented(name: &str) -> String {
+    let width = INDENT.max(name.len() + 1);
+    format!("{name:<width$}")
+}
+
 /// A group's name, and how far it has come.
 fn head_text(group: &Group, history: &History, now: Duration, colours: Colours) -> String {
     let run = history.counting();
     let bar = bar(run.members.len(), group.members.into());
-    let mut name = format!("{:<INDENT$}", group.name);
-    if !name.ends_with(' ') {
-        name.push(' ');
-    }
+    let name = indented(&group.name);
     let head = match run.completed {
         _ if history.records == 0 => format!("{name}{bar}  not started"),
         Some(completed) => colours.green(&format!("{name}{bar}  done at {} UTC", clock(completed, now))),

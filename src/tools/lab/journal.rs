@@ -213,9 +213,14 @@ fn push_json_line(lines: &mut String, class: &Class, handled: &Handled, said: &S
     let mut lost = None;
     match outcome {
         Err(refusal) => {
-            let plain = refusal::plain(refusal, &datagram.bytes);
-            let detail = more.map_or_else(|| plain.sentence(), Into::into);
-            let change = said.known.found.unwrap_or(&plain).change();
+            let plain;
+            let (detail, change) = match (more, said.known.found) {
+                (Some(more), Some(found)) => (more.into(), found.change()),
+                _ => {
+                    plain = refusal::plain(refusal, &datagram.bytes);
+                    (plain.sentence(), plain.change())
+                }
+            };
             _ = write!(lines, "{}\",\"detail\":{}", reason::name(refusal), json_string(&detail));
             if !change.is_empty() {
                 _ = write!(lines, ",\"change\":{}", json_string(change));
