@@ -202,7 +202,7 @@ act_levels() {
     typed "TIMEOUT=0.5 $(client HEARTBEAT 1)"
     comes 0 'everyone is in'
     typed "$vm professor report level4"
-    comes 0 'run it again: '
+    comes 0 ' to come: run it again'
     typed "$vm professor report --group HEARTBEAT level4"
     comes 0 'rule 1 payload: ' 'next_number 0, otp_number '
     typed "$vm professor run first"
