@@ -1,7 +1,8 @@
-//! `received.jsonl`: a message is on the disk before it is acknowledged (section 5 of [the
-//! protocol](crate::protocol)).
+//! `received.jsonl`: what a message says is on the disk before the message is acknowledged (section 5
+//! of [the protocol](crate::protocol)).
 //!
-//! An acknowledgment is a promise: "you need not send this again". The page keeps this promise in memory:
+//! An acknowledgment is a promise: "you need not send this again". The page remembers only in memory
+//! what it has promised:
 //!
 //! ```text,page
 //! states[group] = seq_number;
@@ -17,8 +18,9 @@
 //! after the reply   all of it                       has a reply, and the reply is true
 //! ```
 //!
-//! So a crash costs a client only time: it sends again, and perhaps it starts over. A crash never costs
-//! the teacher a student.
+//! (A NUL is a byte of value 0. The disk can have the new length of the file, and NULs in place of the
+//! bytes that were not written yet.) So a crash costs a client only time: it sends again, and perhaps
+//! it starts over. A crash does not cost the teacher a student.
 //!
 //! # If the reply left before the sync
 //!
@@ -36,36 +38,40 @@
 //! # A commit
 //!
 //! A *batch* is the datagrams that the server handles together. The lines of a batch wait, and are
-//! committed together. As long as the server runs, all of them count, or none. (If the machine goes down
-//! in the middle of a commit, some of the lines may be in the file. The next start keeps them. No client
-//! has a reply to them, so each client sends again.)
+//! committed together. As long as the server runs, all of them count, or none. (If the server or the
+//! machine goes down in the middle of a commit, some of the lines may be whole in the file. The next
+//! start keeps these. No client has a reply to them, so each client sends again.)
 //!
 //! 1. If an earlier commit has failed, the bytes that it left are cut off, and the cut is synced.
-//! 2. The file must still have its name and its length. If the file has been moved, the next start would
-//!    not find what is written now.
+//! 2. The name `received.jsonl` must still lead to this open file, and the file must have the length
+//!    that the server left. If the file has been moved, the next start would not find what is written
+//!    now.
 //! 3. The lines are written.
 //! 4. The lines are synced: `fdatasync` returns when they are on the disk.
-//! 5. The file must still have its name, and the length that it should have now.
+//! 5. The same check again: the name, and the length that the file should have now.
 //!
-//! (`--no-sync` leaves out steps 4 and 5.) Suppose that the disk is full, and step 3 fails. Then the whole
-//! commit fails. A group with a line in it gets no answer to any message of this batch. The other groups
-//! are answered as usual. The bytes that were written are cut off. The next commit tries the disk anew, so
-//! the server needs no restart when there is room again.
+//! (`--no-sync` leaves out steps 4 and 5.) Suppose that the disk is full, and step 3 fails. Then the
+//! whole commit fails. If a line of the commit is of a group, no message of this group in this batch is
+//! answered. The other groups are answered as usual. The bytes that were written are cut off. The next
+//! commit tries the disk anew, so the server needs no restart when there is room again.
 //!
 //! # Why a failed sync is not tried again
 //!
-//! A write puts bytes into the kernel's memory. `fdatasync` asks the kernel to move them to the disk. If
-//! the disk fails, `fdatasync` returns an error. After that error Linux may drop the bytes from its
+//! A write puts bytes into the kernel's memory. `fdatasync` asks the kernel to move them to the disk.
+//! If the disk fails, `fdatasync` returns an error. After that error Linux may drop the bytes from its
 //! memory, or mark them as written. They are not on the disk. A second `fdatasync` finds nothing to do,
-//! and returns success. A server that believes this success acknowledges a record that does not exist. So
-//! the server does not sync the same bytes a second time. It cuts them off, and writes the client's next
-//! copy as new bytes.
+//! and returns success. A server that believes this success acknowledges a record that does not exist.
+//! So the server does not sync the same bytes a second time. It cuts them off, and writes the client's
+//! next copy as new bytes. (If the sync of the cut fails, that sync is tried again. If the cut is lost,
+//! no promise is broken.)
 //!
-//! One gap is left. Suppose that the sync fails, that the cut fails too, and that somebody then restarts
-//! the server without a reboot of the machine. The new server reads the bytes from the kernel's memory,
-//! and syncs them. This sync returns success. So the new server takes the bytes for records, and
-//! acknowledges the client's next copy as a repeat. The bytes may be only in memory. If the power then
-//! fails, an acknowledged record is lost.
+//! One gap is left. Suppose that a sync fails. Before the server has cut the bytes off, it ends, or the
+//! cut fails too. Then somebody starts the server again, without a reboot of the machine. The new
+//! server reads the bytes from the kernel's memory, and syncs them. This sync returns success. So the
+//! new server believes that these records are on the disk. It acknowledges the client's next copy as a
+//! repeat, and writes nothing. The bytes may be only in memory. If the power then fails, an
+//! acknowledged record is lost. So if the disk has failed once, copy the file, and reboot the machine
+//! or use another disk.
 
 use crate::files::{Identity, at_end, identity};
 use crate::refusal::NotRecorded;
@@ -73,7 +79,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::PathBuf;
 
-/// What [`Records`] need of a file. The tests put a disk here that fails.
+/// The calls of a file that [`Records`] and a restart use. This is a trait, so that the tests can use a
+/// disk that fails.
 pub trait Disk: Read {
     /// How many bytes the file has. `None` means that the file no longer has its name.
     fn length(&mut self) -> io::Result<Option<u64>>;
@@ -81,7 +88,7 @@ pub trait Disk: Read {
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Cuts the file to `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
-    /// Returns when everything that was written is on the disk.
+    /// Returns when everything that was written is on the disk, or with an error.
     fn sync(&mut self) -> io::Result<()>;
 }
 
@@ -135,7 +142,7 @@ pub struct Records {
     length: u64,
     /// What the file has after this part.
     behind: Behind,
-    /// Whether a commit waits for the disk. With `--no-sync`, for benchmarks, it does not wait.
+    /// Whether a commit waits for the disk. With `--no-sync`, for benchmarks, only a cut waits.
     syncs: bool,
     /// Lines that the next commit writes.
     waiting: Vec<u8>,
@@ -145,16 +152,16 @@ pub struct Records {
 enum Behind {
     /// Nothing.
     Nothing,
-    /// This many bytes of a commit that did not succeed. Or they are cut off already, but the cut is not
-    /// synced. (At a start they may be 0 bytes.) Before the next line is written, [`Records::mend`] cuts
-    /// and syncs.
+    /// This many bytes that do not count. A commit that failed has left them, or a start has found
+    /// them. If they are 0, they may be cut off already, and the cut is not synced yet. Before the next
+    /// line is written, [`Records::mend`] cuts and syncs.
     Unsure(u64),
 }
 
 impl Records {
-    /// A file that a start has read. It has lines up to `length`, and `more` bytes after them. These bytes
-    /// are cut off. The lines are synced, even with `--no-sync`. The groups' states come from the lines of
-    /// the file, so the lines must be on the disk.
+    /// A file that a start has read. It has records up to `length`, and `more` bytes after them. These
+    /// bytes are cut off. The records are synced, even with `--no-sync`. The groups' states come from
+    /// the records, so the records must be on the disk.
     pub fn of(disk: Box<dyn Disk>, length: u64, more: u64, syncs: bool) -> Result<Self, NotRecorded> {
         let mut records = Self { disk, length, behind: Behind::Unsure(more), syncs, waiting: Vec::new() };
         records.mend()?; // syncs, even if `more` is 0
@@ -202,16 +209,17 @@ impl Records {
     }
 
     /// Cuts off the bytes of a commit that did not succeed, and syncs the cut. It cuts only if the file
-    /// has exactly the committed bytes and the bytes of the failed commit. So it never cuts off what
-    /// somebody else has appended. If the machine goes down before the cut is on the disk, no promise is
-    /// broken. The next start may find a record whose client got no reply. That client sends again, and is
+    /// is exactly as long as the server left it. So it does not cut off what somebody else has appended
+    /// before this check. If the machine goes down before the cut is on the disk, no promise is broken.
+    /// The next start may find a record whose client got no reply. That client sends again, and is
     /// answered as a repeat.
     fn mend(&mut self) -> Result<(), NotRecorded> {
         let Behind::Unsure(bytes) = self.behind else { return Ok(()) };
         if self.must_have(self.length).is_err() {
-            // The bytes are still there, or the file is not as the server left it.
+            // The bytes are not cut off yet, or somebody else has changed the file.
             self.must_have(self.length + bytes)?;
             self.disk.cut(self.length)?;
+            self.behind = Behind::Unsure(0);
         }
         self.disk.sync()?;
         self.behind = Behind::Nothing;

@@ -1,18 +1,21 @@
 //! A restart: `received.jsonl` is read back (section 5, points 3 and 4, of [the
 //! protocol](crate::protocol)).
 //!
-//! The file is the server's memory. A group's state is the `seq_number` of its last record. Its allowance
-//! follows from the times of its records. So a start reads the file from the beginning. After that it has
-//! the same state for each group as the earlier server had. It does not verify the signatures again, since
-//! it trusts its own file.
+//! The file is the server's memory. A group's state is the `seq_number` of its last record. Its
+//! allowance follows from the times of its records. So a start reads the file from the beginning. After
+//! that, each group has the state that the file says. This is the state that the earlier server had.
+//! (If a commit was not finished, it may also be the state of a record whose client got no reply.) The
+//! start does not verify the signatures again, since it trusts its own file.
 //!
-//! What follows the last LF is the *tail*. If the machine goes down in the middle of a write, the tail is
-//! mostly the beginning of one record, perhaps with NULs in it. This record was never acknowledged, so it
-//! is cut off. If the tail is a whole record without its LF, it is kept.
+//! What follows the last LF is the *tail*. If the machine goes down in the middle of a write, the tail
+//! is mostly the beginning of one record, perhaps with NULs in it or behind it. No acknowledged record
+//! is in such a tail, since the LF of an acknowledged record is on the disk. So the tail is cut off. If
+//! the tail is a whole record without its LF, it is kept: an editor may have removed the LF.
 //!
-//! Any other damage may be in the record of a student. The start does not guess. It ends, and says what it
-//! found and where. (A power failure in a write can also leave NULs in a line before the tail, or in place
-//! of its LF. The start can't tell this from later damage, so it ends too.)
+//! Any other damage may have hit a record that was acknowledged. The start does not guess. It ends, and
+//! says what it found and where. (One write can have several lines. So a power failure in a write can
+//! also leave NULs in the middle of these lines. To the start, this looks like damage that came later,
+//! so it ends too.)
 
 use crate::files::{lock, open_log};
 use crate::groups::Table;
@@ -47,8 +50,8 @@ pub enum Tail {
     /// A whole record without its LF, and after it this many NULs. The record is kept. The NULs are cut
     /// off.
     Record(u64),
-    /// The beginning of one record, of this many bytes. It is cut off, since this record was never
-    /// acknowledged.
+    /// The beginning of one record, with NULs in it or behind it, or NULs alone. It has this many
+    /// bytes. It is cut off, since no acknowledged record is in it.
     Torn(u64),
 }
 
@@ -57,7 +60,8 @@ pub enum Tail {
 pub enum Fault {
     /// It cannot be opened for writing, or its path cannot be followed.
     Open(io::Error),
-    /// Another server is using it. On Windows it may be any program.
+    /// Another program has locked it: mostly another server. On Windows it may be any program that has
+    /// it open.
     InUse,
     /// It cannot be locked.
     Lock(io::Error),
@@ -69,13 +73,15 @@ pub enum Fault {
     /// The tail is not a record, and not the beginning of one. An editor may have joined whole records in
     /// it. The fields: the tail's length, and its beginning.
     Tail(u64, Vec<u8>),
-    /// The LF cannot be added to its tail, or the tail cannot be cut off, or the file cannot be synced.
+    /// The LF cannot be added to its tail, the tail cannot be cut off, or the file cannot be synced. Or
+    /// the file was moved or changed while it was read.
     Mend(NotRecorded),
     /// Its directory cannot be synced.
     Sync(io::Error),
 }
 
-/// Opens or creates the file, locks it, reads it back, and syncs it ([`Records::of`] says why).
+/// Opens or creates the file, locks it, reads it back, and syncs it ([`Records::of`] says why) and its
+/// directory.
 pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
     let path = std::path::absolute(path).map_err(Fault::Open)?;
     let file = open_log(&path).map_err(|error| match error.kind() {
@@ -86,13 +92,12 @@ pub fn open(path: &Path, table: &Table, syncs: bool) -> Result<Found, Fault> {
         TryLockError::WouldBlock => Fault::InUse,
         TryLockError::Error(error) => Fault::Lock(error),
     })?;
-    let metadata = file.metadata().map_err(Fault::Open)?;
     let real = path.canonicalize().map_err(Fault::Open)?; // the name may be a link
     let disk = NamedFile::new(file, path).map_err(Fault::Open)?;
     let found = read_back(Box::new(disk), table, syncs)?;
-    if let Some(directory) = real.parent().filter(|_| cfg!(unix) && metadata.len() == 0) {
-        // The file is new. Its name is on the disk only after its directory is synced. (Windows has no call
-        // for that.)
+    if let Some(directory) = real.parent().filter(|_| cfg!(unix)) {
+        // The file may be new, or was moved here. Its name is on the disk only after its directory is
+        // synced. (Windows has no call for that.)
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(Fault::Sync)?;
     }
     Ok(found)
@@ -126,11 +131,13 @@ pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<
     Ok(Found { records, progress, tail, unknown })
 }
 
-/// Reads the file line by line, and calls `each` with the number of each line, from 1, and with
+/// Reads the file line by line. For each line it calls `each` with the number of the line, from 1, and with
+/// one of these:
 ///
-/// - its record, if the line is a whole record;
+/// - the record of the line, if the line is a whole record;
 /// - the line itself, if it is not;
-/// - the beginning of the line, if it is longer than any record. So memory does not grow with the file.
+/// - the beginning of the line, if the line is longer than any record. So memory does not grow with the
+///   file.
 ///
 /// A tail that is a whole record counts as a line. Returns the length of the file up to the end of the
 /// last record or line, and what the tail is.
@@ -138,43 +145,62 @@ pub fn each_record(
     reader: &mut impl BufRead,
     mut each: impl FnMut(u64, Result<Record, &[u8]>) -> Result<(), Fault>,
 ) -> Result<(u64, Tail), Fault> {
-    let (mut line, mut rest, mut length, mut number) = (Vec::new(), Vec::new(), 0, 1);
-    let mut read_piece = |piece: &mut Vec<u8>| {
-        piece.clear();
-        reader.by_ref().take(LONGEST_LINE).read_until(b'\n', piece).map_err(Fault::Read)?;
-        Ok(piece.ends_with(b"\n"))
-    };
+    let (mut length, mut number) = (0, 1);
     loop {
-        // A line or the tail. `line` has its beginning, and `bytes` counts all of it.
-        let mut is_ended = read_piece(&mut line)?;
-        let mut bytes = line.len() as u64;
-        while !is_ended {
-            is_ended = read_piece(&mut rest)?;
-            bytes += rest.len() as u64;
-            if rest.is_empty() {
-                break; // the file ends here
-            }
-        }
-        let record = |line: &[u8]| Record::parse(line).filter(|_| bytes <= LONGEST_LINE);
-        if is_ended {
-            let line = line.strip_suffix(b"\n").unwrap_or(&line);
-            each(number, record(line).ok_or(line))?;
+        let Line { beginning, bytes, nuls, has_lf } = next_line(reader).map_err(Fault::Read)?;
+        if has_lf {
+            let line = beginning.strip_suffix(b"\n").unwrap_or(&beginning);
+            let record = Record::parse(line).filter(|_| bytes <= LONGEST_LINE);
+            each(number, record.ok_or(line))?;
             (number, length) = (number + 1, length + bytes);
             continue;
         }
-        // No LF ended it, so it is the tail.
-        let nuls = line.iter().rev().take_while(|&&byte| byte == 0).count();
-        let whole = &line[..line.len() - nuls];
-        let may_be_kept = whole.ends_with(b"}") && (whole.len() as u64) < LONGEST_LINE; // with its LF
-        return match record(whole).filter(|_| may_be_kept) {
-            Some(record) => {
+        // This is the tail. Its text is what stands before the NULs.
+        let end = beginning.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        let text = &beginning[..end];
+        return match Record::parse(text) {
+            _ if bytes == 0 => Ok((length, Tail::Nothing)),
+            _ if bytes - nuls > LONGEST_LINE => Err(Fault::Tail(bytes, beginning)),
+            // The record gets an LF, and with it must not be longer than any record.
+            Some(record) if text.ends_with(b"}") && bytes - nuls < LONGEST_LINE => {
                 each(number, Ok(record))?;
-                Ok((length + whole.len() as u64, Tail::Record(nuls as u64)))
+                Ok((length + bytes - nuls, Tail::Record(nuls)))
             }
-            None if bytes == 0 => Ok((length, Tail::Nothing)),
-            None if bytes <= LONGEST_LINE && is_torn(&line) => Ok((length, Tail::Torn(bytes))),
-            None => Err(Fault::Tail(bytes, line)),
+            _ if is_torn(text) => Ok((length, Tail::Torn(bytes))),
+            _ => Err(Fault::Tail(bytes, beginning)),
         };
+    }
+}
+
+/// A line of the file, or its tail.
+struct Line {
+    /// Its first bytes, [`LONGEST_LINE`] of them at most.
+    beginning: Vec<u8>,
+    /// How many bytes it has, its LF included.
+    bytes: u64,
+    /// How many NULs stand at its end.
+    nuls: u64,
+    /// Whether it ends with an LF. The tail does not.
+    has_lf: bool,
+}
+
+/// Reads on to the next LF, or to the end of the file.
+fn next_line(reader: &mut impl BufRead) -> io::Result<Line> {
+    let mut line = Line { beginning: Vec::new(), bytes: 0, nuls: 0, has_lf: false };
+    loop {
+        let mut piece = Vec::new();
+        reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut piece)?;
+        let nuls = piece.iter().rev().take_while(|&&byte| byte == 0).count();
+        line.nuls = nuls as u64 + if nuls == piece.len() { line.nuls } else { 0 };
+        line.bytes += piece.len() as u64;
+        line.has_lf = piece.ends_with(b"\n");
+        let is_over = line.has_lf || piece.is_empty();
+        if line.beginning.is_empty() {
+            line.beginning = piece;
+        }
+        if is_over {
+            return Ok(line);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! kills the server, fills the disk or damages the file.
 
 use crate::common;
-use crate::common::in_memory::{Call, Lab, Outcome, plans, started};
+use crate::common::in_memory::{Call, Disk, Lab, Outcome, plans, started};
 use crate::common::{
     Class, Client, PROGRAM, RS256, Running, Server, Signer, claims, failed, free_port, next, payload_of,
     random, record, recorded, report_of, run, served, verified, with,
@@ -19,8 +19,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use udpsocket_jwt_server::claims::id_request;
+use udpsocket_jwt_server::groups::Table;
 use udpsocket_jwt_server::record::{MOST_RECORDS, Record};
-use udpsocket_jwt_server::restart::{Fault, Tail, each_record};
+use udpsocket_jwt_server::restart::{Fault, Tail, each_record, read_back};
 use udpsocket_jwt_server::server::MOST_TOGETHER;
 use udpsocket_jwt_server::time::{parse_rfc3339, rfc3339};
 use udpsocket_jwt_server::tools::base64url;
@@ -643,7 +644,8 @@ fn whatever_else_follows_the_last_lf_stops_the_start_and_the_report_and_is_left_
     let mut lines = damaged_lines();
     lines.retain(|(kind, _)| *kind != "zeros");
     lines.push(("more than a record", vec![b'x'; LONGEST_TAIL + 1]));
-    lines.push(("a beginning, longer than a record", vec![0; LONGEST_TAIL + 1]));
+    let long = [br#"{"time":""#, vec![b'x'; LONGEST_TAIL].as_slice(), &[0; 9]].concat();
+    lines.push(("a beginning, longer than a record", long));
     lines.push((
         "a record and the beginning of one",
         (record("JAVALI", 2, 8).trim_end().to_string() + "{\"ti").into(),
@@ -706,12 +708,52 @@ fn whole_records_that_were_joined_are_parted_again_by_what_the_error_says() {
 
 #[test]
 fn nuls_behind_a_whole_record_are_cut_off_and_the_record_is_kept() {
-    let class = Class::new();
+    for nuls in [1, 700, LONGEST_TAIL, 70_000] {
+        let class = Class::new();
+        let whole = record("JAVALI", 1, 7);
+        class.directory.write(RECEIVED, [whole.trim_end().as_bytes(), &vec![0; nuls]].concat());
+        let server = Server::start(&class, &["--quiet"]);
+        let said = format!("it is kept, and ended; the {nuls} NULs behind it are cut off");
+        assert!(server.errors().contains(&said), "{}", server.errors());
+        assert_eq!(class.directory.read(RECEIVED), whole);
+    }
+}
+
+/// A batch is written with one write. If the power fails, the file may have the new length, and NULs in
+/// place of any number of its records.
+#[test]
+fn the_nuls_of_a_whole_batch_are_cut_off_like_those_of_one_record() {
     let whole = record("JAVALI", 1, 7);
-    class.directory.write(RECEIVED, [whole.trim_end().as_bytes(), &[0; 700]].concat());
-    let server = Server::start(&class, &["--quiet"]);
-    assert!(server.errors().contains("it is kept, and ended; the 700 NULs behind it are cut off"));
-    assert_eq!(class.directory.read(RECEIVED), whole);
+    for begun in ["", "{\"time\":\"2023-11-14T22:1"] {
+        for nuls in [1, LONGEST_TAIL - begun.len(), LONGEST_TAIL + 1, 2 * LONGEST_TAIL, 70_000] {
+            let disk = Disk::of(&[whole.as_bytes(), begun.as_bytes(), &vec![0; nuls]].concat());
+            let found = read_back(Box::new(disk.clone()), &Table::compiled_in(), true);
+            let found = found.unwrap_or_else(|fault| panic!("{begun}, {nuls} NULs: {fault:?}"));
+            assert_eq!(found.tail, Tail::Torn((begun.len() + nuls) as u64));
+            assert_eq!(disk.get().bytes, whole.as_bytes());
+        }
+    }
+}
+
+#[test]
+fn what_somebody_appends_after_a_cut_stays_though_its_sync_had_failed() {
+    let javali = Signer::new("JAVALI", 2048);
+    let mut lab = Lab::of_javali(&javali);
+    let message = javali.message("JAVALI", 1, 7);
+    // Half of the record is written, the cut succeeds, and its sync fails.
+    lab.disk.set().plan = vec![Outcome::FailsHalfway, Outcome::Succeeds, Outcome::Fails];
+    assert_eq!(lab.handle(&message).outcome, Err("not_recorded"));
+    let cut_off = lab.disk.get().calls.contains(&Call::Cut(0)) && lab.disk.get().bytes.is_empty();
+    assert!(cut_off && lab.disk.get().plan.is_empty(), "{:?}", lab.disk.get().calls);
+    // Somebody appends as many bytes as were cut off.
+    let mut other = Lab::of_javali(&javali);
+    assert_eq!(other.handle(&message).outcome, Ok(2));
+    let length = other.disk.get().bytes.len() / 2;
+    lab.disk.set().bytes = vec![b'x'; length];
+    for _ in 0..2 {
+        assert_eq!(lab.handle(&message).outcome, Err("not_recorded"));
+        assert_eq!(lab.disk.get().bytes, vec![b'x'; length], "nothing of it is cut off");
+    }
 }
 
 #[test]
@@ -1008,7 +1050,7 @@ fn a_file_that_this_user_must_not_write_is_named_with_the_way_out() {
 
 #[test]
 #[cfg(unix)]
-fn the_name_of_a_new_file_is_on_the_disk_before_the_start_ends() {
+fn the_name_of_the_file_is_on_the_disk_before_the_start_ends() {
     let Some(bound) = bound_by_permissions(PROGRAM) else { return };
     let class = Class::new();
     let logs = class.directory.file("logs");
@@ -1020,12 +1062,14 @@ fn the_name_of_a_new_file_is_on_the_disk_before_the_start_ends() {
         Server::spawn(command).map(drop)
     };
     set_mode(&logs, 0o300); // a file can be made in it, but it can't be opened to be synced
-    for _ in 0..2 {
-        let errors = start().unwrap_err(); // the second finds an empty file
+    // It is new, then empty, then has a record: somebody may have moved it there just now.
+    for file in ["", "", &record("JAVALI", 1, 7)] {
+        if !file.is_empty() {
+            fs::write(logs.join(RECEIVED), file).unwrap();
+        }
+        let errors = start().unwrap_err();
         assert!(errors.contains("its directory cannot be synced: Permission denied"), "{errors}");
     }
-    fs::write(logs.join(RECEIVED), record("JAVALI", 1, 7)).unwrap();
-    let with_records = start();
     set_mode(&logs, 0o700); // so that it can be removed
-    with_records.expect("a file with records was not made just now");
+    start().unwrap();
 }
