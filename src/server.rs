@@ -1,7 +1,8 @@
 //! The loop, and the way of a datagram: from the socket through each step and back.
 //!
-//! A *step* is one of the calls in [the diagram of the book](crate). All of them are made here, and no
-//! step calls another. A *stage* is what a datagram has become so far. Each stage has a type of its own:
+//! A *step* is a line of [the diagram of the book](crate). All steps are called here, and no step calls
+//! another one. A *stage* is the form that a datagram has between steps. Each stage has a type of its
+//! own:
 //!
 //! ```text
 //! stage      type                          made by
@@ -13,9 +14,9 @@
 //! [`Handled`] holds all three. [`Server::serve`] then sends every acknowledgment. This order makes an
 //! acknowledgment a promise: decide, record, and only then reply. [`Server::run`] is the loop.
 //!
-//! The [`Lab`] is the place of the tools in the loop. There the tools can lose a datagram, or send
-//! something else than the reply. They explain, log and print after the last acknowledgment is sent. A
-//! reader of the book may think of a lab that does nothing.
+//! Through the trait [`Lab`], the loop calls the tools. They can lose a datagram, or send something
+//! else than the reply. They explain, log and print after the last acknowledgment of a batch is sent.
+//! While you read the book, think of a lab that does nothing.
 //!
 //! The page has this whole way in one line:
 //!
@@ -23,30 +24,30 @@
 //! if let Some(reply) = answer(&buffer[..length], &keys, &mut states, &secret) {
 //! ```
 //!
-//! The page's buffer cuts a longer datagram. The beginning that is left does not verify, and nobody learns
-//! why. Here the buffer holds any datagram. One newline at the end is taken off. The page takes off all
-//! white space there.
+//! The page's buffer cuts a longer datagram. If a part of the token is cut off, the beginning does not
+//! verify, and nobody learns why. Here the buffer holds any datagram.
 //!
 //! # Why datagrams share a sync
 //!
 //! Suppose that the server wrote and synced for each datagram alone, at 5 ms each. The 300 new messages
 //! that a group may send at once would hold up everyone for 1.5 s. But a disk syncs ten records in the
-//! time that it takes for one. So the datagrams that wait together share one write and one sync. They are
-//! a *batch*. A batch has at most [`MOST_TOGETHER`], 16, datagrams, since the first of them waits until
-//! the last is verified.
+//! time that it takes for one. So the datagrams that wait together share one write and one sync. They
+//! are a *batch*. A batch has at most [`MOST_TOGETHER`], 16, datagrams, since the first of them waits
+//! until the last is verified and recorded.
 //!
 //! # What a lost datagram costs
 //!
-//! If a request or a reply is lost, only time is lost. The client hears nothing, and sends the same bytes
-//! again. The state machine answers a repeat like the first message, [until its `exp`](crate::fsm).
+//! If a request or a reply is lost, only time is lost. The client hears nothing, and sends the same
+//! bytes again. Until its `exp` has passed, [a repeat](crate::fsm) is answered like the first message.
 //!
 //! # What can block the loop
 //!
 //! 1. `recv_from`, while there is nothing to do.
-//! 2. For each batch: up to 16 verifications, one write, one sync, and the check that `received.jsonl`
-//!    still has its name. After a failed commit its cut is synced too, before the next write or at once.
+//! 2. For each batch: up to 16 verifications, up to 16 random numbers, one write (rarely more), one
+//!    sync, and before and after it the check of the file's name and length. If a commit fails, its
+//!    bytes are cut off, and the cut is synced: at once, or before the next write.
 //! 3. With `-v` or `--explain`, if a client is on this machine: the tools read the system's list of
-//!    sockets.
+//!    sockets. They look whether the client still has the socket that the reply goes to.
 //! 4. After the acknowledgments of the batch are sent: the tools' explanations, and the write of their
 //!    log.
 //! 5. If the socket fails n times in a row, a pause of n ms after the n-th failure.
@@ -56,14 +57,15 @@
 //!
 //! # Every bound
 //!
-//! What a client or an attacker can make the server hold or do:
+//! First comes what a client or an attacker can make the server hold or do. Then comes what the teacher's
+//! files may hold, and then what the tools may hold or do.
 //!
 //! | what | at most | enforced in |
 //! | --- | --- | --- |
 //! | a datagram that is received | 65,536 bytes | the buffer of [`Server::run`] |
 //! | a datagram that is read | 4,096 bytes | [`MOST_BYTES`], in [`read`] |
 //! | depth of its JSON | 127 | `serde_json` |
-//! | datagrams in memory at once | 16, so 1 MiB | [`MOST_TOGETHER`] |
+//! | datagrams in memory at once | 16, so 1 MiB of bytes | [`MOST_TOGETHER`] |
 //! | bits of a modulus | 4,096 | [`MOST_BITS`](crate::keys::MOST_BITS), at the start |
 //! | multiplications of a verification | 17 | [`PublicKey::new`], at the start |
 //! | a reply | 277 bytes | follows from [`claims`] |
@@ -72,27 +74,19 @@
 //! | bytes of a record | 8,192 | [`LONGEST_LINE`](crate::record::LONGEST_LINE), when a start reads it |
 //! | so, bytes of a group's records | 819,200,000 | the two above |
 //! | errors of the socket in a row | 100 | [`Server::run`] |
-//!
-//! What the teacher's files may hold:
-//!
-//! | what | at most | enforced in |
-//! | --- | --- | --- |
 //! | bytes of a key file, and of the secret | 65,536 | [`MOST_FILE_BYTES`](crate::start::MOST_FILE_BYTES) |
-//! | bytes of `groups.json` | 1 MiB | the tools: `faults/groups_json.rs` |
+//! | bytes of `groups.json`, and so the groups | 1 MiB | the tools: `faults/groups_json.rs` |
 //! | members of a group | 255 | its type, `u8` |
 //! | characters of a group's name | 32 | the tools: `faults/groups_json.rs` |
 //! | unknown groups that the start names | 100 | [`MOST_UNKNOWN`](crate::restart::MOST_UNKNOWN) |
-//!
-//! What the tools may hold or do:
-//!
-//! | what | at most | enforced in |
-//! | --- | --- | --- |
 //! | `requests.jsonl`, `trial.jsonl`, and the ones before them | 64 MiB each | `lab/log.rs` |
 //! | bytes of a datagram in its log line | 2,048 | `lab/journal.rs` |
 //! | lines that wait for the terminal | 1 MiB | `print.rs` |
-//! | time for explanations (`--explain`) | a tenth, and 50 ms at once | `lab/explain.rs` |
+//! | time for explanations | a tenth, and 50 ms at once | `lab/explain.rs` |
 //! | messages that the exam remembers of a group | 4,096 | `lab/exam/mod.rs` |
 //! | replies that the exam sends later | 1,024 | `lab/trial.rs` |
+//!
+//! (So `received.jsonl` has at most 819,200,000 bytes for each group of the table.)
 //!
 //! The whole server, without the tools:
 //!
@@ -126,6 +120,8 @@ pub const MOST_BYTES: usize = 4_096;
 pub const MOST_TOGETHER: usize = 16;
 /// After this many failures of the socket in a row, the server ends.
 const MOST_FAILURES: u64 = 100;
+/// With these errors a wait ends without a datagram. The socket has not failed.
+const WAIT_ENDED: [ErrorKind; 3] = [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted];
 
 /// The class, as it was read at the start. Nothing in it changes while the server runs.
 #[derive(Debug)]
@@ -152,7 +148,7 @@ pub struct Datagram {
 }
 
 impl Datagram {
-    /// The sender's address for people: `::ffff:1.2.3.4` is written as 1.2.3.4.
+    /// The sender's address for people, without a zone: `::ffff:1.2.3.4` is written as 1.2.3.4.
     pub fn peer(&self) -> SocketAddr {
         SocketAddr::new(self.sender.ip().to_canonical(), self.sender.port())
     }
@@ -192,8 +188,9 @@ impl From<Refusal> for Unverified {
     }
 }
 
-/// What became of a datagram: it is acknowledged, or refused. An acknowledgment becomes a refusal if its
-/// record cannot be written, if its reply cannot be sent, or if the [`Lab`] sends something else.
+/// What became of a datagram: it is acknowledged, or refused. An acknowledgment becomes a refusal if
+/// the commit of its batch fails and its group has a new message in it, if its reply cannot be sent, or
+/// if the [`Lab`] says so.
 pub type Outcome = Result<Acknowledgment, Refusal>;
 
 /// What an acknowledgment says.
@@ -269,7 +266,7 @@ impl Server {
             if error.kind() == ErrorKind::ConnectionReset {
                 continue; // Windows: an earlier reply was turned back, and the socket is not broken
             }
-            // If a client has closed its port, the next call may return its ICMP error. Only a broken socket
+            // An error can pass: for example, the system has no memory for a moment. Only a broken socket
             // fails each time.
             failures += 1;
             if failures == MOST_FAILURES {
@@ -280,8 +277,8 @@ impl Server {
     }
 
     /// Waits for a datagram, handles it and those that wait behind it, and sends the acknowledgments.
-    /// After all acknowledgments are sent, the lab explains and logs. So no acknowledgment waits for the
-    /// lab's sentences.
+    /// After all acknowledgments are sent, the lab explains and logs. So no acknowledgment of this
+    /// batch waits for the lab's sentences.
     pub fn serve(&mut self, socket: &UdpSocket, buffer: &mut [u8], lab: &mut dyn Lab) -> io::Result<()> {
         lab.waits(socket);
         let datagrams = receive(socket, buffer, lab.most_together())?;
@@ -301,8 +298,8 @@ impl Server {
         Ok(())
     }
 
-    /// Reads each datagram and decides what it means. What is new is recorded with one write and one sync.
-    /// Each acknowledgment that this call returns may be sent.
+    /// Reads each datagram and decides what it means. What is new is recorded with one write and one
+    /// sync. When this returns, each acknowledgment in the result can be sent.
     pub fn handle<'a>(&mut self, datagrams: &'a [Datagram], lab: &mut dyn Lab) -> Vec<Handled<'a>> {
         let mut batch = Vec::new();
         let mut before = BTreeMap::new();
@@ -343,6 +340,7 @@ impl Server {
             before.entry(message.group).or_insert(progress);
             self.progress[message.group].add(request.seq_number, request.matricula, datagram.time);
         }
+        // If there is no random number, the record is kept all the same. Only the reply is missing.
         let otp = (self.otp)(datagram.time).map_err(|error| Refusal::NotSent(error.to_string()))?;
         Ok(Acknowledgment { next_number, otp, is_new })
     }
@@ -354,7 +352,7 @@ impl Server {
     fn undo(&mut self, before: BTreeMap<usize, Progress>, batch: &mut [Handled], why: &NotRecorded) {
         for Handled { reading, outcome, .. } in batch {
             let is_of_group = reading.as_ref().is_ok_and(|message| before.contains_key(&message.group));
-            // A message that was refused for another reason keeps this reason.
+            // These outcomes depend on the state, or promise the record. Any other refusal stays as it is.
             let is_decided_on_it =
                 matches!(outcome, Ok(_) | Err(Refusal::OutOfOrder(..) | Refusal::NotSent(_)));
             if is_of_group && is_decided_on_it {
@@ -375,17 +373,18 @@ impl Server {
 }
 
 /// Waits for a datagram, and takes those that wait behind it. If the lab's timeout ends the wait, the
-/// result is empty. After the wait the socket is non-blocking, and this is so for everything that is sent.
-/// If the system has no room for a reply, its send fails at once, and the other replies are not held up.
+/// result is empty. After the wait the socket is non-blocking, until the next wait. So sends do not
+/// block either: if the system has no room for a reply, its send fails at once, and the other replies
+/// do not wait.
 fn receive(socket: &UdpSocket, buffer: &mut [u8], most_together: usize) -> io::Result<Vec<Datagram>> {
     socket.set_nonblocking(false)?;
     let first = receive_one(socket, buffer);
     socket.set_nonblocking(true)?;
     let first = match first {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            return Ok(vec![]);
-        }
-        first => first?,
+        Ok(datagram) => datagram,
+        // The timeout is over, or the program was stopped (Ctrl-Z) and goes on.
+        Err(error) if WAIT_ENDED.contains(&error.kind()) => return Ok(vec![]),
+        Err(error) => return Err(error),
     };
     let mut datagrams = vec![first];
     while datagrams.len() < most_together {
@@ -401,12 +400,12 @@ fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
     Ok(Datagram { time: time::now(), sender, bytes: buffer[..length].into() })
 }
 
-/// The lab stands between the network and the server. Only through this trait can the tools watch the
-/// server and interfere. A reader of the book may think of `()`, a lab that does nothing.
+/// The lab stands between the network and the server. While the server runs, the tools watch and
+/// interfere only through this trait. `()` is a lab that does nothing.
 ///
-/// The calls come in this order. First comes `waits`. Then comes `arrives` for each datagram, just before
-/// it is decided. When the whole batch is recorded, `leaves` comes for each acknowledgment. Last comes
-/// `sent`, once.
+/// The calls come in this order. First comes `waits`. Then comes `arrives` for each datagram, just
+/// before it is decided. After the commit, `leaves` comes for each acknowledgment. Last comes `sent`,
+/// once. If nothing could be received, `saw_error` comes in place of these.
 pub trait Lab {
     /// At most this many datagrams are handled together. It is 1 if each datagram must be answered before
     /// the next one is taken from the socket.

@@ -182,14 +182,19 @@ fn each_line_that_a_chapter_quotes_stands_on_it() {
 /// Each bound that stands as a constant: its file, its name and value there, and its row in the table.
 const BOUNDS: &[(&str, &str, &str, &str)] = &[
     ("server", "MOST_BYTES: usize = 4_096", "a datagram that is read", "4,096 bytes"),
-    ("server", "MOST_TOGETHER: usize = 16", "datagrams in memory at once", "16, so 1 MiB"),
+    ("server", "MOST_TOGETHER: usize = 16", "datagrams in memory at once", "16, so 1 MiB of bytes"),
     ("server", "MOST_FAILURES: u64 = 100", "errors of the socket in a row", "100"),
     ("keys", "MOST_BITS: usize = 4_096", "bits of a modulus", "4,096"),
     ("record", "MOST_RECORDS: u32 = 100_000", "records of a group", "100,000"),
     ("record", "LONGEST_LINE: u64 = 8_192", "bytes of a record", "8,192"),
     ("start", "MOST_FILE_BYTES: u64 = 1 << 16", "bytes of a key file, and of the secret", "65,536"),
     ("restart", "MOST_UNKNOWN: usize = 100", "unknown groups that the start names", "100"),
-    ("tools/faults/groups_json", "MOST_TABLE_BYTES: u64 = 1 << 20", "bytes of `groups.json`", "1 MiB"),
+    (
+        "tools/faults/groups_json",
+        "MOST_TABLE_BYTES: u64 = 1 << 20",
+        "bytes of `groups.json`, and so the groups",
+        "1 MiB",
+    ),
     (
         "tools/lab/log",
         "MOST_LOG_BYTES: u64 = 64 << 20",

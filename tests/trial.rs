@@ -11,6 +11,7 @@ use std::io::Write;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 use udpsocket_jwt_server::claims::id_request;
 use udpsocket_jwt_server::time::now;
@@ -335,6 +336,30 @@ fn a_wrong_reply_comes_in_the_middle_of_a_clients_wait() {
     let requests = common::lines(&trial.class.directory.read("requests.jsonl"));
     let half = requests.iter().filter(|line| line["lost"] == "timer").count();
     assert!(half >= 3, "{half}");
+}
+
+/// While the exam has a reply to send later, the socket has a timeout. Linux then ends the wait with an error
+/// when a stopped program goes on.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_that_is_stopped_and_goes_on_has_seen_no_failure_of_its_socket() {
+    let trial = Trial::new();
+    let stops = thread::spawn({
+        let id = trial.server.id();
+        let signal = move |name: &str| common::run("sh", &["-c", &format!("kill {name} {id}")]);
+        move || {
+            for _ in 0..60 {
+                signal("-STOP");
+                signal("-CONT");
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    });
+    let run = sound("HEARTBEAT", 1).run(&trial.server);
+    stops.join().unwrap();
+    assert!(run.otp_number.is_some());
+    let requests = trial.class.directory.read("requests.jsonl");
+    assert!(!requests.contains("socket_error"), "{requests}");
 }
 
 #[test]
