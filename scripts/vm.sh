@@ -35,8 +35,9 @@ quote() { # TEXT, for a shell there
 # Why a key file is not copied; nothing if it is a public key, in text that the server reads, and no private one.
 why_not() { # FILE
     local public='-----BEGIN (RSA )?PUBLIC KEY-----|^(.{3})?ssh-[a-z0-9]+ AAAA'
+    local private='(^|[^A-Za-z0-9])(BEGIN|END)[^A-Za-z0-9].*PRIVATE KEY|PRIVATE KEY-----|PuTTY-User-Key-File'
     local name='^[A-Za-z0-9_-]{1,32}\.([pP][eE][mM]|[sS][sS][hH])$'
-    if LC_ALL=C grep -Eaq 'PRIVATE KEY|PuTTY-User-Key-File|privateExponent|"kty"' "$1"; then
+    if LC_ALL=C grep -Eaq -e "$private"'|privateExponent|"kty"' "$1"; then
         echo 'a private key is in it: ask the group for a new pair, and for the public one alone'
     elif ! LC_ALL=C grep -Eaq -e "$public" "$1"; then
         echo 'there is no public key in it, in PEM or as OpenSSH writes it'

@@ -19,24 +19,28 @@
 //!
 //! # What an RSA key is
 //!
-//! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key is
-//! a number *d* that undoes *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign, pad
-//! the hash of the message to the length of *n*. That is *m*. The signature is *s* = *m*^*d* mod *n*. To
-//! verify, compute *s*^*e* mod *n*. This gives the padded hash back. Compare it with the padded hash of
-//! what was received. With *d*, the two primes can be computed from *n* and *e*. Nobody is known who can
-//! compute the primes of an *n* of 2,048 bits. So nobody is known who can compute *d* from *n* and *e*.
+//! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key
+//! is a number *d*. What is raised to the power *d* and then to the power *e* is what it was: for any
+//! *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign, put fixed bytes before the hash of the
+//! message, until it is as long as *n*. This is called *padding*. The padded hash is the number *m*.
+//! The signature is *s* = *m*^*d* mod *n*. To verify, compute *s*^*e* mod *n*. This gives the padded
+//! hash back. Compare it with the padded hash of what was received. Why can't an attacker compute *d*
+//! from *n* and *e*? From *n*, *e* and *d* it is easy to compute the two primes. So an attacker who can
+//! compute *d* can also compute the primes. For an *n* of 2,048 bits, no way to compute the primes is
+//! known.
 //!
 //! # Why 65,537, and at most 4,096 bits
 //!
 //! Almost every *e* is 65,537, which is 2^16 + 1. To raise a number to this power takes 17
-//! multiplications. To raise it to *d* takes thousands. With *e* = 3, forged signatures have passed
-//! programs that checked the padding carelessly. ring compares every byte of the padding, so the server
-//! accepts 3 too.
+//! multiplications. To raise it to *d* takes thousands. With *e* = 3, some programs that checked the
+//! padding carelessly have accepted forged signatures. ring compares every byte of the padding, so the
+//! server accepts 3 too.
 //!
-//! Some keys would make one group's messages hold up all the others. Another *e* can need more than 17
-//! multiplications. For example, 65,535 is smaller than 65,537, but needs 30. Such an *e* is refused. An
-//! *n* can be long, and the work of each multiplication grows with the square of its length. So an *n* of
-//! more than 4,096 bits is refused too.
+//! With some keys it takes long to verify a signature, and all other groups wait. An *e* that is not
+//! 65,537 can need more than 17 multiplications in the usual way ([`multiplications`]). For example,
+//! 65,535 is smaller than 65,537, but needs 30. Such an *e* is refused. An *n* can be long, and the
+//! work of each multiplication grows with the square of its length. So an *n* of more than 4,096 bits
+//! is refused too.
 //!
 //! # Three kinds of file
 //!
@@ -68,13 +72,13 @@ use ring::{hmac, rsa::PublicKeyComponents};
 use ssh_encoding::{Decode, Mpint};
 use std::io;
 
-/// A modulus has at least this many bits (RFC 7518 section 3.3).
+/// Without `--allow-weak-keys`, a modulus has at least this many bits (RFC 7518 section 3.3).
 pub const FEWEST_BITS: usize = 2_048;
 /// A modulus has at least this many bits with `--allow-weak-keys`. ring verifies with no shorter one.
 pub const FEWEST_BITS_WEAK: usize = 1_024;
 /// A modulus has at most this many bits.
 pub const MOST_BITS: usize = 4_096;
-/// The secret has at least this many bytes (RFC 7518 section 3.2).
+/// Without `--allow-weak-keys`, the secret has at least this many bytes (RFC 7518 section 3.2).
 pub const FEWEST_SECRET_BYTES: usize = 32;
 
 /// An RSA public key that the server can use.
@@ -93,7 +97,8 @@ pub enum KeyFault {
     Private,
     /// Its name is not `GROUP.pem` or `GROUP.ssh` with a group of the table.
     Name,
-    /// It is not one whole key in the form that its name promises. The tools find out what it is.
+    /// The file is not exactly one whole key of the kind that the end of its name says: PEM in `.pem`,
+    /// OpenSSH in `.ssh`. The tools find out what the file is.
     Form,
     /// Its modulus has this number of bits: too few, or more than 4,096.
     Bits(usize),
@@ -102,7 +107,7 @@ pub enum KeyFault {
     /// Its exponent is even, or not from 3 to 65,537. `None` means that it has more than 32 bits.
     Exponent(Option<u32>),
     /// To raise a number to this exponent takes more than 17 multiplications.
-    DearExponent(u32),
+    SlowExponent(u32),
 }
 
 impl PublicKey {
@@ -115,19 +120,17 @@ impl PublicKey {
         if !(fewest_bits..=MOST_BITS).contains(&bits) {
             return Err(KeyFault::Bits(bits));
         }
-        let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
-        if !is_odd(&n) {
+        if n.last().is_some_and(|byte| byte % 2 == 0) {
             return Err(KeyFault::EvenModulus);
         }
-        // `None` means that it does not fit in 32 bits.
+        // The number that these big-endian bytes are. `None` means that it does not fit in 32 bits.
         let exponent = e.iter().try_fold(0_u32, |sum, &byte| sum.checked_mul(256)?.checked_add(byte.into()));
-        match exponent {
-            Some(exponent @ 3..=65_537) if is_odd(&e) => {
-                if multiplications(exponent) > multiplications(65_537) {
-                    return Err(KeyFault::DearExponent(exponent));
-                }
-            }
+        let exponent = match exponent {
+            Some(exponent @ 3..=65_537) if exponent % 2 == 1 => exponent,
             other => return Err(KeyFault::Exponent(other)),
+        };
+        if multiplications(exponent) > multiplications(65_537) {
+            return Err(KeyFault::SlowExponent(exponent));
         }
         Ok(Self { components: PublicKeyComponents { n, e }, bits })
     }
@@ -184,8 +187,8 @@ pub fn without_newline(text: &[u8]) -> &[u8] {
     text.strip_suffix(b"\r\n").or(text.strip_suffix(b"\n")).unwrap_or(text)
 }
 
-/// How many multiplications it takes to raise a number to this power. Each bit after the first costs one
-/// squaring. If the bit is 1, it costs one multiplication more.
+/// How many multiplications it takes to raise a number to this power, bit by bit. Each bit after the
+/// first costs one squaring. If the bit is 1, it costs one multiplication more.
 pub fn multiplications(exponent: u32) -> u32 {
     exponent.ilog2() + exponent.count_ones() - 1
 }
@@ -204,7 +207,7 @@ fn rsa_public_key(der: &[u8]) -> Option<Numbers> {
     let mut numbers = only_element(SEQUENCE, der)?;
     let n = element(INTEGER, &mut numbers)?;
     let e = only_element(INTEGER, numbers)?;
-    Some((positive(n)?, positive(e)?))
+    Some((not_negative(n)?, not_negative(e)?))
 }
 
 /// The key blob of an OpenSSH line.
@@ -225,10 +228,12 @@ pub(crate) const RSA_ENCRYPTION: &[u8] =
     &[SEQUENCE, 13, OBJECT_IDENTIFIER, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0];
 
 /// Takes the next DER element (X.690 section 8.1) off `der`, and returns its content. `None` means that
-/// the tag is not `tag`, that the element is not whole, or that it is not DER.
+/// the tag is not `tag`, that the element is not whole, that it is not DER, or that it has 65,536 bytes
+/// or more.
 pub(crate) fn element<'a>(tag: u8, der: &mut &'a [u8]) -> Option<&'a [u8]> {
-    // A length below 0x80 is one byte. A longer length is 0x81 and one more byte, or 0x82 and two more
-    // bytes. DER allows only the shortest form that fits.
+    // A length up to 0x7f is one byte. A length up to 0xff is 0x81 and one more byte. A length up to 0xffff
+    // is 0x82 and two more bytes. DER allows only the shortest form that fits. (DER has longer lengths, but
+    // no file here is so long.)
     let (length, rest) = match der.strip_prefix(&[tag])? {
         [length @ (..=0x7f), rest @ ..] | [0x81, length @ (0x80..), rest @ ..] => {
             (usize::from(*length), rest)
@@ -241,12 +246,14 @@ pub(crate) fn element<'a>(tag: u8, der: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(content)
 }
 
+/// The content of the only element in `der`.
 fn only_element(tag: u8, mut der: &[u8]) -> Option<&[u8]> {
-    element(tag, &mut der).filter(|_| der.is_empty())
+    let content = element(tag, &mut der)?;
+    der.is_empty().then_some(content)
 }
 
 /// A DER INTEGER that is not negative and has its shortest form. Its first bit is the sign.
-fn positive(integer: &[u8]) -> Option<Vec<u8>> {
+fn not_negative(integer: &[u8]) -> Option<Vec<u8>> {
     let is_shortest = !matches!(integer, [0, second, ..] if *second < 0x80);
     (*integer.first()? < 0x80 && is_shortest).then(|| integer.into())
 }
@@ -255,13 +262,15 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
     number.into_iter().skip_while(|&byte| byte == 0).collect()
 }
 
-/// Whether a private key is in a file, in one of the forms that students have. A public key may stand
-/// beside it. A line of PEM is recognized even if its dashes, or one end of the line, are damaged.
+/// Whether a private key is in a file, as one of the kinds of text that students have. A public key may
+/// stand beside it. A line of PEM is recognized even if its dashes, or one end of the line, are
+/// damaged.
 pub fn has_private_key(file: &[u8]) -> bool {
     let has = |text: &[u8], marker: &[u8]| count(text, marker) > 0;
-    let is_border = |line| has(line, b"PRIVATE KEY") && (has(line, b"BEGIN ") || has(line, b"END "));
+    let is_word = |word: &[u8]| word == b"BEGIN" || word == b"END";
+    let has_border = |line: &[u8]| line.split(|byte| !byte.is_ascii_alphanumeric()).any(is_word);
     has(file, b"PRIVATE KEY-----")
-        || file.split(|&byte| byte == b'\n').any(is_border)
+        || file.split(|&byte| byte == b'\n').any(|line| has(line, b"PRIVATE KEY") && has_border(line))
         || has(file, b"PuTTY-User-Key-File-")
         || has(file, b"privateExponent:")
         || has(file, b"\"kty\"") && has(file, b"\"d\"")

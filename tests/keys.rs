@@ -372,6 +372,7 @@ fn utf_16(file: &[u8], bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 #[test]
 fn a_public_key_that_only_speaks_of_private_keys_is_accepted() {
     accepted("JAVALI.pem", &[b"my PRIVATE KEY is elsewhere\n", &KEY.spki[..]].concat());
+    accepted("JAVALI.pem", &[b"DO NOT SEND YOUR PRIVATE KEY\n", &KEY.spki[..]].concat());
     accepted("JAVALI.ssh", &[KEY.ssh.trim_ascii(), b" not my PRIVATE KEY"].concat());
 }
 

@@ -240,7 +240,7 @@ pub fn diagnose(fault: &KeyFault, name: &str, file: &[u8]) -> Diagnosis {
             let found = format!("its exponent is {found}, not an odd number from 3 to 65537");
             said("copy it again, or make a new pair", found)
         }
-        KeyFault::DearExponent(exponent) => {
+        KeyFault::SlowExponent(exponent) => {
             let [its, most] = [*exponent, 65_537].map(multiplications);
             let found =
                 format!("its exponent {exponent} takes {its} multiplications, more than 65537's {most}");
