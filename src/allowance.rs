@@ -7,22 +7,21 @@
 //! server can write. After that, no new message of the group is recorded. So each group may add 300
 //! records at once, and then two a second. At this pace, 100,000 records take 14 hours.
 //!
-//! The rule is the generic cell rate algorithm (GCRA, ITU-T I.371). It needs no timer and no counter. For
-//! each group it keeps one time, `due`. If records came evenly, the next one would come at `due`. A record
-//! may come earlier than `due`, by at most a tolerance. After each record, `due` is one interval later
-//! than it was. If `due` was past, it is one interval later than the record.
+//! The rule is the generic cell rate algorithm (GCRA, ITU-T I.371). It needs no timer and no counter.
+//! For each group it keeps one time, `due`. If one record came every half second, the next one would
+//! come at `due`. This half second is the *interval*. A record may come earlier than `due`, but at most
+//! by a *tolerance* of 149.5 s. Each record moves `due` one interval ahead. If `due` was in the past,
+//! the record first sets it to the record's own time.
 //!
-//! ```text
-//!               a record comes
-//!                     |<--- TOLERANCE: 149.5 s --->|<-- 1 s -->|
-//!  -------------------+----------------------------+-----------+-------------------> due
-//!    if `due` is in this range, the record is      |    not    |  permitted, since the
-//!    permitted                                     | permitted |  clock has gone back
-//! ```
+//! | when a record comes, `due` is | the record is |
+//! | --- | --- |
+//! | in the past, or at most 149.5 s ahead | permitted |
+//! | more than 149.5 s ahead, and at most 150.5 s | not permitted |
+//! | more than 150.5 s ahead | permitted, since the clock has gone back |
 //!
-//! All times are counted in whole milliseconds, since a record's line has its time in milliseconds. So a
-//! restart reads back from the file exactly what the server had counted, and a restart changes no
-//! decision.
+//! All times are counted in whole milliseconds, since a record's line has its time in milliseconds. So
+//! a restart reads back from the file exactly what the server had counted for these records, and
+//! decides the same.
 //!
 //! ```
 //! use std::time::Duration;
@@ -42,11 +41,13 @@ use std::time::Duration;
 
 /// The even pace: GCRA's emission interval.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// How early a record may come: GCRA's burst tolerance. If 300 records come at once, the first is not
-/// early, and the last is 299 intervals early.
-const TOLERANCE: Duration = Duration::from_millis(299 * 500);
+/// This many records may come at once.
+const AT_ONCE: u32 = 300;
+/// How early a record may come: GCRA's burst tolerance. If 300 records come at once, each of them moves
+/// `due` one interval ahead. So the first is not early, and the last comes 299 intervals before `due`.
+const TOLERANCE: Duration = INTERVAL.saturating_mul(AT_ONCE - 1);
 
-/// The part of a group's allowance that is not used yet.
+/// How much of its allowance a group has used. The later `due` is, the less is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allowance {
     /// When the next record would come if records came evenly: GCRA's theoretical arrival time, in whole
@@ -68,11 +69,11 @@ impl Allowance {
         }
     }
 
-    /// How much earlier than `due` a record of this time comes. It is 0 if `due` is past. Just after a
-    /// record, `due` is later than the record by the tolerance and one interval at most. If `due` is later
-    /// than `time` by more than the tolerance and *two* intervals, the clock has gone back. Then `due` is
-    /// ignored, and the record counts as not early. (One interval is spare, so a clock that goes back by
-    /// half a second at most never causes this.)
+    /// How much earlier than `due` a record of this time comes. It is 0 if `due` is in the past. Just
+    /// after a record, `due` is at most 150 s ahead: the tolerance and one interval. If `due` is more
+    /// than 150.5 s ahead, the clock has gone back. Then `due` is ignored, and the record counts as not
+    /// early. (If the clock goes back by half a second or less, `due` is never more than 150.5 s ahead,
+    /// so `due` is not ignored.)
     pub fn early(&self, time: Duration) -> Duration {
         let early = self.due.saturating_sub(milliseconds(time));
         if early > TOLERANCE + INTERVAL * 2 { Duration::ZERO } else { early }

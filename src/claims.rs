@@ -1,23 +1,26 @@
 //! What a message says: the claims of a request, and of a reply (RFC 7519; sections 2 and 4 of
 //! [the protocol](crate::protocol)).
 //!
-//! Before the signature verifies, only `group` may be read, to choose the key ([`jws`](crate::jws)). The
-//! types say so: [`Request::of`] takes a [`Verified`] token. The page reads one claim after that:
+//! Before the signature verifies, `group` is the only claim that may be read. It chooses the key
+//! ([`jws`](crate::jws)). The types say so: [`Request::of`] takes a [`Verified`] token. The page reads
+//! one claim after that:
 //!
 //! ```text,page
 //! let seq_number = claims["seq_number"].as_u64()?;
 //! ```
 //!
-//! Each claim that the page does not read has a use. If the server did not check `exp`, a captured token
-//! would be good for ever. If it did not check `nbf`, it would accept a token too early. If it did not
-//! check `aud`, it would accept a token for another service. Without the `matricula`, nobody can be
-//! graded. The page also accepts a `seq_max` of any type.
+//! Here the server reads more. If it did not check `exp`, a captured token with an `exp` would be good
+//! for ever, like one without. If it did not check `nbf`, it would accept a token too early. If it did
+//! not check `aud`, it would accept a token for another service. Without the `matricula`, no student
+//! can be graded. A `seq_max` is recorded, so it must be an integer.
 //!
 //! To add a claim that must be recorded, change five places. Make it a field of [`Request`] and of
 //! [`Record`](crate::record::Record). Read it in [`Request::of`]. Write it in
-//! [`record::line`](crate::record::line). Read it back in [`Record::parse`](crate::record::Record::parse).
-//! If a message that differs only in this claim must be recorded too, change
-//! [`Progress`](crate::record::Progress) and its call `knows` as well.
+//! [`record::line`](crate::record::line). Read it back in
+//! [`Record::parse`](crate::record::Record::parse). The records of before do not have this claim, so it
+//! must be an `Option` there. Suppose that a message has the number and the `matricula` of its group's
+//! last record, and another value of the new claim. If this message must be recorded too, keep the
+//! claim in [`Progress`](crate::record::Progress): give it to `add`, and compare it in `knows`.
 //!
 //! ```
 //! # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/worked_example.json"));
@@ -32,8 +35,8 @@
 //! assert_eq!(request(token.verify(&key).unwrap()).matricula, 20240001);
 //! ```
 //!
-//! If `Verified` is replaced by `Token`, the example does not compile. A token says nothing before its
-//! proof.
+//! If `Verified` is replaced by `Token`, the example does not compile. Before a token is verified, it
+//! gives no claim but `group`.
 //!
 //! ```compile_fail,E0308
 //! use std::time::Duration;
@@ -49,8 +52,8 @@
 //! requests, the attacker could use the server to send a victim more bytes than the attacker sends. So a
 //! reply must be smaller than its request.
 //!
-//! No code checks this. For keys of 2,048 bits or more it follows from the numbers. The longest reply has
-//! 277 characters. The signature alone of such a request has 342 or more.
+//! No code checks this. For keys of 2,048 bits or more it follows from the numbers. The longest reply
+//! has 277 characters. A signature of such a key alone has 342 characters or more.
 //!
 //! ```
 //! use udpsocket_jwt_server::claims::{Otp, REPLY_HEADER, reply};
@@ -62,7 +65,7 @@
 //! let longest = jws::sign(REPLY_HEADER, &payload, &secret);
 //! assert_eq!(longest.len(), 277);
 //!
-//! let characters = |bytes: usize| (bytes * 4).div_ceil(3); // of so many bytes in base64url
+//! let characters = |bytes: usize| (bytes * 4).div_ceil(3); // the length in base64url
 //! assert_eq!(characters(2_048 / 8), 342);
 //!
 //! let header = r#"{"alg":"RS256"}"#;
@@ -75,11 +78,12 @@
 //! assert_eq!((characters(64), shortest(64)), (86, 164), "ES256");
 //! ```
 //!
-//! Two things break this rule. The first exists: `--allow-weak-keys`. The shortest request that a key of
-//! 1,024 bits signs has 249 characters. The server does not compare the lengths, so with this option a
-//! reply can be larger than its request. The second would be ES256: its signature has 86 characters, and
-//! the shortest request has 164. To accept such requests safely, a server must compare the lengths, and
-//! stay silent if the reply is not smaller. (`--explain` does this for each explanation.)
+//! Two things break this rule. The server has one of them: `--allow-weak-keys`. The shortest request
+//! that a key of 1,024 bits signs has 249 characters. The server does not compare the lengths, so with
+//! this option a reply can be larger than its request. The other would be ES256, which the server does
+//! not have: its signature has 86 characters, and the shortest request has 164. To accept such requests
+//! safely, a server must compare the lengths, and stay silent if the reply is not smaller. (`--explain`
+//! does this for each explanation.)
 
 use crate::jws::Verified;
 use crate::refusal::Refusal;
@@ -100,7 +104,8 @@ pub struct Request {
     pub seq_number: u64,
     /// That member's student number.
     pub matricula: u64,
-    /// What the client believes the number of members to be. It is recorded, and only the tools read it.
+    /// The number of members that the client has in its list. It is recorded, and only the tools read
+    /// it.
     pub seq_max: Option<u64>,
     /// When the message expires, a `NumericDate`. The server has checked it, and after that only the tools
     /// read it. (`nbf` and `aud` are checked too, and nobody needs them later.)
@@ -147,8 +152,8 @@ pub fn id_request(payload: &[u8]) -> String {
     hash.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// A random number and a time, which stand in each reply. They make two replies to the same payload
-/// differ. (Two replies in the same second are the same once in 20,001 times.)
+/// A random number and a time, which stand in each reply. They make almost all replies to the same
+/// payload differ. (Two replies in the same second are the same once in 20,001 times.)
 #[derive(Clone, Copy, Debug)]
 pub struct Otp {
     /// Uniform in 0..=20000. Nobody can predict it.
@@ -176,18 +181,19 @@ pub fn random_number() -> io::Result<u16> {
     }
 }
 
-/// The number that two random bytes give. The bytes are uniform in 0..=65535. The page takes their
-/// remainder modulo 20,001. That favours the numbers below 5,533: four drawn values lead to each of them,
-/// and only three to each number from 5,533 on. So the server keeps only the values below 60,003, which is
-/// 3 * 20,001. `None` means that the value is 60,003 or more. Then a new value is drawn.
+/// The number that two random bytes give. The bytes are uniform in 0..=65535, which are 65,536 values.
+/// The page takes their remainder modulo 20,001. But 65,536 is 3 * 20,001 + 5,533. So four values lead
+/// to each number below 5,533, and only three to each number from 5,533 on. The small numbers would
+/// come more often. So the server keeps only the values below 60,003, which is 3 * 20,001. `None` means
+/// that the value is 60,003 or more. Then a new value is drawn.
 pub fn number_of(drawn: u16) -> Option<u16> {
     const NUMBERS: u16 = 20_001;
     (drawn < 3 * NUMBERS).then_some(drawn % NUMBERS)
 }
 
-/// The payload of an acknowledgment. `id_request` says which payload it answers. `next_number` says that
-/// this message is acknowledged, and which number comes next. The [`Otp`] makes it different from other
-/// replies to the same payload.
+/// The payload of an acknowledgment. `id_request` says which payload it answers. `next_number` says
+/// that this message is acknowledged, and which number comes next. The [`Otp`] makes it differ from
+/// almost all other replies to the same payload.
 pub fn reply(id_request: &str, next_number: u64, otp: Otp) -> String {
     let Otp { number, timestamp } = otp;
     format!(

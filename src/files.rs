@@ -1,13 +1,15 @@
-//! How files are opened, so that no file can block the server. A FIFO or a device may have the name of a
-//! file. To open it or to read it may take for ever. So if something is not a file, it is refused first.
+//! How files are opened, so that no FIFO and no device can block the server. Where the server expects a
+//! file, there may be a FIFO or a device. To open or to read one can take for ever. So the server first
+//! looks whether it is a file, and refuses anything else. (A network disk that hangs can still block
+//! the server.)
 //!
 //! An open file is not the same on Unix and on Windows. This chapter hides the difference from the others:
 //!
 //! | | Unix | Windows |
 //! | --- | --- | --- |
-//! | what keeps another server out | a lock, which binds the programs that ask for it | the share mode, which binds every program |
-//! | who may move the open file | every program | none |
-//! | what finds the end for a write | the system | the server, since no other program may write |
+//! | what keeps another server out | a lock: it stops programs that lock too | the share mode: it stops all |
+//! | which programs may move the open file | all | none |
+//! | who moves a write to the end of the file | the system | the server; no other program can write |
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -17,7 +19,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// What tells a file from any other file, under any name: its device and its inode.
+/// What identifies a file, whatever its name is: its device and its inode.
 #[cfg(unix)]
 pub type Identity = (u64, u64);
 /// The same on Windows: the path without links, since no other program can move the open file.
@@ -28,9 +30,9 @@ fn must_be_file(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_file() { Ok(()) } else { Err(io::Error::other("it is not a file")) }
 }
 
-/// What is in a file of the class. A file of more than `most_bytes` is refused. The metadata of a file in
-/// `/proc` says that it has no bytes, and such a file may have no end. So at most as many bytes are read
-/// as the metadata says.
+/// What is in a file of the class. A file of more than `most_bytes` is refused. Some files in `/proc`
+/// have no end, and their metadata says that they have 0 bytes. So no more bytes are read than the
+/// metadata says.
 pub fn content(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(path)?;
     must_be_file(&metadata)?;
@@ -55,15 +57,15 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
 pub fn open_log(path: &Path) -> io::Result<File> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_dir() => must_be_file(&metadata)?,
-        _ => {} // there is no file yet, or the call below says what is wrong
+        _ => {} // there is no file yet, or it is a directory: the error of `open` says so
     }
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
 
-/// The same on Windows. While the file is open here, no other program can write to it, move it or remove
-/// it. If another program has the file open for writing, or lets no other program write to it, the error
-/// is `ResourceBusy`. `append` would not do here: Windows cuts and syncs a file only with the full right
-/// to write, which `append` leaves out.
+/// The same on Windows. While the file is open here, no other program can write to it, move it or
+/// remove it. If another program has the file open for writing, or lets no other program write to it,
+/// the error is `ResourceBusy`. `append` is not enough here: Windows cuts and syncs a file only if it
+/// was opened with the full right to write, and `append` does not ask for that right.
 #[cfg(windows)]
 pub fn open_log(path: &Path) -> io::Result<File> {
     const FILE_SHARE_READ: u32 = 1;
@@ -93,7 +95,7 @@ pub fn lock(file: &File) -> Result<(), TryLockError> {
     if cfg!(windows) { Ok(()) } else { file.try_lock() }
 }
 
-/// The identity of a file that has this name, and of which this is known.
+/// The identity of the file with this path and this metadata.
 #[cfg(unix)]
 pub fn identity(_path: &Path, metadata: &Metadata) -> io::Result<Identity> {
     Ok((metadata.dev(), metadata.ino()))

@@ -1,8 +1,8 @@
 //! The state machine: which number is accepted, and which comes next (section 3 of
 //! [the protocol](crate::protocol)).
 //!
-//! A group's state is the sequence number of its last recorded message. At the start it is 0. This is the
-//! machine for 3 members. On each arrow stands `seq_number/next_number`:
+//! A group's state is the sequence number of its last recorded message. If there is none, the state is
+//! 0. This is the machine for 3 members. On each arrow stands `seq_number/next_number`:
 //!
 //! ```text
 //!        1/2        2/3        3/0
@@ -15,35 +15,37 @@
 //!
 //! A repeat is a message with the number of the group's last recorded message. Mostly it means that the
 //! acknowledgment was lost, and that the client has sent the same bytes again. The repeat gets the same
-//! `next_number` as the first time, and the state does not change. So a message may arrive any number of
-//! times. If the `exp` of a repeat has passed, the repeat is refused. If a repeat has another `matricula`,
-//! it is answered in the same way, and it is also [recorded](crate::record).
+//! `next_number` as the first time, and the state does not change. So a repeat may arrive any number of
+//! times. If the `exp` of a repeat has passed, the repeat is refused. If a repeat has another
+//! `matricula`, it is a correction. It must be [recorded](crate::record), and then it is answered in
+//! the same way.
 //!
 //! # A replayed 0
 //!
 //! Message 0 starts over: the state is 0 again. An attacker who has captured a group's 0 can replay it
 //! until its `exp` has passed. Without an `exp`, this works for ever.
 //!
-//! The replay sets back the group's state. If the client was about to send 3, its 3 is out of order now.
-//! The client tries 8 times (rule 4 of [its part](crate::protocol)). Then it starts over itself, and sends
-//! everyone again. Each replay can cost the client as much time again. Each replay also adds a record,
-//! unless the group's last record is already this 0. Each record uses some of the group's
-//! [allowance](crate::allowance).
+//! The replay sets back the group's state. If the client was about to send 3, its 3 is out of order
+//! now. The client tries 8 times (rule 4 of [its part](crate::protocol)). Then it starts over itself,
+//! and sends everyone again. Each further replay can cost the client the same time once more. Each
+//! replay also adds a record, unless the group's last record is already this 0. Each record uses some
+//! of the group's [allowance](crate::allowance). If the allowance is used up, the replay is refused.
 //!
 //! A replayed 0 can't undo what is recorded. No record is removed from the file, and no `matricula`
-//! changes. A group that was complete stays complete, since the report counts its last complete run. The
-//! signature of the 0 covers the name of its group, so the 0 touches no other group.
+//! changes. A group that was complete stays complete. (The records of a group from one 1 to the next
+//! are a *run*. The report counts the last run that has every member.) The signature of the 0 covers
+//! the name of its group, so the 0 touches no other group.
 //!
 //! # The rule as a function
 //!
-//! The page has the whole machine in its middle. This line of it says which number is in order:
+//! The page has the whole machine in its middle. This line of it says which number is out of order:
 //!
 //! ```text,page
-//! sn if sn > members || sn != state && sn != state + 1 => return None,
+//! sn if sn > members || (sn != state && sn != state + 1) => return None,
 //! ```
 //!
 //! To try the machine there, a test needs keys and signatures. Here the machine is a function of three
-//! numbers, and the tests try every case.
+//! numbers, and the tests try every case of small groups.
 //!
 //! ```
 //! use udpsocket_jwt_server::fsm::next;
@@ -61,7 +63,7 @@ pub fn next(members: u64, state: u64, seq_number: u64) -> Option<u64> {
     match seq_number {
         0 => Some(1),
         sn if sn > members => None,
-        sn if sn != state && sn - 1 != state => None, // sn is not 0 here
+        sn if sn != state && sn - 1 != state => None, // `state + 1` could overflow. `sn` is not 0 here.
         sn if sn == members => Some(0),
         sn => Some(sn + 1),
     }

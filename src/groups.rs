@@ -10,8 +10,8 @@
 //! The table here is compiled in too. If the class has a `groups.json`, that file replaces it, and nobody
 //! needs a compiler. (The tools read the file: [`groups_json`](crate::tools::faults::groups_json).)
 //!
-//! Upper and lower case do not matter when a group is looked up. The page finds a name only as the table
-//! spells it.
+//! When a group is looked up, upper and lower case do not matter (of ASCII letters). The page finds a name
+//! only as the table spells it.
 //!
 //! ```
 //! use udpsocket_jwt_server::groups::Table;
@@ -40,7 +40,8 @@ pub struct Group {
     pub roster: Vec<u64>,
 }
 
-/// The groups, in the order of the table. The code names a group by its place in the table.
+/// The groups, in the order of the table. In the code a group is mostly its place in the table, a
+/// `usize` from 0.
 #[derive(Clone, Debug)]
 pub struct Table {
     groups: Vec<Group>,
@@ -57,7 +58,7 @@ impl Table {
     /// A table of these groups. No two names may be equal when case is ignored.
     pub(crate) fn new(groups: Vec<Group>) -> Self {
         let names = groups.iter().map(|group| group.name.to_ascii_uppercase());
-        let by_name = names.zip(0..).collect();
+        let by_name = names.zip(0..).collect(); // from each name to its place
         Self { groups, by_name }
     }
 

@@ -1,19 +1,20 @@
 //! JSON Web Signature, compact serialization: parse, verify, sign (RFC 7515, RFC 7518 section 3).
 //!
 //! A token is `BASE64URL(header) . BASE64URL(payload) . BASE64URL(signature)`. What is signed is the
-//! *signing input*: the text of the first two parts and the dot between them, exactly as they were sent.
-//! So nobody prints JSON again to verify a token. Two programs may print the same JSON with different
-//! white space, and that does no harm.
+//! *signing input*: the text of the first two parts and the dot between them, exactly as they were
+//! sent. So no program has to make the JSON text again to verify a token. Two programs may write the
+//! same JSON with different white space, and that does no harm.
 //!
 //! A dot separates the parts. base64url writes any bytes as text that has no dot, no brace and no newline.
 //! So no byte of a part can be taken for the separator.
 //!
-//! The same bytes can have several encodings, since the last character may have bits that belong to no
-//! byte. The server accepts only the encoding in which these bits are 0. It is called *canonical*. Suppose
-//! that the server accepted the others too. Then an attacker could change the text of a captured token's
+//! A character of base64url has 6 bits, and a byte has 8. So the last character may have bits that
+//! belong to no byte. If these bits may have any value, the same bytes have several encodings. The
+//! server accepts only the encoding in which these bits are 0. It is called *canonical*. Suppose that
+//! the server accepted the others too. Then an attacker could change the text of a captured token's
 //! signature, and the signature would still verify. One signed message would have several tokens. A
-//! program that knows a token by its text would think that a changed copy is a new token. And the record,
-//! which is the evidence, could hold a token that the group never sent.
+//! program that compares tokens by their text would think that a changed copy is a new token. And the
+//! record, which is the evidence, could hold a token that the group never sent.
 //!
 //! The page's lines are
 //!
@@ -23,9 +24,11 @@
 //! keys[group].as_ref()?.verify(signing_input.as_bytes(), &signature).ok()?;
 //! ```
 //!
-//! The first line stops two attacks. Suppose that the token could choose the algorithm. With `"none"` the
-//! token would need no signature. With `"HS256"` the server would take the group's *public* key as the
-//! secret of an HMAC, and everybody has the public key. So the server fixes `alg`.
+//! Suppose that the token could choose the algorithm. Then two attacks would be possible. With `"none"`
+//! the token would need no signature. With `"HS256"` the server would compute an HMAC, and its secret
+//! would be the key that the server has for the group: the *public* key. Everybody has the public key,
+//! so everybody could make this HMAC. So the server fixes `alg`: it verifies each token with RS256. The
+//! first line refuses a token that names another algorithm, before any cryptography is done.
 //!
 //! On the page `claims` has the same type before and after the line with `verify`. So the type does not
 //! say whether the claims were verified. If this line stood further down, an unsigned claim could change
@@ -37,30 +40,32 @@
 //!
 //! # Why an unverified claim may choose the key
 //!
-//! The key is needed to verify the signature, and `group` says which key. So the server must read `group`
-//! before anything is verified. An attacker may write any group there. The server then takes the public
-//! key of the group that the attacker wrote. The attacker does not have the private key of this group, so
-//! no signature of the attacker verifies. Nor can an attacker change the group of a captured token: the
-//! signature covers the payload, and the payload has the group. So a false claim leads to a refusal, and
-//! to nothing else.
+//! The key is needed to verify the signature, and `group` says which key. So the server must read
+//! `group` before anything is verified. An attacker may write any group there. The server then takes
+//! the public key of that group. The attacker does not have the private key of this group, so no
+//! signature of the attacker verifies. Nor can an attacker change the group of a captured token: the
+//! signature covers the payload, and the payload has the group. So a false claim leads to one
+//! verification and a refusal. (The tools write the claimed group into the log, as a claim.)
 //!
 //! # Why `crit`, and why `b64`
 //!
 //! `crit` in a header lists extensions. A server that does not understand one of them must refuse the
 //! token (RFC 7515 section 4.1.11). The extension `b64` shows why (RFC 7797). With `"b64": false` the
-//! signing input has the payload itself after the dot, not its base64url text. So `b64` changes *what is
-//! signed*. Suppose that somebody signs the plain text `eyJncm91cCI6...` with `b64` false. A server that
-//! ignores `crit` verifies the same bytes, decodes them as base64url, and finds claims. But the signer has
-//! signed a text, and no claims. This server understands no extension, so it refuses every token with
-//! `crit`. The page does not look at `crit`.
+//! signing input has the payload itself after the dot, not its base64url text. So `b64` changes *what
+//! is signed*. Suppose that somebody signs a text with `b64` false, and that this text is
+//! `eyJncm91cCI6...`. It looks like claims in base64url. The signing input of this token has the same
+//! bytes as that of a usual token with these claims. A server that ignores `crit` finds that the
+//! signature verifies. It decodes the text as base64url, and finds claims. But the signer has signed a
+//! text, and no claims. This server understands no extension, so it refuses every token with `crit`.
+//! The page does not look at `crit`.
 //!
 //! # Names from later chapters
 //!
 //! [`keys`](crate::keys) explains RSA and its numbers *n* and *e*. A [`PublicKey`] is a group's *n* and
-//! *e*, which the start has checked. Its `bits` are those of *n*. They are [`FEWEST_BITS`] or more. With
-//! `--allow-weak-keys` they may be fewer, and ring verifies such a key by parameters of its own. Its
-//! `components` are *n* and *e* as ring takes them. A [`Refusal`] is the reason why a datagram is not
-//! answered, and what was found. [`NotAnObject`] says what was found in place of a JSON object.
+//! *e*, which the start has checked. Its `bits` are those of *n*. They are [`FEWEST_BITS`] or more.
+//! With `--allow-weak-keys` they may be fewer. ring then needs other parameters to verify a signature.
+//! Its `components` are *n* and *e* as ring takes them. A [`Refusal`] is the reason why a datagram is
+//! not answered, and what was found. [`NotAnObject`] says what was found in place of a JSON object.
 //!
 //! ```
 //! use udpsocket_jwt_server::jws;
@@ -77,14 +82,14 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use ring::{hmac, signature};
 use serde_json::{Map, Value};
 
-/// The three parts of a compact JWS, each decoded.
+/// What is signed in a compact JWS, and its three parts, each decoded.
 #[derive(Debug)]
 pub struct Parts<'a> {
     /// What is signed: the text of the first two parts and the dot between them, as received.
     pub signing_input: &'a [u8],
-    /// The protected header's JSON text.
+    /// The protected header: JSON, if [`parse`] accepts it.
     pub header: Vec<u8>,
-    /// The payload's JSON text.
+    /// The payload: JSON, if [`parse`] accepts it.
     pub payload: Vec<u8>,
     /// The signature's bytes.
     pub signature: Vec<u8>,
@@ -97,7 +102,8 @@ pub struct Token<'a> {
     claims: Map<String, Value>,
 }
 
-/// A token whose signature has verified.
+/// A token whose signature has verified. The field is private: only this module can make such a value, and
+/// only [`Token::verify`] does.
 #[derive(Debug)]
 pub struct Verified<'a>(&'a Token<'a>);
 
@@ -142,25 +148,28 @@ impl Parts<'_> {
     /// Whether the signature verifies with this key: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section
     /// 3.3).
     pub fn verifies(&self, key: &PublicKey) -> bool {
-        let parameters = match key.bits() {
-            ..FEWEST_BITS => &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-            _ => &signature::RSA_PKCS1_2048_8192_SHA256,
+        let parameters = if key.bits() < FEWEST_BITS {
+            &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY
+        } else {
+            &signature::RSA_PKCS1_2048_8192_SHA256
         };
         key.components().verify(parameters, self.signing_input, &self.signature).is_ok()
     }
 }
 
 impl Token<'_> {
-    /// The group that the token claims. It may choose the key, and nothing else.
+    /// The group that the token claims. The server uses it only to choose the key.
     pub fn claimed_group(&self) -> Result<&str, Refusal> {
         let group = self.claims.get("group");
         group.and_then(Value::as_str).ok_or_else(|| Refusal::UnknownGroup(group.cloned()))
     }
 
-    /// Verifies the signature. To add ES256, make [`PublicKey`] an enum of two kinds of key. Let this call
-    /// choose by the kind of the *key*, never by the token's `alg`. [`parse`] must then accept both values
-    /// of `alg`, and this call must refuse an `alg` that is not the key's. ES256 would break one promise:
-    /// the reply would no longer be [smaller than its request](crate::claims).
+    /// Verifies the signature. To add ES256, make [`PublicKey`] an enum of two kinds of key. This
+    /// function must then choose the algorithm by the kind of the *key*, never by the token's `alg`.
+    /// [`parse`] must accept both values of `alg`, and this function must refuse an `alg` that is not
+    /// the key's. ES256 would break two promises. The reply would no longer be [smaller than its
+    /// request](crate::claims). And to each signature (*r*, *s*) of ECDSA, anybody can compute a second
+    /// one that verifies: (*r*, *order* - *s*). So a changed copy of a captured token would verify.
     pub fn verify(&self, key: &PublicKey) -> Result<Verified<'_>, Refusal> {
         match self.parts.verifies(key) {
             true => Ok(Verified(self)),

@@ -25,25 +25,26 @@
 //!
 //! # The page
 //!
-//! This program is a small server, and it can serve a class. The chapters add the rest. To run it in the
-//! class's directory: `cargo run --example page -- 127.0.0.1:5555`.
+//! The program below is a whole server on one page. The book calls it *the page*. It can serve a class.
+//! The chapters add what it leaves out. To run it in the class's directory: `cargo run --example page
+//! -- 127.0.0.1:5555`.
 //!
 #![doc = concat!("```no_run\n", include_str!("page.rs"), "```")]
 //!
-//! [`claims`] explains each claim of a request and of a reply. The page leaves out these things. Each
-//! stands with the chapter that tells of it:
+//! [`claims`] explains each claim of a request and of a reply. The page leaves out these things. Before
+//! each of them stands the chapter that explains it:
 //!
-//! - [`jws`]: `crit`, and a type which shows that exactly this token was verified.
-//! - [`claims`]: `exp`, `nbf`, `aud`, `matricula`, the type of `seq_max`, and an `otp_number` that is
-//!   drawn evenly.
+//! - [`jws`]: `crit`, and a type that only a verified token can have.
+//! - [`claims`]: `exp`, `nbf`, `aud`, `matricula`, the type of `seq_max`, an `otp_number` that is drawn
+//!   evenly, and an `otp_timestamp` that is the time of receipt.
 //! - [`groups`]: other tables, and group names in lower or mixed case.
 //! - [`fsm`]: a state machine that can be tried by itself.
 //! - [`refusal`]: why nothing came back.
 //! - [`received`]: the file of the records. Without it, a restart forgets every group.
-//! - [`allowance`]: a bound for the records that an attacker can cause.
-//! - [`server`]: long datagrams, which the page's buffer cuts. The server takes one newline off the end of
-//!   a datagram, and the page takes off all white space there. A crowd of clients, and a socket that
-//!   fails.
+//! - [`allowance`]: how fast an attacker can cause records. (How many is in [`record`].)
+//! - [`server`]: long datagrams, which the page's buffer cuts. White space at the end of a datagram:
+//!   the server removes one newline, and the page removes all of it. Many clients at once, and a socket
+//!   that fails.
 //! - [`keys`] and [`start`]: other keys and files, and what can be wrong with them. A secret that ends
 //!   with a space: the page takes this space off.
 //!
@@ -59,6 +60,7 @@
 //!   verify     makes the proof                jws           |
 //!   Request    what the message says          claims        |
 //!   next       which number comes next        fsm           |
+//!   admits     may it have a record           record        |
 //!   commit     the record is on the disk      received      |
 //!   reply      what the reply says            claims        |
 //!   sign       with the secret                jws  ---------+
@@ -82,15 +84,16 @@
 //! 9. [`start`]: from the class's files to a server. *What is checked before the first datagram?*
 //! 10. [`keys`]: the keys and their files. *What is in an RSA key, and why 65,537?*
 //!
-//! Four more modules are no steps of this way. [`refusal`] has every reason for silence. [`groups`] has
-//! the groups that may speak. [`files`] says how files are opened. [`time`] writes times, and says what a
-//! clock that jumps changes.
+//! Four more modules are not steps of the diagram. [`refusal`] has every reason for silence. [`groups`]
+//! has the groups that may speak. [`files`] says how files are opened. [`time`] writes times, and says
+//! what a clock that jumps changes.
 //!
-//! Pages beside the book: [`client`] is the students' sheet, and [`client_pt`] is the same in Portuguese.
-//! [`course`] is the teacher's page. [`protocol`] is the contract of server and clients, and the chapters
-//! name its sections. [`rules`] says what each of the client's rules is for. [`tools`] is the rest of the
-//! program: the command line, the report, `check`, the exam. The book does not need the tools. The tools
-//! watch the server, and can interfere, through [`server::Lab`].
+//! Pages beside the book: [`client`] is the students' sheet, and [`client_pt`] is the same in
+//! Portuguese. [`course`] is the teacher's page. [`protocol`] is the contract of server and clients,
+//! and the chapters name its sections. [`rules`] says what each of the client's rules is for. [`tools`]
+//! is the rest of the program: the command line, the report, `check`, the exam. The book does not need
+//! the tools. While the server runs, it calls the tools through [`server::Lab`]. There they watch it,
+//! and can interfere.
 
 #![forbid(unsafe_code)]
 

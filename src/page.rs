@@ -37,8 +37,8 @@ pub(crate) fn serve(address: &str) {
     }
 }
 
-/// A group's public key. In a PUBLIC KEY of 2,048 bits, 24 bytes come first. Then comes
-/// the PKCS#1 key, which ring takes.
+/// A group's public key. The file of a key of 2,048 to 4,096 bits has 24 bytes that say
+/// what kind of key it is. Then comes the key as ring takes it.
 fn public_key(group: &str) -> Option<PublicKey> {
     let file = pem::parse(fs::read(format!("keys_pub/{group}.pem")).ok()?).ok()?;
     let key = file.contents().get(24..)?;
@@ -68,7 +68,7 @@ fn answer(
     let state = states[group];
     let next_number = match seq_number {
         0 => 1,
-        sn if sn > members || sn != state && sn != state + 1 => return None,
+        sn if sn > members || (sn != state && sn != state + 1) => return None,
         sn if sn == members => 0,
         sn => sn + 1,
     };
@@ -81,6 +81,7 @@ fn answer(
     SystemRandom::new().fill(&mut random).ok()?;
     let otp_number = u16::from_ne_bytes(random) % 20_001;
     let otp_timestamp = SystemTime::UNIX_EPOCH.elapsed().ok()?.as_secs();
+    // In two halves, for the width of the page. `{{` stands for one brace.
     let reply = format!(
         r#"{{"id_request":"{id_request}","next_number":{next_number},"#
     ) + &format!(r#""otp_number":{otp_number},"otp_timestamp":{otp_timestamp}}}"#);

@@ -12,6 +12,7 @@
 //! ```
 //! use udpsocket_jwt_server::record::Record;
 //!
+//! // One line, broken here to fit the page.
 //! let line = br#"{"time":"2023-11-14T22:13:20.000Z","peer":"192.0.2.7:50000",
 //!     "group":"JAVALI","seq_number":1,"seq_max":3,"matricula":20240001,
 //!     "token":"eyJ.eyJ.c2ln"}"#;
@@ -30,8 +31,8 @@ use std::time::Duration;
 
 /// A group can have at most this many records. So an attacker can't make the file grow without end.
 pub const MOST_RECORDS: u32 = 100_000;
-/// A record has at most this many bytes, its LF included. Its token has at most 4,096 of them, so no
-/// record that the server writes is longer.
+/// A record has at most this many bytes, its LF included. The server never writes a longer one: the
+/// token has at most 4,096 bytes, and the rest of the line has far fewer.
 pub const LONGEST_LINE: u64 = 8_192;
 
 /// A line of the file, read back.
@@ -43,7 +44,7 @@ pub struct Record {
     pub group: String,
     /// The member's number. 0 is a start-over.
     pub seq_number: u8,
-    /// What the client believed the number of members to be. Only the tools read it.
+    /// The number of members that the client had in its list. Only the tools read it.
     pub seq_max: Option<u64>,
     /// The member's student number.
     pub matricula: u64,
@@ -69,17 +70,16 @@ impl Record {
 }
 
 /// The line of a record, its LF included. No datagram can end this line or begin another. The server
-/// prints the numbers, and spells the group as in the table. A token that has verified has only base64url
-/// and dots. (`requests.jsonl` and the terminal show bytes of other datagrams too. The tools escape each
-/// byte there that is not printable ASCII, so no datagram can write a line there either.)
+/// prints the numbers, and spells the group as in the table. A token that has verified has only
+/// base64url and dots. (The tools write a log of all datagrams, `requests.jsonl`, and lines for the
+/// terminal. These show bytes that nobody has verified. The tools escape each of these bytes that is
+/// not printable ASCII. So no datagram can write a line in the log or on the terminal either.)
 pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
     let Request { seq_number, matricula, seq_max, .. } = request;
     let (time, seq_max) = (rfc3339(time), seq_max.map_or("null".into(), |seq_max| seq_max.to_string()));
-    let before_the_token = format!(
-        "{{\"time\":\"{time}\",\"peer\":\"{peer}\",\"group\":\"{group}\",\"seq_number\":{seq_number},\
-         \"seq_max\":{seq_max},\"matricula\":{matricula},\"token\":\""
-    );
-    [before_the_token.as_bytes(), token, b"\"}\n"].concat()
+    let who = format!(r#"{{"time":"{time}","peer":"{peer}","group":"{group}","#);
+    let what = format!(r#""seq_number":{seq_number},"seq_max":{seq_max},"matricula":{matricula},"token":""#);
+    [who.as_bytes(), what.as_bytes(), token, b"\"}\n"].concat()
 }
 
 /// What the records of a group say together.
@@ -93,7 +93,7 @@ pub struct Progress {
     pub records: u32,
     /// The greatest `seq_number` of the group's records. Only the tools read it.
     pub greatest: u64,
-    /// The part of the group's allowance that is not used yet.
+    /// How much of its allowance the group has used.
     pub allowance: Allowance,
 }
 
@@ -105,7 +105,7 @@ impl Progress {
     }
 
     /// Checks that the group may have one more record, at this time. If `has_limit` is false
-    /// (`--no-limit`), the allowance is not asked.
+    /// (`--no-limit`), the allowance is not checked.
     pub fn admits(&self, time: Duration, has_limit: bool) -> Result<(), NotRecorded> {
         if self.records >= MOST_RECORDS {
             return Err(NotRecorded::TooMany);

@@ -1,6 +1,6 @@
-//! Why a datagram is not answered: the reasons, each with what was found. They stand in the order of the
-//! checks. (Only [`LostOnPurpose`](Refusal::LostOnPurpose) is no check. It stands first, since it replaces
-//! whatever the checks found.)
+//! Why a datagram is not answered: the reasons, each with what was found. They stand in the order of
+//! the checks. (The first, [`LostOnPurpose`](Refusal::LostOnPurpose), comes from no check. It replaces
+//! what the checks found. The last two say that a record or a reply failed.)
 //!
 //! The page says only this:
 //!
@@ -20,12 +20,13 @@ use std::io;
 /// Which check failed, and what it found. After the first check that fails, no other is made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
-    /// The lab (`--lose`, `--trial`) has lost the request or the reply on purpose. The fields: a word for
-    /// the log, and a sentence that says how.
+    /// The lab (`--lose`, `--trial`) has lost the request or the reply on purpose, or has sent
+    /// something else. The fields: a word for the log, and a sentence that says how.
     LostOnPurpose(&'static str, String),
     /// The datagram has this number of bytes, its final newline included. More than 4,096 are too many.
     TooLarge(usize),
-    /// There are this many parts with dots between them, and not three (RFC 7515 section 3.1).
+    /// The text does not have exactly three parts with dots between them (RFC 7515 section 3.1). The
+    /// field: how many it has.
     NotAJws(usize),
     /// A part is not canonical base64url without padding (RFC 7515 section 2). The fields: the part's
     /// name, its length, and the first mistake in it.
@@ -57,11 +58,12 @@ pub enum Refusal {
     /// The state machine does not accept this number now. The fields: the group's number of members, its
     /// state, and the `seq_number`.
     OutOfOrder(u8, u64, u64),
-    /// The message needs a record, and has none. Or a new message of its group, in the same batch, could
-    /// not be recorded. So this message must not be acknowledged.
+    /// The message needs a record, and could not be recorded. Or another message of its group could not
+    /// be recorded, and both were handled together, in one [batch](crate::server). So this message must
+    /// not be acknowledged.
     NotRecorded(NotRecorded),
-    /// The message is recorded, but it has no reply: the system refused to send the reply, or gave no
-    /// random number for it. The field: the system's error.
+    /// What the message says is recorded, but it has no reply: the system refused to send the reply, or
+    /// gave no random number for it. The field: the system's error.
     NotSent(String),
 }
 
@@ -83,10 +85,11 @@ pub enum NotRecorded {
     TooFast,
     /// The file could not be written, cut or synced. The field: the system's error.
     Disk(String),
-    /// The server could not check which file has the name. So it does not know whether the next start
-    /// would read this file. The field: the system's error.
+    /// The server could not check whether the name `received.jsonl` still leads to its file. So it does
+    /// not know whether the next start would read this file. The field: the system's error.
     Unseen(String),
-    /// The name belongs to no file or to another file now, so the next start would not read this one.
+    /// The name `received.jsonl` leads to no file or to another file now, so the next start would not
+    /// read this one.
     Moved,
     /// The file has another length than the server left. The fields: its length now, and the length that
     /// it should have.

@@ -1,5 +1,5 @@
-//! The start: read the class, read `received.jsonl` back, bind. Its result is a server that may run, or a
-//! [`Fault`]. The tools turn a [`Fault`] into text. The page has these lines:
+//! The start: read the class, read `received.jsonl` back, bind. Its result is a server that is ready to
+//! run, or a [`Fault`]. The tools turn a [`Fault`] into text. The page has these lines:
 //!
 //! ```text,page
 //! let secret = fs::read(path).expect("the secret of the class");
@@ -7,8 +7,8 @@
 //! ```
 //!
 //! They end the server if the secret is missing, and say nothing if a group's key is damaged. Here each
-//! key file that can't be used is named, and its group is not served. The other groups are served. If no
-//! group has a key, the start fails.
+//! key file that can't be used is named. A group without a usable key is not served, and the other
+//! groups are. If no group has a key, the start fails.
 
 use crate::claims::Otp;
 use crate::files::content;
@@ -43,7 +43,7 @@ pub struct Settings {
     pub has_limit: bool,
 }
 
-/// A server that may run, and what the start has found.
+/// A server that is ready to run, and what the start has found.
 pub struct Started {
     /// The server.
     pub server: Server,
@@ -66,7 +66,7 @@ pub enum Fault {
     ShortSecret(usize),
     /// `keys_pub` cannot be read.
     Keys(io::Error),
-    /// `keys_pub` has these files, and none of them gives a group a key.
+    /// `keys_pub` has these files, and no group has a key from them.
     NoKey(Vec<KeyFile>),
     /// `received.jsonl` can't be used.
     Received(restart::Fault),
@@ -128,11 +128,16 @@ fn key_file(path: PathBuf, table: &Table, fewest_bits: usize) -> KeyFile {
     let extension = extension.to_ascii_lowercase();
     let group = table.find(stem).filter(|_| extension == "pem" || extension == "ssh");
     let file = content(&path, MOST_FILE_BYTES).map_err(KeyFault::Read);
-    let key = file.and_then(|file| match group {
-        _ if keys::has_private_key(&file) => Err(KeyFault::Private),
-        None => Err(KeyFault::Name),
-        Some(_) if extension == "pem" => PublicKey::from_pem(&file, fewest_bits),
-        Some(_) => PublicKey::from_openssh(&file, fewest_bits),
+    let key = file.and_then(|file| {
+        if keys::has_private_key(&file) {
+            Err(KeyFault::Private)
+        } else if group.is_none() {
+            Err(KeyFault::Name)
+        } else if extension == "pem" {
+            PublicKey::from_pem(&file, fewest_bits)
+        } else {
+            PublicKey::from_openssh(&file, fewest_bits)
+        }
     });
     KeyFile { name, path, group, key }
 }
@@ -141,7 +146,7 @@ fn key_file(path: PathBuf, table: &Table, fewest_bits: usize) -> KeyFile {
 pub fn public_keys(files: &[KeyFile], table: &Table) -> Vec<Option<PublicKey>> {
     let key = |group| {
         let mut own = files.iter().filter(|file| file.group == Some(group));
-        let (Some(file), None) = (own.next(), own.next()) else { return None };
+        let (Some(file), None) = (own.next(), own.next()) else { return None }; // exactly one file
         file.key.as_ref().ok().cloned()
     };
     (0..table.len()).map(key).collect()

@@ -11,22 +11,25 @@
 //!
 //! # A clock that jumps
 //!
-//! The server reads the system clock once for each datagram. Somebody may set this clock forward or back.
-//! The state machine uses no clock, and a restart reads the records in the order of the file, not of their
-//! times. So no state changes and no record is lost. These things change:
+//! The server reads the system clock once for each datagram. Somebody may set this clock forward or
+//! back. The state machine uses no clock, and a restart reads the records in the order of the file, not
+//! of their times. So no state changes, and while the year is between 1970 and 9999, no record is lost.
+//! These things change:
 //!
-//! - `exp` and `nbf` are compared with the wrong time. A clock that is ahead refuses good tokens as
-//!   `expired`. A clock that is behind refuses good tokens as `not_yet_valid`, and accepts captured tokens
-//!   that have expired.
+//! - `exp` and `nbf` are compared with the wrong time. With a clock that is ahead, the server refuses
+//!   good tokens as `expired`, and accepts others before their `nbf`. With a clock that is behind, it
+//!   refuses good tokens as `not_yet_valid`, and accepts captured tokens that have expired.
 //! - `otp_timestamp`, and the time in each record and log line, are wrong. After a jump back, a later line
 //!   has an earlier time.
 //! - The [allowance](crate::allowance): a jump forward refills it. After a jump back, a group has two
-//!   records fewer for each second of the jump. If `due` is then more than 150.5 s ahead, only a jump can
-//!   have caused that. So the count begins anew, and the group may have 300 records at once.
+//!   records fewer for each second of the jump. If `due` is then more than 150.5 s ahead, only a jump
+//!   can have caused that ([`early`](crate::allowance::Allowance::early)). So the count begins anew,
+//!   and the group may have 300 records at once.
 //! - `--trial` measures its pauses with the same clock. So a jump can spoil one play of the exam.
 //! - If the clock is before 1970 or after 9999, the command line refuses to start. If the clock of a
-//!   running server is set so, the times of its lines are wrong. Before 1970 the server writes 1970-01-01.
-//!   After 9999 it writes only the last four digits of the year.
+//!   running server is set so, the times of its lines are wrong. Before 1970 the server writes
+//!   1970-01-01. After 9999 it writes only the last four digits of the year. The next start may then
+//!   say that such a line is no record.
 //!
 //! The time that `--explain` may take is measured with a clock that does not jump. The system measures the
 //! timeouts of the socket and of a pause with such a clock too.
@@ -47,7 +50,8 @@ pub fn rfc3339(time: Duration) -> String {
     let numbers = [(4, year), (7, month), (10, day), (13, hour), (16, minute), (19, second), (23, milli)];
     let mut text = *b"0000-00-00T00:00:00.000Z";
     for (end, mut number) in numbers {
-        // The digits stand before `end`. The last digit is written first.
+        // The digits of the number stand before `end`, and before them a `-`, `T`, `:` or `.`. The last digit
+        // is written first.
         for digit in text[..end].iter_mut().rev().take_while(|byte| byte.is_ascii_digit()) {
             (*digit, number) = (b'0' + (number % 10) as u8, number / 10);
         }
@@ -72,7 +76,7 @@ const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304
 /// which is day 0.
 fn date(day: u64) -> (u64, u64, u64) {
     let has_begun = |year, month| days(year, month, 1).is_some_and(|first| first <= day);
-    let mut year = 1970 + day / 366; // this year has begun, since no year is longer
+    let mut year = 1970 + day / 366; // it has begun on that day, since no year has more than 366 days
     while has_begun(year + 1, 1) {
         year += 1;
     }

@@ -22,13 +22,19 @@ use world::{Fault, Network, Rule, Setting};
 const PROPERTIES: [(&str, &str); 5] = [
     (
         "S1",
-        "if a client says \"everyone is in\", it is right: in the file, the last complete run of its group has exactly the client's matriculas",
+        "if a client says \"everyone is in\", that is true: in the file, the last complete run of its group has exactly the client's matriculas",
     ),
-    ("S2", "if a client takes a message as acknowledged, the message is in the file"),
-    ("S3", "a group's state is the number of its last record in the file, whenever the server is killed"),
+    (
+        "S2",
+        "if a client takes a message as acknowledged, the number and the matricula of the message are in the file",
+    ),
+    (
+        "S3",
+        "at whatever moment the server is killed, after the next start each group's state is the number of its last record in the file",
+    ),
     (
         "L1",
-        "if the network stops doing harm, a client completes, and needs at most 8 + 1 + members messages for it",
+        "if the network stops doing harm before a client gives up, the client completes, and sends at most 8 + 1 + members datagrams from then on: 8 tries of a number that is out of order, one 0, and one for each member",
     ),
     ("L2", "no client starts over for ever, or waits for ever"),
 ];
