@@ -120,12 +120,14 @@ impl Request {
         // An integer is a JSON number without sign, fraction or exponent. It fits in 64 bits.
         let integer = |claim| claims.get(claim).and_then(Value::as_u64).ok_or_else(|| refused(claim));
         // A NumericDate counts seconds since 1970-01-01 UTC. It may have a fraction (RFC 7519 section 2).
-        let date =
-            |claim| claims.get(claim).map(|date| date.as_f64().ok_or_else(|| refused(claim))).transpose();
+        let date = |claim| match claims.get(claim) {
+            None => Ok(None),
+            Some(date) => date.as_f64().map(Some).ok_or_else(|| refused(claim)),
+        };
         let request = Self {
             seq_number: integer("seq_number")?,
             matricula: integer("matricula")?,
-            seq_max: claims.get("seq_max").map(|_| integer("seq_max")).transpose()?,
+            seq_max: if claims.contains_key("seq_max") { Some(integer("seq_max")?) } else { None },
             exp: date("exp")?,
         };
         let nbf = date("nbf")?;

@@ -82,7 +82,7 @@
 //! | `requests.jsonl`, `trial.jsonl`, and the ones before them | 64 MiB each | `lab/log.rs` |
 //! | bytes of a datagram in its log line | 2,048 | `lab/journal.rs` |
 //! | lines that wait for the terminal | 1 MiB | `print.rs` |
-//! | time for explanations | a tenth, and 50 ms at once | `lab/explain.rs` |
+//! | time for explanations | a tenth of the time, and 50 ms at once | `lab/explain.rs` |
 //! | messages that the exam remembers of a group | 4,096 | `lab/exam/mod.rs` |
 //! | replies that the exam sends later | 1,024 | `lab/trial.rs` |
 //!
