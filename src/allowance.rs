@@ -8,10 +8,10 @@
 //! records at once, and then two a second. At this pace, 100,000 records take 14 hours.
 //!
 //! The rule is the generic cell rate algorithm (GCRA, ITU-T I.371). It needs no timer and no counter.
-//! For each group it keeps one time, `due`. If one record came every half second, the next one would
-//! come at `due`. This half second is the *interval*. A record may come earlier than `due`, but at most
-//! by a *tolerance* of 149.5 s. Each record moves `due` one interval ahead. If `due` was in the past,
-//! the record first sets it to the record's own time.
+//! For each group it keeps one time, `due`. `due` is the time at which the next record would come if
+//! records came evenly, one every half second. This half second is the *interval*. A record may come
+//! earlier than `due`, but at most by a *tolerance* of 149.5 s. Each record moves `due` one interval
+//! ahead. If `due` was in the past, the record first sets it to the record's own time.
 //!
 //! | when a record comes, `due` is | the record is |
 //! | --- | --- |
@@ -44,7 +44,8 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// This many records may come at once.
 const AT_ONCE: u32 = 300;
 /// How early a record may come: GCRA's burst tolerance. If 300 records come at once, each of them moves
-/// `due` one interval ahead. So the first is not early, and the last comes 299 intervals before `due`.
+/// `due` one interval ahead. So the first is not early. When the last comes, the 299 before it have
+/// moved `due` 299 intervals ahead.
 const TOLERANCE: Duration = INTERVAL.saturating_mul(AT_ONCE - 1);
 
 /// How much of its allowance a group has used. The later `due` is, the less is left.
@@ -72,8 +73,8 @@ impl Allowance {
     /// How much earlier than `due` a record of this time comes. It is 0 if `due` is in the past. Just
     /// after a record, `due` is at most 150 s ahead: the tolerance and one interval. If `due` is more
     /// than 150.5 s ahead, the clock has gone back. Then `due` is ignored, and the record counts as not
-    /// early. (If the clock goes back by half a second or less, `due` is never more than 150.5 s ahead,
-    /// so `due` is not ignored.)
+    /// early. (If the clock goes back by half a second or less, `due` is at most 150 s + 0.5 s ahead,
+    /// so it is not ignored.)
     pub fn early(&self, time: Duration) -> Duration {
         let early = self.due.saturating_sub(milliseconds(time));
         if early > TOLERANCE + INTERVAL * 2 { Duration::ZERO } else { early }

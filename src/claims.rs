@@ -17,10 +17,11 @@
 //! To add a claim that must be recorded, change five places. Make it a field of [`Request`] and of
 //! [`Record`](crate::record::Record). Read it in [`Request::of`]. Write it in
 //! [`record::line`](crate::record::line). Read it back in
-//! [`Record::parse`](crate::record::Record::parse). The records of before do not have this claim, so it
-//! must be an `Option` there. Suppose that a message has the number and the `matricula` of its group's
-//! last record, and another value of the new claim. If this message must be recorded too, keep the
-//! claim in [`Progress`](crate::record::Progress): give it to `add`, and compare it in `knows`.
+//! [`Record::parse`](crate::record::Record::parse). Records that were written before the change do not
+//! have this claim. So in `Record` it must be an `Option`. A message with the number and the
+//! `matricula` of its group's last record is not recorded, even if the new claim has another value. If
+//! it must be recorded, keep the claim in [`Progress`](crate::record::Progress) too: give it to `add`,
+//! and compare it in `knows`.
 //!
 //! ```
 //! # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/worked_example.json"));
@@ -53,7 +54,7 @@
 //! reply must be smaller than its request.
 //!
 //! No code checks this. For keys of 2,048 bits or more it follows from the numbers. The longest reply
-//! has 277 characters. A signature of such a key alone has 342 characters or more.
+//! has 277 characters, until the year 9999. A signature of such a key alone has 342 characters or more.
 //!
 //! ```
 //! use udpsocket_jwt_server::claims::{Otp, REPLY_HEADER, reply};

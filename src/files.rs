@@ -1,13 +1,13 @@
-//! How files are opened, so that no FIFO and no device can block the server. Where the server expects a
+//! How files are opened, and why no FIFO and no device blocks the server. Where the server expects a
 //! file, there may be a FIFO or a device. To open or to read one can take for ever. So the server first
-//! looks whether it is a file, and refuses anything else. (A network disk that hangs can still block
-//! the server.)
+//! looks whether it is a file, and refuses anything else. (What somebody puts there between the look
+//! and the opening can still block the server, and so can a network disk that hangs.)
 //!
 //! An open file is not the same on Unix and on Windows. This chapter hides the difference from the others:
 //!
 //! | | Unix | Windows |
 //! | --- | --- | --- |
-//! | what keeps another server out | a lock: it stops programs that lock too | the share mode: it stops all |
+//! | what keeps another server out | a lock: it stops programs that ask for it | the share mode: it stops all |
 //! | which programs may move the open file | all | none |
 //! | who moves a write to the end of the file | the system | the server; no other program can write |
 

@@ -27,14 +27,16 @@
 //!
 //! The replay sets back the group's state. If the client was about to send 3, its 3 is out of order
 //! now. The client tries 8 times (rule 4 of [its part](crate::protocol)). Then it starts over itself,
-//! and sends everyone again. Each further replay can cost the client the same time once more. Each
-//! replay also adds a record, unless the group's last record is already this 0. Each record uses some
-//! of the group's [allowance](crate::allowance). If the allowance is used up, the replay is refused.
+//! and sends everyone again. Each further replay can cost the client the same time once more. After
+//! three start-overs that failed, the client gives up (rule 5). Each replay also adds a record, unless
+//! the group's last record is already this 0. Each record uses some of the group's
+//! [allowance](crate::allowance). If the allowance is used up, the replay is refused, and for some time
+//! the client's new messages too.
 //!
 //! A replayed 0 can't undo what is recorded. No record is removed from the file, and no `matricula`
-//! changes. A group that was complete stays complete. (The records of a group from one 1 to the next
-//! are a *run*. The report counts the last run that has every member.) The signature of the 0 covers
-//! the name of its group, so the 0 touches no other group.
+//! changes. A group that was complete stays complete. (A *run* begins with a record of number 1, and
+//! ends before the next such record. The report counts the last run that has every member.) The
+//! signature of the 0 covers the name of its group, so the 0 touches no other group.
 //!
 //! # The rule as a function
 //!

@@ -10,11 +10,12 @@
 //!
 //! A character of base64url has 6 bits, and a byte has 8. So the last character may have bits that
 //! belong to no byte. If these bits may have any value, the same bytes have several encodings. The
-//! server accepts only the encoding in which these bits are 0. It is called *canonical*. Suppose that
-//! the server accepted the others too. Then an attacker could change the text of a captured token's
-//! signature, and the signature would still verify. One signed message would have several tokens. A
-//! program that compares tokens by their text would think that a changed copy is a new token. And the
-//! record, which is the evidence, could hold a token that the group never sent.
+//! server accepts only the encoding in which these bits are 0. It is called *canonical*. (The engine
+//! `BASE64_URL_SAFE_NO_PAD` refuses any other.) Suppose that the server accepted the others too. Then
+//! an attacker could change the text of a captured token's signature, and the signature would still
+//! verify. One signed message would have several tokens. A program that compares tokens by their text
+//! would think that a changed copy is a new token. And the record, which is the evidence, could hold a
+//! token that the group never sent.
 //!
 //! The page's lines are
 //!
@@ -25,10 +26,10 @@
 //! ```
 //!
 //! Suppose that the token could choose the algorithm. Then two attacks would be possible. With `"none"`
-//! the token would need no signature. With `"HS256"` the server would compute an HMAC, and its secret
-//! would be the key that the server has for the group: the *public* key. Everybody has the public key,
-//! so everybody could make this HMAC. So the server fixes `alg`: it verifies each token with RS256. The
-//! first line refuses a token that names another algorithm, before any cryptography is done.
+//! the token would need no signature. With `"HS256"` the server would compute an HMAC. As the secret of
+//! this HMAC it would use the key that it has for the group: the *public* key. Everybody has the public
+//! key, so everybody could make this HMAC. So the server fixes `alg`: it verifies each token with
+//! RS256. The first line refuses a token that names another algorithm, before any cryptography is done.
 //!
 //! On the page `claims` has the same type before and after the line with `verify`. So the type does not
 //! say whether the claims were verified. If this line stood further down, an unsigned claim could change
@@ -52,20 +53,21 @@
 //! `crit` in a header lists extensions. A server that does not understand one of them must refuse the
 //! token (RFC 7515 section 4.1.11). The extension `b64` shows why (RFC 7797). With `"b64": false` the
 //! signing input has the payload itself after the dot, not its base64url text. So `b64` changes *what
-//! is signed*. Suppose that somebody signs a text with `b64` false, and that this text is
-//! `eyJncm91cCI6...`. It looks like claims in base64url. The signing input of this token has the same
-//! bytes as that of a usual token with these claims. A server that ignores `crit` finds that the
-//! signature verifies. It decodes the text as base64url, and finds claims. But the signer has signed a
-//! text, and no claims. This server understands no extension, so it refuses every token with `crit`.
-//! The page does not look at `crit`.
+//! is signed*. Suppose that somebody signs a text with `b64` false, and that this text looks like
+//! claims in base64url: `eyJncm91cCI6...`. The signing input is then `header.eyJncm91cCI6...`. With
+//! `b64` true, and these claims as the payload, it would be the same, byte for byte. So a server that
+//! ignores `crit` finds that the signature verifies. It decodes the text as base64url, and finds
+//! claims. But the signer has signed a text, and no claims. This server understands no extension, so it
+//! refuses every token with `crit`. The page does not look at `crit`.
 //!
 //! # Names from later chapters
 //!
 //! [`keys`](crate::keys) explains RSA and its numbers *n* and *e*. A [`PublicKey`] is a group's *n* and
 //! *e*, which the start has checked. Its `bits` are those of *n*. They are [`FEWEST_BITS`] or more.
-//! With `--allow-weak-keys` they may be fewer. ring then needs other parameters to verify a signature.
-//! Its `components` are *n* and *e* as ring takes them. A [`Refusal`] is the reason why a datagram is
-//! not answered, and what was found. [`NotAnObject`] says what was found in place of a JSON object.
+//! With `--allow-weak-keys` they may be fewer. For a key with fewer bits, ring needs other parameters
+//! to verify a signature. Its `components` are *n* and *e* as ring takes them. A [`Refusal`] is the
+//! reason why a datagram is not answered, and what was found. [`NotAnObject`] says what was found in
+//! place of a JSON object.
 //!
 //! ```
 //! use udpsocket_jwt_server::jws;

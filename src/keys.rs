@@ -20,14 +20,13 @@
 //! # What an RSA key is
 //!
 //! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key
-//! is a number *d*. What is raised to the power *d* and then to the power *e* is what it was: for any
-//! *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign, put fixed bytes before the hash of the
-//! message, until it is as long as *n*. This is called *padding*. The padded hash is the number *m*.
-//! The signature is *s* = *m*^*d* mod *n*. To verify, compute *s*^*e* mod *n*. This gives the padded
-//! hash back. Compare it with the padded hash of what was received. Why can't an attacker compute *d*
-//! from *n* and *e*? From *n*, *e* and *d* it is easy to compute the two primes. So an attacker who can
-//! compute *d* can also compute the primes. For an *n* of 2,048 bits, no way to compute the primes is
-//! known.
+//! is a number *d*. It fits to *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign,
+//! put fixed bytes before the hash of the message, until it is as long as *n*. This is called
+//! *padding*. The padded hash is the number *m*. The signature is *s* = *m*^*d* mod *n*. To verify,
+//! compute *s*^*e* mod *n*. This gives the padded hash back. Compare it with the padded hash of what
+//! was received. An attacker knows *n* and *e*. With *d* too, it is easy to compute the two primes. So
+//! to find *d* is as hard as to find the primes. For an *n* of 2,048 bits, nobody knows a way that
+//! would end in any useful time.
 //!
 //! # Why 65,537, and at most 4,096 bits
 //!
@@ -263,8 +262,8 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
 }
 
 /// Whether a private key is in a file, as one of the kinds of text that students have. A public key may
-/// stand beside it. A line of PEM is recognized even if its dashes, or one end of the line, are
-/// damaged.
+/// stand beside it. A BEGIN or END line is recognized even if its dashes are damaged, or if a part of
+/// it is missing.
 pub fn has_private_key(file: &[u8]) -> bool {
     let has = |text: &[u8], marker: &[u8]| count(text, marker) > 0;
     let is_word = |word: &[u8]| word == b"BEGIN" || word == b"END";

@@ -31,8 +31,8 @@
 //!
 #![doc = concat!("```no_run\n", include_str!("page.rs"), "```")]
 //!
-//! [`claims`] explains each claim of a request and of a reply. The page leaves out these things. Before
-//! each of them stands the chapter that explains it:
+//! [`claims`] explains each claim of a request and of a reply. The page leaves out the following. Each
+//! line begins with the chapter that explains it:
 //!
 //! - [`jws`]: `crit`, and a type that only a verified token can have.
 //! - [`claims`]: `exp`, `nbf`, `aud`, `matricula`, the type of `seq_max`, an `otp_number` that is drawn
@@ -66,9 +66,10 @@
 //!   sign       with the secret                jws  ---------+
 //! ```
 //!
-//! If a step fails, no later step is done, and the result is a [`Refusal`](refusal::Refusal). The client
-//! then gets no reply. (With `--explain`, an option for practice, it is told why.) Read the chapters in
-//! this order, in one sitting:
+//! If a step fails, no later step is done, and the result is a [`Refusal`](refusal::Refusal). The
+//! client then gets no reply. (If only the random number for the reply is missing, the message is
+//! recorded all the same.) (With `--explain`, an option for practice, it is told why.) Read the
+//! chapters in this order, in one sitting:
 //!
 //! 1. [`jws`]: a token is taken apart, verified, signed. *What exactly is signed? Why does the server, not
 //!    the token, choose `alg`?*
@@ -84,9 +85,9 @@
 //! 9. [`start`]: from the class's files to a server. *What is checked before the first datagram?*
 //! 10. [`keys`]: the keys and their files. *What is in an RSA key, and why 65,537?*
 //!
-//! Four more modules are not steps of the diagram. [`refusal`] has every reason for silence. [`groups`]
-//! has the groups that may speak. [`files`] says how files are opened. [`time`] writes times, and says
-//! what a clock that jumps changes.
+//! Four more modules are no chapters. [`refusal`] has every reason for silence. [`groups`] has the
+//! groups that may speak. [`files`] says how files are opened. [`time`] writes times, and says what a
+//! clock that jumps changes.
 //!
 //! Pages beside the book: [`client`] is the students' sheet, and [`client_pt`] is the same in
 //! Portuguese. [`course`] is the teacher's page. [`protocol`] is the contract of server and clients,

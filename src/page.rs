@@ -37,8 +37,8 @@ pub(crate) fn serve(address: &str) {
     }
 }
 
-/// A group's public key. The file of a key of 2,048 to 4,096 bits has 24 bytes that say
-/// what kind of key it is. Then comes the key as ring takes it.
+/// A group's public key. The decoded file begins with bytes that say the kind of key
+/// and some lengths. For a key of 2,048 to 4,096 bits these are 24 bytes.
 fn public_key(group: &str) -> Option<PublicKey> {
     let file = pem::parse(fs::read(format!("keys_pub/{group}.pem")).ok()?).ok()?;
     let key = file.contents().get(24..)?;

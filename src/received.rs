@@ -51,7 +51,7 @@
 //! 5. The same check again: the name, and the length that the file should have now.
 //!
 //! (`--no-sync` leaves out steps 4 and 5.) Suppose that the disk is full, and step 3 fails. Then the
-//! whole commit fails. If a line of the commit is of a group, no message of this group in this batch is
+//! whole commit fails. If a group has a line in this commit, none of its messages in this batch is
 //! answered. The other groups are answered as usual. The bytes that were written are cut off. The next
 //! commit tries the disk anew, so the server needs no restart when there is room again.
 //!
@@ -153,8 +153,8 @@ enum Behind {
     /// Nothing.
     Nothing,
     /// This many bytes that do not count. A commit that failed has left them, or a start has found
-    /// them. If they are 0, they may be cut off already, and the cut is not synced yet. Before the next
-    /// line is written, [`Records::mend`] cuts and syncs.
+    /// them. `Unsure(0)` means that nothing must be cut off, and that the file must be synced. Before
+    /// the next line is written, [`Records::mend`] cuts and syncs.
     Unsure(u64),
 }
 
@@ -209,10 +209,10 @@ impl Records {
     }
 
     /// Cuts off the bytes of a commit that did not succeed, and syncs the cut. It cuts only if the file
-    /// is exactly as long as the server left it. So it does not cut off what somebody else has appended
-    /// before this check. If the machine goes down before the cut is on the disk, no promise is broken.
-    /// The next start may find a record whose client got no reply. That client sends again, and is
-    /// answered as a repeat.
+    /// has exactly the committed length plus the bytes that the failed commit has written. So it does
+    /// not cut off what somebody else has appended before this check. If the machine goes down before
+    /// the cut is on the disk, no promise is broken. The next start may find a record whose client got
+    /// no reply. That client sends again, and is answered as a repeat.
     fn mend(&mut self) -> Result<(), NotRecorded> {
         let Behind::Unsure(bytes) = self.behind else { return Ok(()) };
         if self.must_have(self.length).is_err() {

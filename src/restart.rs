@@ -9,13 +9,14 @@
 //!
 //! What follows the last LF is the *tail*. If the machine goes down in the middle of a write, the tail
 //! is mostly the beginning of one record, perhaps with NULs in it or behind it. No acknowledged record
-//! is in such a tail, since the LF of an acknowledged record is on the disk. So the tail is cut off. If
-//! the tail is a whole record without its LF, it is kept: an editor may have removed the LF.
+//! is in such a tail, since the LF of an acknowledged record is on the disk. (With `--no-sync` it may
+//! not be.) So the tail is cut off. If the tail is a whole record without its LF, it is kept: an editor
+//! may have removed the LF.
 //!
 //! Any other damage may have hit a record that was acknowledged. The start does not guess. It ends, and
 //! says what it found and where. (One write can have several lines. So a power failure in a write can
-//! also leave NULs in the middle of these lines. To the start, this looks like damage that came later,
-//! so it ends too.)
+//! also leave NULs in the middle of these lines. The start can't tell this from damage to records that
+//! were committed. So in this case it ends too.)
 
 use crate::files::{lock, open_log};
 use crate::groups::Table;
@@ -161,7 +162,7 @@ pub fn each_record(
         return match Record::parse(text) {
             _ if bytes == 0 => Ok((length, Tail::Nothing)),
             _ if bytes - nuls > LONGEST_LINE => Err(Fault::Tail(bytes, beginning)),
-            // The record gets an LF, and with it must not be longer than any record.
+            // The record gets an LF. With the LF it must have at most `LONGEST_LINE` bytes.
             Some(record) if text.ends_with(b"}") && bytes - nuls < LONGEST_LINE => {
                 each(number, Ok(record))?;
                 Ok((length + bytes - nuls, Tail::Record(nuls)))
@@ -204,8 +205,9 @@ fn next_line(reader: &mut impl BufRead) -> io::Result<Line> {
     }
 }
 
-/// Whether bytes can be the beginning of one record. A power failure may have left some bytes as NUL. A `}`
-/// ends a record, and stands nowhere else in it. So if there is no `}`, no whole record is in these bytes.
+/// Whether bytes look like the beginning of one record. A power failure may have left some bytes as
+/// NUL. A `}` ends a record, and stands nowhere else in it. So if there is no `}`, no whole record is
+/// in these bytes.
 fn is_torn(bytes: &[u8]) -> bool {
     let mut start = bytes.iter().zip(br#"{"time":""#);
     start.all(|(&byte, &wanted)| byte == wanted || byte == 0) && !bytes.contains(&b'}')

@@ -30,10 +30,10 @@
 //! # Why datagrams share a sync
 //!
 //! Suppose that the server wrote and synced for each datagram alone, at 5 ms each. The 300 new messages
-//! that a group may send at once would hold up everyone for 1.5 s. But a disk syncs ten records in the
-//! time that it takes for one. So the datagrams that wait together share one write and one sync. They
-//! are a *batch*. A batch has at most [`MOST_TOGETHER`], 16, datagrams, since the first of them waits
-//! until the last is verified and recorded.
+//! that a group may send at once would hold up everyone for 1.5 s. But for ten records together a disk
+//! needs about the time that it needs for one. So the datagrams that wait together share one write and
+//! one sync. They are a *batch*. A batch has at most [`MOST_TOGETHER`], 16, datagrams, since the first
+//! of them waits until the last is verified and recorded.
 //!
 //! # What a lost datagram costs
 //!
@@ -86,7 +86,7 @@
 //! | messages that the exam remembers of a group | 4,096 | `lab/exam/mod.rs` |
 //! | replies that the exam sends later | 1,024 | `lab/trial.rs` |
 //!
-//! (So `received.jsonl` has at most 819,200,000 bytes for each group of the table.)
+//! (So `received.jsonl` has at most 819,200,000 bytes for each group that has been in the table.)
 //!
 //! The whole server, without the tools:
 //!
@@ -188,9 +188,9 @@ impl From<Refusal> for Unverified {
     }
 }
 
-/// What became of a datagram: it is acknowledged, or refused. An acknowledgment becomes a refusal if
-/// the commit of its batch fails and its group has a new message in it, if its reply cannot be sent, or
-/// if the [`Lab`] says so.
+/// What became of a datagram: it is acknowledged, or refused. An acknowledgment becomes a refusal in
+/// three cases. The commit of its batch fails, and its group has a new message in this batch. Or its
+/// reply cannot be sent. Or the [`Lab`] says so.
 pub type Outcome = Result<Acknowledgment, Refusal>;
 
 /// What an acknowledgment says.
@@ -352,7 +352,8 @@ impl Server {
     fn undo(&mut self, before: BTreeMap<usize, Progress>, batch: &mut [Handled], why: &NotRecorded) {
         for Handled { reading, outcome, .. } in batch {
             let is_of_group = reading.as_ref().is_ok_and(|message| before.contains_key(&message.group));
-            // These outcomes depend on the state, or promise the record. Any other refusal stays as it is.
+            // `Ok` and `NotSent` say that the message is recorded, and it is not. `OutOfOrder` was
+            // decided on a state that is put back.
             let is_decided_on_it =
                 matches!(outcome, Ok(_) | Err(Refusal::OutOfOrder(..) | Refusal::NotSent(_)));
             if is_of_group && is_decided_on_it {
@@ -405,7 +406,7 @@ fn receive_one(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
 ///
 /// The calls come in this order. First comes `waits`. Then comes `arrives` for each datagram, just
 /// before it is decided. After the commit, `leaves` comes for each acknowledgment. Last comes `sent`,
-/// once. If nothing could be received, `saw_error` comes in place of these.
+/// once. If the receive fails, `saw_error` comes after `waits`, and none of the others.
 pub trait Lab {
     /// At most this many datagrams are handled together. It is 1 if each datagram must be answered before
     /// the next one is taken from the socket.

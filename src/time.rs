@@ -50,8 +50,8 @@ pub fn rfc3339(time: Duration) -> String {
     let numbers = [(4, year), (7, month), (10, day), (13, hour), (16, minute), (19, second), (23, milli)];
     let mut text = *b"0000-00-00T00:00:00.000Z";
     for (end, mut number) in numbers {
-        // The digits of the number stand before `end`, and before them a `-`, `T`, `:` or `.`. The last digit
-        // is written first.
+        // The digits of the number end at `end`. The last digit is written first. The loop stops at the
+        // `-`, `T`, `:` or `.` to their left, or at the beginning of the text.
         for digit in text[..end].iter_mut().rev().take_while(|byte| byte.is_ascii_digit()) {
             (*digit, number) = (b'0' + (number % 10) as u8, number / 10);
         }
