@@ -20,8 +20,8 @@
 //! [`Record::parse`](crate::record::Record::parse). Records that were written before the change do not
 //! have this claim. So in `Record` it must be an `Option`. A message with the number and the
 //! `matricula` of its group's last record is not recorded, even if the new claim has another value. If
-//! it must be recorded, keep the claim in [`Progress`](crate::record::Progress) too: give it to `add`,
-//! and compare it in `knows`.
+//! such a message must be recorded, keep the new claim in [`Progress`](crate::record::Progress) too:
+//! give the claim to `add`, and compare the claim in `knows`.
 //!
 //! ```
 //! # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/worked_example.json"));

@@ -5,8 +5,9 @@
 //! sent. So no program has to make the JSON text again to verify a token. Two programs may write the
 //! same JSON with different white space, and that does no harm.
 //!
-//! A dot separates the parts. base64url writes any bytes as text that has no dot, no brace and no newline.
-//! So no byte of a part can be taken for the separator.
+//! A dot separates the parts. base64url writes any bytes as text that has no dot, no brace and no
+//! newline. So no byte of a part can be taken for the separator. (Plain base64 has no dot either. But
+//! it has `+`, `/` and `=`, which mean something else in a URL, and a token may be a part of a URL.)
 //!
 //! A character of base64url has 6 bits, and a byte has 8. So the last character may have bits that
 //! belong to no byte. If these bits may have any value, the same bytes have several encodings. The
@@ -54,18 +55,18 @@
 //! token (RFC 7515 section 4.1.11). The extension `b64` shows why (RFC 7797). With `"b64": false` the
 //! signing input has the payload itself after the dot, not its base64url text. So `b64` changes *what
 //! is signed*. Suppose that somebody signs a text with `b64` false, and that this text looks like
-//! claims in base64url: `eyJncm91cCI6...`. The signing input is then `header.eyJncm91cCI6...`. With
-//! `b64` true, and these claims as the payload, it would be the same, byte for byte. So a server that
-//! ignores `crit` finds that the signature verifies. It decodes the text as base64url, and finds
-//! claims. But the signer has signed a text, and no claims. This server understands no extension, so it
-//! refuses every token with `crit`. The page does not look at `crit`.
+//! claims in base64url: `eyJncm91cCI6...`. The signing input is then `header.eyJncm91cCI6...`. A server
+//! that ignores `crit` takes the same header, and claims in base64url as the payload. Its signing input
+//! is the same, byte for byte. So it finds that the signature verifies. It decodes the text as
+//! base64url, and finds claims. But the signer has signed a text, and no claims. This server
+//! understands no extension, so it refuses every token with `crit`. The page does not look at `crit`.
 //!
 //! # Names from later chapters
 //!
 //! [`keys`](crate::keys) explains RSA and its numbers *n* and *e*. A [`PublicKey`] is a group's *n* and
-//! *e*, which the start has checked. Its `bits` are those of *n*. They are [`FEWEST_BITS`] or more.
-//! With `--allow-weak-keys` they may be fewer. For a key with fewer bits, ring needs other parameters
-//! to verify a signature. Its `components` are *n* and *e* as ring takes them. A [`Refusal`] is the
+//! *e*, which the start has checked. Its `components` are *n* and *e* as ring takes them. Its `bits`
+//! are those of *n*. They are [`FEWEST_BITS`] or more. With `--allow-weak-keys` they may be fewer. For
+//! a key with fewer bits, ring needs other parameters to verify a signature. A [`Refusal`] is the
 //! reason why a datagram is not answered, and what was found. [`NotAnObject`] says what was found in
 //! place of a JSON object.
 //!
@@ -170,8 +171,9 @@ impl Token<'_> {
     /// function must then choose the algorithm by the kind of the *key*, never by the token's `alg`.
     /// [`parse`] must accept both values of `alg`, and this function must refuse an `alg` that is not
     /// the key's. ES256 would break two promises. The reply would no longer be [smaller than its
-    /// request](crate::claims). And to each signature (*r*, *s*) of ECDSA, anybody can compute a second
-    /// one that verifies: (*r*, *order* - *s*). So a changed copy of a captured token would verify.
+    /// request](crate::claims). And ECDSA has a fixed number *q*, the order of its curve. From each
+    /// signature (*r*, *s*), anybody can compute a second one that verifies: (*r*, *q* - *s*). So a
+    /// changed copy of a captured token would verify.
     pub fn verify(&self, key: &PublicKey) -> Result<Verified<'_>, Refusal> {
         match self.parts.verifies(key) {
             true => Ok(Verified(self)),

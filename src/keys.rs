@@ -24,9 +24,9 @@
 //! put fixed bytes before the hash of the message, until it is as long as *n*. This is called
 //! *padding*. The padded hash is the number *m*. The signature is *s* = *m*^*d* mod *n*. To verify,
 //! compute *s*^*e* mod *n*. This gives the padded hash back. Compare it with the padded hash of what
-//! was received. An attacker knows *n* and *e*. With *d* too, it is easy to compute the two primes. So
-//! to find *d* is as hard as to find the primes. For an *n* of 2,048 bits, nobody knows a way that
-//! would end in any useful time.
+//! was received. An attacker knows *n* and *e*. If the attacker could compute *d*, it would be easy to
+//! compute the two primes from *n*, *e* and *d*. For an *n* of 2,048 bits, nobody knows a way to find
+//! the primes in any useful time. So nobody knows such a way to find *d* either.
 //!
 //! # Why 65,537, and at most 4,096 bits
 //!
@@ -261,9 +261,9 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
     number.into_iter().skip_while(|&byte| byte == 0).collect()
 }
 
-/// Whether a private key is in a file, as one of the kinds of text that students have. A public key may
-/// stand beside it. A BEGIN or END line is recognized even if its dashes are damaged, or if a part of
-/// it is missing.
+/// Whether a file has a private key in it, in one of the text formats that students use: PEM, `PuTTY`,
+/// openssl's `-text`, JSON Web Key. A public key may stand beside it. A BEGIN or END line of PEM is
+/// recognized even if its dashes are damaged or missing.
 pub fn has_private_key(file: &[u8]) -> bool {
     let has = |text: &[u8], marker: &[u8]| count(text, marker) > 0;
     let is_word = |word: &[u8]| word == b"BEGIN" || word == b"END";

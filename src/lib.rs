@@ -41,7 +41,7 @@
 //! - [`fsm`]: a state machine that can be tried by itself.
 //! - [`refusal`]: why nothing came back.
 //! - [`received`]: the file of the records. Without it, a restart forgets every group.
-//! - [`allowance`]: how fast an attacker can cause records. (How many is in [`record`].)
+//! - [`allowance`]: how fast an attacker can cause records. ([`record`] says how many.)
 //! - [`server`]: long datagrams, which the page's buffer cuts. White space at the end of a datagram:
 //!   the server removes one newline, and the page removes all of it. Many clients at once, and a socket
 //!   that fails.
@@ -67,8 +67,8 @@
 //! ```
 //!
 //! If a step fails, no later step is done, and the result is a [`Refusal`](refusal::Refusal). The
-//! client then gets no reply. (If only the random number for the reply is missing, the message is
-//! recorded all the same.) (With `--explain`, an option for practice, it is told why.) Read the
+//! client then gets no reply. (With `--explain`, an option for practice, the client is told why.) If
+//! only the random number for the reply is missing, the message is recorded all the same. Read the
 //! chapters in this order, in one sitting:
 //!
 //! 1. [`jws`]: a token is taken apart, verified, signed. *What exactly is signed? Why does the server, not
@@ -85,9 +85,9 @@
 //! 9. [`start`]: from the class's files to a server. *What is checked before the first datagram?*
 //! 10. [`keys`]: the keys and their files. *What is in an RSA key, and why 65,537?*
 //!
-//! Four more modules are no chapters. [`refusal`] has every reason for silence. [`groups`] has the
-//! groups that may speak. [`files`] says how files are opened. [`time`] writes times, and says what a
-//! clock that jumps changes.
+//! Four more chapters are short, and have no number. Read them when you meet them. [`refusal`] has
+//! every reason for silence. [`groups`] has the groups that may speak. [`files`] says how files are
+//! opened. [`time`] writes times, and says what a clock that jumps changes.
 //!
 //! Pages beside the book: [`client`] is the students' sheet, and [`client_pt`] is the same in
 //! Portuguese. [`course`] is the teacher's page. [`protocol`] is the contract of server and clients,

@@ -142,7 +142,8 @@ pub struct Records {
     length: u64,
     /// What the file has after this part.
     behind: Behind,
-    /// Whether a commit waits for the disk. With `--no-sync`, for benchmarks, only a cut waits.
+    /// Whether a commit waits for the disk. With `--no-sync`, for benchmarks, only the start and a cut
+    /// wait.
     syncs: bool,
     /// Lines that the next commit writes.
     waiting: Vec<u8>,
@@ -153,8 +154,8 @@ enum Behind {
     /// Nothing.
     Nothing,
     /// This many bytes that do not count. A commit that failed has left them, or a start has found
-    /// them. `Unsure(0)` means that nothing must be cut off, and that the file must be synced. Before
-    /// the next line is written, [`Records::mend`] cuts and syncs.
+    /// them. `Unsure(0)` means that there is nothing to cut off, but the file still has to be synced.
+    /// Before the next line is written, [`Records::mend`] cuts and syncs.
     Unsure(u64),
 }
 
@@ -212,7 +213,7 @@ impl Records {
     /// has exactly the committed length plus the bytes that the failed commit has written. So it does
     /// not cut off what somebody else has appended before this check. If the machine goes down before
     /// the cut is on the disk, no promise is broken. The next start may find a record whose client got
-    /// no reply. That client sends again, and is answered as a repeat.
+    /// no reply. That client sends again.
     fn mend(&mut self) -> Result<(), NotRecorded> {
         let Behind::Unsure(bytes) = self.behind else { return Ok(()) };
         if self.must_have(self.length).is_err() {

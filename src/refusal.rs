@@ -58,8 +58,8 @@ pub enum Refusal {
     /// The state machine does not accept this number now. The fields: the group's number of members, its
     /// state, and the `seq_number`.
     OutOfOrder(u8, u64, u64),
-    /// The message needs a record, and could not be recorded. Or another message of its group could not
-    /// be recorded, and both were handled together, in one [batch](crate::server). So this message must
+    /// The message needs a record, and could not be recorded. Or the write of its
+    /// [batch](crate::server) failed, and a new message of its group was in it. So this message must
     /// not be acknowledged.
     NotRecorded(NotRecorded),
     /// What the message says is recorded, but it has no reply: the system refused to send the reply, or

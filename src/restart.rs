@@ -9,14 +9,15 @@
 //!
 //! What follows the last LF is the *tail*. If the machine goes down in the middle of a write, the tail
 //! is mostly the beginning of one record, perhaps with NULs in it or behind it. No acknowledged record
-//! is in such a tail, since the LF of an acknowledged record is on the disk. (With `--no-sync` it may
-//! not be.) So the tail is cut off. If the tail is a whole record without its LF, it is kept: an editor
-//! may have removed the LF.
+//! is in such a tail, since the LF of an acknowledged record is on the disk. (With `--no-sync` it is
+//! perhaps not on the disk.) So the tail is cut off. If the tail is a whole record without its LF, it
+//! is kept: an editor may have removed the LF.
 //!
-//! Any other damage may have hit a record that was acknowledged. The start does not guess. It ends, and
-//! says what it found and where. (One write can have several lines. So a power failure in a write can
-//! also leave NULs in the middle of these lines. The start can't tell this from damage to records that
-//! were committed. So in this case it ends too.)
+//! If another line is no whole record, a record that was acknowledged may be damaged. The start does
+//! not guess. It ends, and says what it found and where. (It looks at each line by itself. So it does
+//! not notice a line that is missing, or a record that somebody has changed.) (One write can have
+//! several lines. So a power failure in a write can also leave NULs in the middle of these lines. The
+//! start can't tell this from damage to records that were committed. So in this case it ends too.)
 
 use crate::files::{lock, open_log};
 use crate::groups::Table;
@@ -51,8 +52,8 @@ pub enum Tail {
     /// A whole record without its LF, and after it this many NULs. The record is kept. The NULs are cut
     /// off.
     Record(u64),
-    /// The beginning of one record, with NULs in it or behind it, or NULs alone. It has this many
-    /// bytes. It is cut off, since no acknowledged record is in it.
+    /// The beginning of one record, perhaps with NULs in it or behind it, or NULs alone. It has this
+    /// many bytes. It is cut off, since no acknowledged record is in it.
     Torn(u64),
 }
 

@@ -266,8 +266,8 @@ impl Server {
             if error.kind() == ErrorKind::ConnectionReset {
                 continue; // Windows: an earlier reply was turned back, and the socket is not broken
             }
-            // An error can pass: for example, the system has no memory for a moment. Only a broken socket
-            // fails each time.
+            // An error can go away by itself: for example, the system has no memory for a moment. Only
+            // a broken socket fails each time.
             failures += 1;
             if failures == MOST_FAILURES {
                 return error;

@@ -13,18 +13,19 @@
 //!
 //! The server reads the system clock once for each datagram. Somebody may set this clock forward or
 //! back. The state machine uses no clock, and a restart reads the records in the order of the file, not
-//! of their times. So no state changes, and while the year is between 1970 and 9999, no record is lost.
-//! These things change:
+//! of their times. So a jump changes no group's state. While the year is between 1970 and 9999, it
+//! loses no record either. These things change:
 //!
 //! - `exp` and `nbf` are compared with the wrong time. With a clock that is ahead, the server refuses
 //!   good tokens as `expired`, and accepts others before their `nbf`. With a clock that is behind, it
 //!   refuses good tokens as `not_yet_valid`, and accepts captured tokens that have expired.
 //! - `otp_timestamp`, and the time in each record and log line, are wrong. After a jump back, a later line
 //!   has an earlier time.
-//! - The [allowance](crate::allowance): a jump forward refills it. After a jump back, a group has two
-//!   records fewer for each second of the jump. If `due` is then more than 150.5 s ahead, only a jump
-//!   can have caused that ([`early`](crate::allowance::Allowance::early)). So the count begins anew,
-//!   and the group may have 300 records at once.
+//! - The [allowance](crate::allowance): a jump forward gives a group two records more for each second
+//!   of the jump, up to 300. After a jump back, it can have two fewer for each second. If `due` is then
+//!   more than 150.5 s ahead, only a jump can have caused that
+//!   ([`early`](crate::allowance::Allowance::early)). So the count begins anew, and the group may have
+//!   300 records at once.
 //! - `--trial` measures its pauses with the same clock. So a jump can spoil one play of the exam.
 //! - If the clock is before 1970 or after 9999, the command line refuses to start. If the clock of a
 //!   running server is set so, the times of its lines are wrong. Before 1970 the server writes
@@ -76,7 +77,8 @@ const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304
 /// which is day 0.
 fn date(day: u64) -> (u64, u64, u64) {
     let has_begun = |year, month| days(year, month, 1).is_some_and(|first| first <= day);
-    let mut year = 1970 + day / 366; // it has begun on that day, since no year has more than 366 days
+    // Not later than the right year, since no year has more than 366 days.
+    let mut year = 1970 + day / 366;
     while has_begun(year + 1, 1) {
         year += 1;
     }
