@@ -9,9 +9,9 @@
 //!
 //! The rule is the generic cell rate algorithm (GCRA, ITU-T I.371). It needs no timer and no counter.
 //! For each group it keeps one time, `due`. Each record moves `due` ahead by half a second, the
-//! *interval*. If `due` was in the past, the record first sets `due` to the record's own time. So `due`
-//! is the time of the next record, if records come evenly. A record may come earlier than `due`, but at
-//! most by a *tolerance* of 149.5 s.
+//! *interval*. If `due` was in the past, the record first sets `due` to the record's own time. So if
+//! one record comes every half second, each comes exactly at `due`. A record may come earlier than
+//! `due`, but at most by a *tolerance* of 149.5 s.
 //!
 //! | when a record comes, `due` is | the record is |
 //! | --- | --- |
@@ -44,8 +44,8 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// This many records may come at once.
 const AT_ONCE: u32 = 300;
 /// How early a record may come: GCRA's burst tolerance. If 300 records come at once, the first is not
-/// early. When the last comes, the 299 before it have moved `due` 299 intervals ahead, so it is that
-/// early.
+/// early. When the 300th comes, the 299 before it have moved `due` ahead by 299 intervals. So the 300th
+/// is 299 intervals early.
 const TOLERANCE: Duration = INTERVAL.saturating_mul(AT_ONCE - 1);
 
 /// How much of its allowance a group has used. The later `due` is, the less is left.

@@ -14,8 +14,8 @@
 //! not check `aud`, it would accept a token for another service. Without the `matricula`, no student
 //! can be graded. A `seq_max` is recorded, so it must be an integer.
 //!
-//! To add a claim that must be recorded, change five places. Make it a field of [`Request`] and of
-//! [`Record`](crate::record::Record). Read it in [`Request::of`]. Write it in
+//! To add a claim that must be recorded, for example an integer, change five places. Make it a field of
+//! [`Request`] and of [`Record`](crate::record::Record). Read it in [`Request::of`]. Write it in
 //! [`record::line`](crate::record::line). Read it back in
 //! [`Record::parse`](crate::record::Record::parse). Records that were written before the change do not
 //! have this claim. So in `Record` it must be an `Option`. A message with the number and the

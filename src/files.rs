@@ -3,13 +3,14 @@
 //! looks whether it is a file, and refuses anything else. (What somebody puts there between the look
 //! and the opening can still block the server, and so can a network disk that hangs.)
 //!
-//! An open file is not the same on Unix and on Windows. This chapter hides the difference from the others:
+//! An open file is not the same on Unix and on Windows. This chapter hides almost all of the difference
+//! from the others:
 //!
 //! | | Unix | Windows |
 //! | --- | --- | --- |
-//! | what keeps another server out | a lock: it stops programs that ask for it | the share mode: it stops all |
+//! | what keeps another server out | a lock: it stops programs that lock too | the share mode: it stops all |
 //! | which programs may move the open file | all | none |
-//! | who moves a write to the end of the file | the system | the server; no other program can write |
+//! | who makes each write go to the end | the system | the server; no other program can write |
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -22,7 +23,8 @@ use std::path::Path;
 /// What identifies a file, whatever its name is: its device and its inode.
 #[cfg(unix)]
 pub type Identity = (u64, u64);
-/// The same on Windows: the path without links, since no other program can move the open file.
+/// On Windows it is the real path, after all links are followed. This is enough, since no other program
+/// can move the open file.
 #[cfg(windows)]
 pub type Identity = std::path::PathBuf;
 
@@ -57,7 +59,7 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
 pub fn open_log(path: &Path) -> io::Result<File> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_dir() => must_be_file(&metadata)?,
-        _ => {} // there is no file yet, or it is a directory: the error of `open` says so
+        _ => {} // no file yet: `open` makes one; a directory: `open` gives the error
     }
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }

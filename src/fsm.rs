@@ -27,9 +27,9 @@
 //!
 //! The replay sets back the group's state. If the client was about to send 3, its 3 is out of order
 //! now. The client tries 8 times (rule 4 of [its part](crate::protocol)). Then it starts over itself,
-//! and sends everyone again. Each further replay can cost the client the same time once more. After
-//! three start-overs that failed, the client gives up (rule 5). Each replay also adds a record, unless
-//! the group's last record is already this 0. Each record uses some of the group's
+//! and sends everyone again. Each further replay can cost the client 8 more tries and another
+//! start-over. After three start-overs that failed, the client gives up (rule 5). Each replay also adds
+//! a record, unless the group's last record is already this 0. Each record uses some of the group's
 //! [allowance](crate::allowance). If the allowance is used up, the replay is refused, and for some time
 //! the client's new messages too.
 //!

@@ -5,9 +5,9 @@
 //! sent. So no program has to make the JSON text again to verify a token. Two programs may write the
 //! same JSON with different white space, and that does no harm.
 //!
-//! A dot separates the parts. base64url writes any bytes as text that has no dot, no brace and no
-//! newline. So no byte of a part can be taken for the separator. (Plain base64 has no dot either. But
-//! it has `+`, `/` and `=`, which mean something else in a URL, and a token may be a part of a URL.)
+//! A dot separates the parts. base64url writes any bytes as text that has no dot. So no byte of a part
+//! can be taken for the separator. (Plain base64 has no dot either. But it has `+`, `/` and `=`, which
+//! mean something else in a URL, and a token may be a part of a URL.)
 //!
 //! A character of base64url has 6 bits, and a byte has 8. So the last character may have bits that
 //! belong to no byte. If these bits may have any value, the same bytes have several encodings. The
@@ -56,10 +56,10 @@
 //! signing input has the payload itself after the dot, not its base64url text. So `b64` changes *what
 //! is signed*. Suppose that somebody signs a text with `b64` false, and that this text looks like
 //! claims in base64url: `eyJncm91cCI6...`. The signing input is then `header.eyJncm91cCI6...`. A server
-//! that ignores `crit` takes the same header, and claims in base64url as the payload. Its signing input
-//! is the same, byte for byte. So it finds that the signature verifies. It decodes the text as
-//! base64url, and finds claims. But the signer has signed a text, and no claims. This server
-//! understands no extension, so it refuses every token with `crit`. The page does not look at `crit`.
+//! that ignores `crit` takes this text for base64url. So for this server the signing input is the same,
+//! byte for byte, and the signature verifies. The server decodes the text, and finds claims. But the
+//! signer has signed a text, and no claims. This server understands no extension, so it refuses every
+//! token with `crit`. The page does not look at `crit`.
 //!
 //! # Names from later chapters
 //!

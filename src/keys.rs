@@ -21,12 +21,12 @@
 //!
 //! A public key is two numbers: *n*, the product of two large primes, and a small *e*. The private key
 //! is a number *d*. It fits to *e*: for any *m* below *n*, (*m*^*d*)^*e* mod *n* is *m* again. To sign,
-//! put fixed bytes before the hash of the message, until it is as long as *n*. This is called
-//! *padding*. The padded hash is the number *m*. The signature is *s* = *m*^*d* mod *n*. To verify,
-//! compute *s*^*e* mod *n*. This gives the padded hash back. Compare it with the padded hash of what
-//! was received. An attacker knows *n* and *e*. If the attacker could compute *d*, it would be easy to
-//! compute the two primes from *n*, *e* and *d*. For an *n* of 2,048 bits, nobody knows a way to find
-//! the primes in any useful time. So nobody knows such a way to find *d* either.
+//! put fixed bytes before the hash of the message: so many that the bytes and the hash together are as
+//! long as *n*. This is called *padding*. The padded hash is the number *m*. The signature is *s* =
+//! *m*^*d* mod *n*. To verify, compute *s*^*e* mod *n*. This gives the padded hash back. Compare it
+//! with the padded hash of what was received. An attacker knows *n* and *e*. With *d* as well, it is
+//! easy to compute the two primes. So to find *d* is at least as hard as to find the primes. For an *n*
+//! of 2,048 bits, nobody knows a way to find the primes in any useful time.
 //!
 //! # Why 65,537, and at most 4,096 bits
 //!
@@ -96,8 +96,8 @@ pub enum KeyFault {
     Private,
     /// Its name is not `GROUP.pem` or `GROUP.ssh` with a group of the table.
     Name,
-    /// The file is not exactly one whole key of the kind that the end of its name says: PEM in `.pem`,
-    /// OpenSSH in `.ssh`. The tools find out what the file is.
+    /// A `.pem` file must have exactly one whole key in PEM, and a `.ssh` file one OpenSSH line. This
+    /// file does not. The tools find out what the file is.
     Form,
     /// Its modulus has this number of bits: too few, or more than 4,096.
     Bits(usize),

@@ -41,7 +41,7 @@
 //! - [`fsm`]: a state machine that can be tried by itself.
 //! - [`refusal`]: why nothing came back.
 //! - [`received`]: the file of the records. Without it, a restart forgets every group.
-//! - [`allowance`]: how fast an attacker can cause records. ([`record`] says how many.)
+//! - [`allowance`]: a limit on how fast a group may add records. ([`record`] has a limit on how many.)
 //! - [`server`]: long datagrams, which the page's buffer cuts. White space at the end of a datagram:
 //!   the server removes one newline, and the page removes all of it. Many clients at once, and a socket
 //!   that fails.
@@ -67,9 +67,9 @@
 //! ```
 //!
 //! If a step fails, no later step is done, and the result is a [`Refusal`](refusal::Refusal). The
-//! client then gets no reply. (With `--explain`, an option for practice, the client is told why.) If
-//! only the random number for the reply is missing, the message is recorded all the same. Read the
-//! chapters in this order, in one sitting:
+//! client then gets no reply. (With `--explain`, an option for practice, the client is told why.) One
+//! exception: if the system gives no random number for the reply, the message is recorded, but it gets
+//! no reply. Read the chapters in this order, in one sitting:
 //!
 //! 1. [`jws`]: a token is taken apart, verified, signed. *What exactly is signed? Why does the server, not
 //!    the token, choose `alg`?*
@@ -93,8 +93,8 @@
 //! Portuguese. [`course`] is the teacher's page. [`protocol`] is the contract of server and clients,
 //! and the chapters name its sections. [`rules`] says what each of the client's rules is for. [`tools`]
 //! is the rest of the program: the command line, the report, `check`, the exam. The book does not need
-//! the tools. While the server runs, it calls the tools through [`server::Lab`]. There they watch it,
-//! and can interfere.
+//! the tools. While the server runs, the tools watch it through the trait [`server::Lab`], and can
+//! interfere.
 
 #![forbid(unsafe_code)]
 

@@ -62,16 +62,16 @@
 //! memory, or mark them as written. They are not on the disk. A second `fdatasync` finds nothing to do,
 //! and returns success. A server that believes this success acknowledges a record that does not exist.
 //! So the server does not sync the same bytes a second time. It cuts them off, and writes the client's
-//! next copy as new bytes. (If the sync of the cut fails, that sync is tried again. If the cut is lost,
-//! no promise is broken.)
+//! next copy as new bytes. (If the sync after the cut fails, this sync is tried again. That is safe: if
+//! a power failure undoes the cut, the file has a record more than was promised.)
 //!
-//! One gap is left. Suppose that a sync fails. Before the server has cut the bytes off, it ends, or the
-//! cut fails too. Then somebody starts the server again, without a reboot of the machine. The new
-//! server reads the bytes from the kernel's memory, and syncs them. This sync returns success. So the
-//! new server believes that these records are on the disk. It acknowledges the client's next copy as a
-//! repeat, and writes nothing. The bytes may be only in memory. If the power then fails, an
-//! acknowledged record is lost. So if the disk has failed once, copy the file, and reboot the machine
-//! or use another disk.
+//! One gap is left. Suppose that a sync fails. Suppose also that the bytes are not cut off, because the
+//! server ends first, or because the cut fails too. Then somebody starts the server again, without a
+//! reboot of the machine. The new server reads the bytes from the kernel's memory, and syncs them. This
+//! sync returns success. So the new server believes that these records are on the disk. It acknowledges
+//! the client's next copy as a repeat, and writes nothing. The bytes may be only in memory. If the
+//! power then fails, an acknowledged record is lost. So if the disk has failed once, copy the file, and
+//! reboot the machine or use another disk.
 
 use crate::files::{Identity, at_end, identity};
 use crate::refusal::NotRecorded;
@@ -142,8 +142,8 @@ pub struct Records {
     length: u64,
     /// What the file has after this part.
     behind: Behind,
-    /// Whether a commit waits for the disk. With `--no-sync`, for benchmarks, only the start and a cut
-    /// wait.
+    /// Whether a commit waits for the disk. With `--no-sync` (for benchmarks) it does not. The start
+    /// and a cut always wait for the disk.
     syncs: bool,
     /// Lines that the next commit writes.
     waiting: Vec<u8>,

@@ -58,9 +58,9 @@ pub enum Refusal {
     /// The state machine does not accept this number now. The fields: the group's number of members, its
     /// state, and the `seq_number`.
     OutOfOrder(u8, u64, u64),
-    /// The message needs a record, and could not be recorded. Or the write of its
-    /// [batch](crate::server) failed, and a new message of its group was in it. So this message must
-    /// not be acknowledged.
+    /// The message needs a record, and could not be recorded. Or the commit of this message's
+    /// [batch](crate::server) failed, and the batch had a new message of the same group. So this
+    /// message must not be acknowledged.
     NotRecorded(NotRecorded),
     /// What the message says is recorded, but it has no reply: the system refused to send the reply, or
     /// gave no random number for it. The field: the system's error.

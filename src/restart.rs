@@ -4,8 +4,9 @@
 //! The file is the server's memory. A group's state is the `seq_number` of its last record. Its
 //! allowance follows from the times of its records. So a start reads the file from the beginning. After
 //! that, each group has the state that the file says. This is the state that the earlier server had.
-//! (If a commit was not finished, it may also be the state of a record whose client got no reply.) The
-//! start does not verify the signatures again, since it trusts its own file.
+//! (If a commit was not finished, the file may have a record whose client got no reply. Then the state
+//! is the number of this record.) The start does not verify the signatures again, since it trusts its
+//! own file.
 //!
 //! What follows the last LF is the *tail*. If the machine goes down in the middle of a write, the tail
 //! is mostly the beginning of one record, perhaps with NULs in it or behind it. No acknowledged record
@@ -13,11 +14,11 @@
 //! perhaps not on the disk.) So the tail is cut off. If the tail is a whole record without its LF, it
 //! is kept: an editor may have removed the LF.
 //!
-//! If another line is no whole record, a record that was acknowledged may be damaged. The start does
-//! not guess. It ends, and says what it found and where. (It looks at each line by itself. So it does
-//! not notice a line that is missing, or a record that somebody has changed.) (One write can have
-//! several lines. So a power failure in a write can also leave NULs in the middle of these lines. The
-//! start can't tell this from damage to records that were committed. So in this case it ends too.)
+//! If a line before the tail is not a whole record, a record that was acknowledged may be damaged. The
+//! start does not guess. It ends, and says what it found and where. (It looks at each line by itself.
+//! So it does not notice a line that is missing, or a record that somebody has changed.) (One write can
+//! have several lines. So a power failure in a write can also leave NULs in the middle of these lines.
+//! The start can't tell this from damage to records that were committed. So in this case it ends too.)
 
 use crate::files::{lock, open_log};
 use crate::groups::Table;
@@ -141,8 +142,8 @@ pub fn read_back(mut disk: Box<dyn Disk>, table: &Table, syncs: bool) -> Result<
 /// - the beginning of the line, if the line is longer than any record. So memory does not grow with the
 ///   file.
 ///
-/// A tail that is a whole record counts as a line. Returns the length of the file up to the end of the
-/// last record or line, and what the tail is.
+/// A tail that is a whole record counts as a line. Returns how many bytes the lines have together, and
+/// what the tail is. If the tail is a whole record, its bytes count too.
 pub fn each_record(
     reader: &mut impl BufRead,
     mut each: impl FnMut(u64, Result<Record, &[u8]>) -> Result<(), Fault>,
@@ -157,7 +158,7 @@ pub fn each_record(
             (number, length) = (number + 1, length + bytes);
             continue;
         }
-        // This is the tail. Its text is what stands before the NULs.
+        // This is the tail. Its text is the tail without the NULs at its end.
         let end = beginning.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         let text = &beginning[..end];
         return match Record::parse(text) {

@@ -75,11 +75,11 @@
 //! | so, bytes of a group's records | 819,200,000 | the two above |
 //! | errors of the socket in a row | 100 | [`Server::run`] |
 //! | bytes of a key file, and of the secret | 65,536 | [`MOST_FILE_BYTES`](crate::start::MOST_FILE_BYTES) |
-//! | bytes of `groups.json`, and so the groups | 1 MiB | the tools: `faults/groups_json.rs` |
+//! | bytes of `groups.json` (which bounds the groups) | 1 MiB | the tools: `faults/groups_json.rs` |
 //! | members of a group | 255 | its type, `u8` |
 //! | characters of a group's name | 32 | the tools: `faults/groups_json.rs` |
 //! | unknown groups that the start names | 100 | [`MOST_UNKNOWN`](crate::restart::MOST_UNKNOWN) |
-//! | `requests.jsonl`, `trial.jsonl`, and the ones before them | 64 MiB each | `lab/log.rs` |
+//! | `requests.jsonl`, `trial.jsonl`, and the older one of each | 64 MiB each | `lab/log.rs` |
 //! | bytes of a datagram in its log line | 2,048 | `lab/journal.rs` |
 //! | lines that wait for the terminal | 1 MiB | `print.rs` |
 //! | time for explanations | a tenth of the time, and 50 ms at once | `lab/explain.rs` |
@@ -148,14 +148,15 @@ pub struct Datagram {
 }
 
 impl Datagram {
-    /// The sender's address for people, without a zone: `::ffff:1.2.3.4` is written as 1.2.3.4.
+    /// The sender's address for people. It has no zone. An IPv4 address in IPv6 form, `::ffff:1.2.3.4`,
+    /// is written as 1.2.3.4.
     pub fn peer(&self) -> SocketAddr {
         SocketAddr::new(self.sender.ip().to_canonical(), self.sender.port())
     }
 }
 
-/// What a datagram says: a message that a group has signed, or a datagram without a signature that
-/// verifies.
+/// What a datagram says: a message that a group has signed, or a datagram that nobody has verifiably
+/// signed.
 pub type Reading<'a> = Result<Message<'a>, Unverified>;
 
 /// A message of a group: its signature has verified.
@@ -352,7 +353,7 @@ impl Server {
     fn undo(&mut self, before: BTreeMap<usize, Progress>, batch: &mut [Handled], why: &NotRecorded) {
         for Handled { reading, outcome, .. } in batch {
             let is_of_group = reading.as_ref().is_ok_and(|message| before.contains_key(&message.group));
-            // `Ok` and `NotSent` say that the message is recorded, and it is not. `OutOfOrder` was
+            // `Ok` and `NotSent` say that the message is recorded, but now it is not. `OutOfOrder` was
             // decided on a state that is put back.
             let is_decided_on_it =
                 matches!(outcome, Ok(_) | Err(Refusal::OutOfOrder(..) | Refusal::NotSent(_)));

@@ -77,7 +77,7 @@ const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304
 /// which is day 0.
 fn date(day: u64) -> (u64, u64, u64) {
     let has_begun = |year, month| days(year, month, 1).is_some_and(|first| first <= day);
-    // Not later than the right year, since no year has more than 366 days.
+    // This first guess is not later than the right year, since no year has more than 366 days.
     let mut year = 1970 + day / 366;
     while has_begun(year + 1, 1) {
         year += 1;

@@ -192,13 +192,13 @@ const BOUNDS: &[(&str, &str, &str, &str)] = &[
     (
         "tools/faults/groups_json",
         "MOST_TABLE_BYTES: u64 = 1 << 20",
-        "bytes of `groups.json`, and so the groups",
+        "bytes of `groups.json` (which bounds the groups)",
         "1 MiB",
     ),
     (
         "tools/lab/log",
         "MOST_LOG_BYTES: u64 = 64 << 20",
-        "`requests.jsonl`, `trial.jsonl`, and the ones before them",
+        "`requests.jsonl`, `trial.jsonl`, and the older one of each",
         "64 MiB each",
     ),
     (
