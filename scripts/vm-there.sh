@@ -59,7 +59,7 @@ lock() {
     exec 9>"$home/lock"
     if ! flock -n 9; then
         say 'another act is under way on this machine: waiting'
-        flock -w 60 9 || fail 'the other act does not end: look at it with status, then type this again'
+        flock -w 240 9 || fail 'the other act does not end: look at it with status, then type this again'
     fi
     rm -rf "$new" "$home/current.new" "$records/.removed" "$unit_file.new" # of an act that was cut off
     scratch=$(mktemp -d "$root/run/vm-try.XXXXXX") # in /dev/shm, RemoveIPC= would take what is the service's
