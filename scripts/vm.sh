@@ -19,7 +19,8 @@ HOST is what ssh takes: root@ADDRESS, a user with sudo, a name of ~/.ssh/config.
 with keys_pub/, keys_priv/key_secret_for_hmac.txt and perhaps groups.json. A RUN is a name, such as
 level3 or 2027-1, with its own records on the VM; OPTIONS are the server's: --lose 30, --trial, --explain.
 An act is done whole or not at all, whenever it is cut off. It makes a release (program, class, settings),
-tries it, and serves it; the last five are kept there. Only public keys and the secret are copied.
+tries it, and serves it; the last five are kept there. Of the class, only public keys, groups.json and
+the secret are copied.
 
 In the environment: SSH, the ssh to use, with its options (default: ssh); PROGRAM, the program that up
 brings (default: target/release/udpsocket-jwt-server, to a VM of this machine's kind).
