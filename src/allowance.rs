@@ -73,8 +73,8 @@ impl Allowance {
     /// How much earlier than `due` a record of this time comes. It is 0 if `due` is in the past. Just
     /// after a record, `due` is at most 150 s ahead: the tolerance and one interval. If `due` is more
     /// than 150.5 s ahead, the clock has gone back. Then `due` is ignored, and the record counts as not
-    /// early. (If the clock goes back by half a second or less, `due` is at most 150 s + 0.5 s ahead,
-    /// so it is not ignored.)
+    /// early. (Why not 150 s? A clock that goes back by half a second or less must not begin the count
+    /// anew. After such a step `due` is at most 150.5 s ahead, so it is still used.)
     pub fn early(&self, time: Duration) -> Duration {
         let early = self.due.saturating_sub(milliseconds(time));
         if early > TOLERANCE + INTERVAL * 2 { Duration::ZERO } else { early }

@@ -9,10 +9,10 @@
 //! let seq_number = claims["seq_number"].as_u64()?;
 //! ```
 //!
-//! Here the server reads more. If it did not check `exp`, a captured token with an `exp` would be good
-//! for ever, like one without. If it did not check `nbf`, it would accept a token too early. If it did
-//! not check `aud`, it would accept a token for another service. Without the `matricula`, no student
-//! can be graded. A `seq_max` is recorded, so it must be an integer.
+//! The server of the book reads more. If it did not check `exp`, a captured token with an `exp` would
+//! be good for ever, like one without. If it did not check `nbf`, it would accept a token too early. If
+//! it did not check `aud`, it would accept a token for another service. Without the `matricula`, no
+//! student can be graded. A `seq_max` is recorded, so it must be an integer.
 //!
 //! To add a claim that must be recorded, for example an integer, change five places. Make it a field of
 //! [`Request`] and of [`Record`](crate::record::Record). Read it in [`Request::of`]. Write it in
@@ -53,8 +53,9 @@
 //! requests, the attacker could use the server to send a victim more bytes than the attacker sends. So a
 //! reply must be smaller than its request.
 //!
-//! No code checks this. For keys of 2,048 bits or more it follows from the numbers. The longest reply
-//! has 277 characters, until the year 9999. A signature of such a key alone has 342 characters or more.
+//! The running server does not compare the lengths. For keys of 2,048 bits or more it follows from the
+//! numbers. The longest reply has 277 characters, until the year 9999. A signature of such a key alone
+//! has 342 characters or more.
 //!
 //! ```
 //! use udpsocket_jwt_server::claims::{Otp, REPLY_HEADER, reply};

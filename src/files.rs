@@ -8,7 +8,7 @@
 //!
 //! | | Unix | Windows |
 //! | --- | --- | --- |
-//! | what keeps another server out | a lock: it stops programs that lock too | the share mode: it stops all |
+//! | what keeps another server out | a lock: it stops programs that lock too | the share mode: it stops all writers |
 //! | which programs may move the open file | all | none |
 //! | who makes each write go to the end | the system | the server; no other program can write |
 

@@ -56,10 +56,10 @@
 //! signing input has the payload itself after the dot, not its base64url text. So `b64` changes *what
 //! is signed*. Suppose that somebody signs a text with `b64` false, and that this text looks like
 //! claims in base64url: `eyJncm91cCI6...`. The signing input is then `header.eyJncm91cCI6...`. A server
-//! that ignores `crit` takes this text for base64url. So for this server the signing input is the same,
-//! byte for byte, and the signature verifies. The server decodes the text, and finds claims. But the
-//! signer has signed a text, and no claims. This server understands no extension, so it refuses every
-//! token with `crit`. The page does not look at `crit`.
+//! that ignores `crit` takes this text for base64url. So the signing input of this server is, byte for
+//! byte, the one that the signer has signed, and the signature verifies. The server decodes the text,
+//! and finds claims. But the signer has signed a text, and no claims. This server understands no
+//! extension, so it refuses every token with `crit`. The page does not look at `crit`.
 //!
 //! # Names from later chapters
 //!
@@ -161,7 +161,8 @@ impl Parts<'_> {
 }
 
 impl Token<'_> {
-    /// The group that the token claims. The server uses it only to choose the key.
+    /// The group that the token claims. Until the signature has verified, the server uses it only to
+    /// choose the key. After that it is the message's group.
     pub fn claimed_group(&self) -> Result<&str, Refusal> {
         let group = self.claims.get("group");
         group.and_then(Value::as_str).ok_or_else(|| Refusal::UnknownGroup(group.cloned()))
@@ -171,9 +172,9 @@ impl Token<'_> {
     /// function must then choose the algorithm by the kind of the *key*, never by the token's `alg`.
     /// [`parse`] must accept both values of `alg`, and this function must refuse an `alg` that is not
     /// the key's. ES256 would break two promises. The reply would no longer be [smaller than its
-    /// request](crate::claims). And ECDSA has a fixed number *q*, the order of its curve. From each
-    /// signature (*r*, *s*), anybody can compute a second one that verifies: (*r*, *q* - *s*). So a
-    /// changed copy of a captured token would verify.
+    /// request](crate::claims). And a changed copy of a captured token could verify. ECDSA has a fixed
+    /// number *q*, the order of its curve. From each signature (*r*, *s*), anybody can compute a second
+    /// one that verifies: (*r*, *q* - *s*).
     pub fn verify(&self, key: &PublicKey) -> Result<Verified<'_>, Refusal> {
         match self.parts.verifies(key) {
             true => Ok(Verified(self)),

@@ -25,8 +25,8 @@
 //! long as *n*. This is called *padding*. The padded hash is the number *m*. The signature is *s* =
 //! *m*^*d* mod *n*. To verify, compute *s*^*e* mod *n*. This gives the padded hash back. Compare it
 //! with the padded hash of what was received. An attacker knows *n* and *e*. With *d* as well, it is
-//! easy to compute the two primes. So to find *d* is at least as hard as to find the primes. For an *n*
-//! of 2,048 bits, nobody knows a way to find the primes in any useful time.
+//! easy to compute the two primes. So whoever finds *d* has also found the primes. For an *n* of 2,048
+//! bits, nobody knows a way to find the primes in any useful time. So nobody knows a way to find *d*.
 //!
 //! # Why 65,537, and at most 4,096 bits
 //!
@@ -39,7 +39,7 @@
 //! 65,537 can need more than 17 multiplications in the usual way ([`multiplications`]). For example,
 //! 65,535 is smaller than 65,537, but needs 30. Such an *e* is refused. An *n* can be long, and the
 //! work of each multiplication grows with the square of its length. So an *n* of more than 4,096 bits
-//! is refused too.
+//! is refused too. (4,096 is twice the usual length, and four times the work.)
 //!
 //! # Three kinds of file
 //!
@@ -262,8 +262,8 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
 }
 
 /// Whether a file has a private key in it, in one of the text formats that students use: PEM, `PuTTY`,
-/// openssl's `-text`, JSON Web Key. A public key may stand beside it. A BEGIN or END line of PEM is
-/// recognized even if its dashes are damaged or missing.
+/// openssl's `-text`, JSON Web Key. The answer is the same if a public key stands beside it. A BEGIN or
+/// END line of PEM is recognized even if its dashes are damaged or missing.
 pub fn has_private_key(file: &[u8]) -> bool {
     let has = |text: &[u8], marker: &[u8]| count(text, marker) > 0;
     let is_word = |word: &[u8]| word == b"BEGIN" || word == b"END";

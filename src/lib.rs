@@ -34,7 +34,8 @@
 //! [`claims`] explains each claim of a request and of a reply. The page leaves out the following. Each
 //! line begins with the chapter that explains it:
 //!
-//! - [`jws`]: `crit`, and a type that only a verified token can have.
+//! - [`jws`]: `crit`, and a Rust type, `Verified`, which is made only from a token whose signature has
+//!   verified.
 //! - [`claims`]: `exp`, `nbf`, `aud`, `matricula`, the type of `seq_max`, an `otp_number` that is drawn
 //!   evenly, and an `otp_timestamp` that is the time of receipt.
 //! - [`groups`]: other tables, and group names in lower or mixed case.
@@ -43,8 +44,8 @@
 //! - [`received`]: the file of the records. Without it, a restart forgets every group.
 //! - [`allowance`]: a limit on how fast a group may add records. ([`record`] has a limit on how many.)
 //! - [`server`]: long datagrams, which the page's buffer cuts. White space at the end of a datagram:
-//!   the server removes one newline, and the page removes all of it. Many clients at once, and a socket
-//!   that fails.
+//!   the server removes one newline, and the page removes all of it. Datagrams that wait together: the
+//!   page answers them one by one, and the server lets them share one sync. A socket that fails.
 //! - [`keys`] and [`start`]: other keys and files, and what can be wrong with them. A secret that ends
 //!   with a space: the page takes this space off.
 //!
@@ -68,8 +69,9 @@
 //!
 //! If a step fails, no later step is done, and the result is a [`Refusal`](refusal::Refusal). The
 //! client then gets no reply. (With `--explain`, an option for practice, the client is told why.) One
-//! exception: if the system gives no random number for the reply, the message is recorded, but it gets
-//! no reply. Read the chapters in this order, in one sitting:
+//! exception: the random number of the reply is drawn before `commit`. If the system gives none,
+//! `commit` is done all the same. The message is then recorded, but it gets no reply. Read the chapters
+//! in this order, in one sitting:
 //!
 //! 1. [`jws`]: a token is taken apart, verified, signed. *What exactly is signed? Why does the server, not
 //!    the token, choose `alg`?*

@@ -62,8 +62,9 @@
 //! memory, or mark them as written. They are not on the disk. A second `fdatasync` finds nothing to do,
 //! and returns success. A server that believes this success acknowledges a record that does not exist.
 //! So the server does not sync the same bytes a second time. It cuts them off, and writes the client's
-//! next copy as new bytes. (If the sync after the cut fails, this sync is tried again. That is safe: if
-//! a power failure undoes the cut, the file has a record more than was promised.)
+//! next copy as new bytes. (If the sync after the cut fails, this sync is tried again. That is safe. At
+//! worst a power failure undoes the cut. Then the file has a record that was promised to nobody, and no
+//! promised record is missing.)
 //!
 //! One gap is left. Suppose that a sync fails. Suppose also that the bytes are not cut off, because the
 //! server ends first, or because the cut fails too. Then somebody starts the server again, without a

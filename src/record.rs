@@ -70,10 +70,11 @@ impl Record {
 }
 
 /// The line of a record, its LF included. No datagram can end this line or begin another. The server
-/// prints the numbers, and spells the group as in the table. A token that has verified has only
-/// base64url and dots. (The tools write a log of all datagrams, `requests.jsonl`, and lines for the
-/// terminal. These show bytes that nobody has verified. The tools escape each of these bytes that is
-/// not printable ASCII. So no bytes of a datagram can end a line or begin another there either.)
+/// prints the numbers and the address, and spells the group as in the table. A token that has verified
+/// has only base64url and dots. (The tools write a log of all datagrams, `requests.jsonl`, and lines
+/// for the terminal. These show bytes that nobody has verified. The tools escape each of these bytes
+/// that is not printable ASCII. So no bytes of a datagram can end a line or begin another there
+/// either.)
 pub fn line(time: Duration, peer: SocketAddr, group: &str, request: &Request, token: &[u8]) -> Vec<u8> {
     let Request { seq_number, matricula, seq_max, .. } = request;
     let (time, seq_max) = (rfc3339(time), seq_max.map_or("null".into(), |seq_max| seq_max.to_string()));

@@ -60,7 +60,7 @@ pub enum Refusal {
     OutOfOrder(u8, u64, u64),
     /// The message needs a record, and could not be recorded. Or the commit of this message's
     /// [batch](crate::server) failed, and the batch had a new message of the same group. So this
-    /// message must not be acknowledged.
+    /// message is not acknowledged.
     NotRecorded(NotRecorded),
     /// What the message says is recorded, but it has no reply: the system refused to send the reply, or
     /// gave no random number for it. The field: the system's error.

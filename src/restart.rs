@@ -3,16 +3,16 @@
 //!
 //! The file is the server's memory. A group's state is the `seq_number` of its last record. Its
 //! allowance follows from the times of its records. So a start reads the file from the beginning. After
-//! that, each group has the state that the file says. This is the state that the earlier server had.
-//! (If a commit was not finished, the file may have a record whose client got no reply. Then the state
-//! is the number of this record.) The start does not verify the signatures again, since it trusts its
-//! own file.
+//! that, each group has the state that the file says. With every record synced, this is the state that
+//! the earlier server had. (If a commit was not finished, the file may have a record whose client got
+//! no reply. Then the state is the number of this record.) The start does not verify the signatures
+//! again, since it trusts its own file.
 //!
 //! What follows the last LF is the *tail*. If the machine goes down in the middle of a write, the tail
 //! is mostly the beginning of one record, perhaps with NULs in it or behind it. No acknowledged record
 //! is in such a tail, since the LF of an acknowledged record is on the disk. (With `--no-sync` it is
-//! perhaps not on the disk.) So the tail is cut off. If the tail is a whole record without its LF, it
-//! is kept: an editor may have removed the LF.
+//! perhaps not on the disk.) So such a tail is cut off. If the tail is a whole record without its LF,
+//! it is kept: an editor may have removed the LF. Any other tail stops the start.
 //!
 //! If a line before the tail is not a whole record, a record that was acknowledged may be damaged. The
 //! start does not guess. It ends, and says what it found and where. (It looks at each line by itself.
@@ -63,8 +63,8 @@ pub enum Tail {
 pub enum Fault {
     /// It cannot be opened for writing, or its path cannot be followed.
     Open(io::Error),
-    /// Another program has locked it: mostly another server. On Windows it may be any program that has
-    /// it open.
+    /// Another program has locked it: mostly another server. On Windows it may be a program that has it
+    /// open for writing, or lets no other program write to it.
     InUse,
     /// It cannot be locked.
     Lock(io::Error),

@@ -43,9 +43,10 @@
 //! # What can block the loop
 //!
 //! 1. `recv_from`, while there is nothing to do.
-//! 2. For each batch: up to 16 verifications, up to 16 random numbers, one write (rarely more), one
-//!    sync, and before and after it the check of the file's name and length. If a commit fails, its
-//!    bytes are cut off, and the cut is synced: at once, or before the next write.
+//! 2. For each batch: up to 16 verifications, up to 16 random numbers, and one commit. A commit is the
+//!    check of the file's name and length, one write (rarely more), one sync, and the same check again.
+//!    If a commit fails, its bytes are cut off, and the cut is synced: at once, or before the next
+//!    write.
 //! 3. With `-v` or `--explain`, if a client is on this machine: the tools read the system's list of
 //!    sockets. They look whether the client still has the socket that the reply goes to.
 //! 4. After the acknowledgments of the batch are sent: the tools' explanations, and the write of their
@@ -71,7 +72,7 @@
 //! | a reply | 277 bytes | follows from [`claims`] |
 //! | records of a group at once | 300, then two a second | [`allowance`](crate::allowance) |
 //! | records of a group | 100,000 | [`MOST_RECORDS`](crate::record::MOST_RECORDS) |
-//! | bytes of a record | 8,192 | [`LONGEST_LINE`](crate::record::LONGEST_LINE), when a start reads it |
+//! | bytes of a record | 8,192 | [`LONGEST_LINE`](crate::record::LONGEST_LINE): follows from 4,096 |
 //! | so, bytes of a group's records | 819,200,000 | the two above |
 //! | errors of the socket in a row | 100 | [`Server::run`] |
 //! | bytes of a key file, and of the secret | 65,536 | [`MOST_FILE_BYTES`](crate::start::MOST_FILE_BYTES) |
@@ -353,8 +354,8 @@ impl Server {
     fn undo(&mut self, before: BTreeMap<usize, Progress>, batch: &mut [Handled], why: &NotRecorded) {
         for Handled { reading, outcome, .. } in batch {
             let is_of_group = reading.as_ref().is_ok_and(|message| before.contains_key(&message.group));
-            // `Ok` and `NotSent` say that the message is recorded, but now it is not. `OutOfOrder` was
-            // decided on a state that is put back.
+            // `Ok` and `NotSent` say that the message is recorded: perhaps by a record that has failed
+            // now. `OutOfOrder` was decided on a state that is put back.
             let is_decided_on_it =
                 matches!(outcome, Ok(_) | Err(Refusal::OutOfOrder(..) | Refusal::NotSent(_)));
             if is_of_group && is_decided_on_it {

@@ -77,7 +77,8 @@ const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304
 /// which is day 0.
 fn date(day: u64) -> (u64, u64, u64) {
     let has_begun = |year, month| days(year, month, 1).is_some_and(|first| first <= day);
-    // This first guess is not later than the right year, since no year has more than 366 days.
+    // `day / 366` counts every year as a long one. So it is the right number of years or fewer, never
+    // more.
     let mut year = 1970 + day / 366;
     while has_begun(year + 1, 1) {
         year += 1;
