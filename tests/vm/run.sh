@@ -393,7 +393,7 @@ act_earlier() {
     title "A machine that an earlier vm.sh has set up goes on where it was"
     git archive "${EARLIER:-eee3ea1}" scripts | tar -xf - -C "$dir"
     mkdir -p "$dir/target/release"
-    cp "$program" "$dir/target/release/"
+    cp "$program" "$dir/target/release/udpsocket-jwt-server"
     on_vm "systemctl -q disable --now udpsocket-jwt-server; rm -rf $home* /etc/systemd/system/udpsocket-jwt-server.service; mv /var/lib/udpsocket-jwt-server /var/lib/before; mkdir -m 700 /var/lib/udpsocket-jwt-server"
     typed "$dir/scripts/vm.sh professor up $class level1 --explain"
     comes 0 'listening on'
@@ -602,7 +602,7 @@ act_moments() {
     echo '{"ALFA": 3, "BETA": 4, "HEARTBEAT": 1}' >"$dir/before/groups.json"
     git archive "${EARLIER:-eee3ea1}" scripts | tar -xf - -C "$dir"
     mkdir -p "$dir/target/release"
-    cp "$program" "$dir/target/release/"
+    cp "$program" "$dir/target/release/udpsocket-jwt-server"
     moments "$vm professor up $dir/before" 'listening on'
     typed "$(client ALFA 3)"
     comes 0 'everyone is in'
