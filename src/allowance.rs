@@ -71,10 +71,10 @@ impl Allowance {
     }
 
     /// How much earlier than `due` a record of this time comes. It is 0 if `due` is in the past. Just
-    /// after a record, `due` is at most 150 s ahead: the tolerance and one interval. If `due` is more
-    /// than 150.5 s ahead, the clock has gone back. Then `due` is ignored, and the record counts as not
-    /// early. (Why not 150 s? A clock that goes back by half a second or less must not begin the count
-    /// anew. After such a step `due` is at most 150.5 s ahead, so it is still used.)
+    /// after a record, `due` is at most 150 s ahead: the tolerance and one interval. If the clock then
+    /// goes back by half a second, `due` is at most 150.5 s ahead. That is still counted. If `due` is
+    /// further ahead, the clock has gone back by more. Then `due` is ignored, and the record counts as
+    /// not early.
     pub fn early(&self, time: Duration) -> Duration {
         let early = self.due.saturating_sub(milliseconds(time));
         if early > TOLERANCE + INTERVAL * 2 { Duration::ZERO } else { early }

@@ -24,9 +24,10 @@
 //! put fixed bytes before the hash of the message: so many that the bytes and the hash together are as
 //! long as *n*. This is called *padding*. The padded hash is the number *m*. The signature is *s* =
 //! *m*^*d* mod *n*. To verify, compute *s*^*e* mod *n*. This gives the padded hash back. Compare it
-//! with the padded hash of what was received. An attacker knows *n* and *e*. With *d* as well, it is
-//! easy to compute the two primes. So whoever finds *d* has also found the primes. For an *n* of 2,048
-//! bits, nobody knows a way to find the primes in any useful time. So nobody knows a way to find *d*.
+//! with the padded hash of what was received. An attacker knows *n* and *e*, and wants *d*. There is a
+//! fast way to compute the two primes from *n*, *e* and *d*. There is no known fast way to compute the
+//! primes of an *n* of 2,048 bits without *d*. So no fast way to *d* is known either: it would be a
+//! fast way to the primes.
 //!
 //! # Why 65,537, and at most 4,096 bits
 //!

@@ -34,7 +34,7 @@ const PROPERTIES: [(&str, &str); 5] = [
     ),
     (
         "L1",
-        "if the network stops doing harm at some moment, a client that has a start-over left then completes (unless its group has reached the limit of records); from that moment on it sends at most 8 + 1 + members datagrams (8 tries of a number that is out of order, one 0, one for each member)",
+        "suppose that at some moment the network stops doing harm; if a client has a start-over left then, it completes (unless its group has reached the limit of records); from that moment on it sends at most 8 + 1 + members datagrams (8 tries of a number that is out of order, one 0, one for each member)",
     ),
     ("L2", "no client starts over for ever, or waits for ever"),
 ];
