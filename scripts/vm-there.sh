@@ -165,7 +165,7 @@ finish() {
 }
 
 serve() { # RELEASE
-    local holder why unit_before='' before
+    local holder why unit_before=''
     systemctl daemon-reload
     if ours; then
         why=$(overridden)
@@ -185,14 +185,13 @@ serve() { # RELEASE
     say "release $1: run $RUN${OPTIONS:+, $OPTIONS}, with $(count "$RUN") records so far"
     trap '' HUP INT TERM PIPE # whatever becomes of the connection
     [[ ! -e $new ]] || mv -T "$new" "$home/$1"
-    before=$(readlink "$home/current") || before=''
-    [[ $before == "$1" ]] || point "$1"
+    [[ $old == "$1" ]] || point "$1"
     [[ ! -e $unit_file.new ]] || mv "$unit_file.new" "$unit_file"
     systemctl daemon-reload
     systemctl -q enable "$unit" 2>/dev/null || true
     sync
     # A start that failed is tried again by itself: the new release may be served already.
-    if [[ $before == "$1" && -z $unit_before && -z $(amiss) ]]; then
+    if [[ $old == "$1" && -z $unit_before && -z $(amiss) ]]; then
         say 'nothing has changed: the server is left running'
     else
         if ! restart || [[ -n $(amiss) ]]; then go_back "$1" "$unit_before"; fi

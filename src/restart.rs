@@ -150,7 +150,7 @@ pub fn each_record(
 ) -> Result<(u64, Tail), Fault> {
     let (mut length, mut number) = (0, 1);
     loop {
-        let Line { beginning, bytes, nuls, has_lf } = next_line(reader).map_err(Fault::Read)?;
+        let Line { beginning, bytes, text, has_lf } = next_line(reader).map_err(Fault::Read)?;
         if has_lf {
             let line = beginning.strip_suffix(b"\n").unwrap_or(&beginning);
             let record = Record::parse(line).filter(|_| bytes <= LONGEST_LINE);
@@ -158,18 +158,17 @@ pub fn each_record(
             (number, length) = (number + 1, length + bytes);
             continue;
         }
-        // This is the tail. Its text is the tail without the NULs at its end.
-        let end = beginning.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        let text = &beginning[..end];
-        return match Record::parse(text) {
+        // This is the tail. `whole` is the tail without the NULs at its end. It may be longer than a record.
+        let whole = usize::try_from(text).ok().and_then(|text| beginning.get(..text));
+        let Some(whole) = whole else { return Err(Fault::Tail(bytes, beginning)) };
+        return match Record::parse(whole) {
             _ if bytes == 0 => Ok((length, Tail::Nothing)),
-            _ if bytes - nuls > LONGEST_LINE => Err(Fault::Tail(bytes, beginning)),
             // The record gets an LF. With the LF it must have at most `LONGEST_LINE` bytes.
-            Some(record) if text.ends_with(b"}") && bytes - nuls < LONGEST_LINE => {
+            Some(record) if whole.ends_with(b"}") && text < LONGEST_LINE => {
                 each(number, Ok(record))?;
-                Ok((length + bytes - nuls, Tail::Record(nuls)))
+                Ok((length + text, Tail::Record(bytes - text)))
             }
-            _ if is_torn(text) => Ok((length, Tail::Torn(bytes))),
+            _ if is_torn(whole) => Ok((length, Tail::Torn(bytes))),
             _ => Err(Fault::Tail(bytes, beginning)),
         };
     }
@@ -181,20 +180,21 @@ struct Line {
     beginning: Vec<u8>,
     /// How many bytes it has, its LF included.
     bytes: u64,
-    /// How many NULs stand at its end.
-    nuls: u64,
+    /// How many of these come before the NULs at its end.
+    text: u64,
     /// Whether it ends with an LF. The tail does not.
     has_lf: bool,
 }
 
 /// Reads on to the next LF, or to the end of the file.
 fn next_line(reader: &mut impl BufRead) -> io::Result<Line> {
-    let mut line = Line { beginning: Vec::new(), bytes: 0, nuls: 0, has_lf: false };
+    let mut line = Line { beginning: Vec::new(), bytes: 0, text: 0, has_lf: false };
     loop {
         let mut piece = Vec::new();
         reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut piece)?;
-        let nuls = piece.iter().rev().take_while(|&&byte| byte == 0).count();
-        line.nuls = nuls as u64 + if nuls == piece.len() { line.nuls } else { 0 };
+        if let Some(last) = piece.iter().rposition(|&byte| byte != 0) {
+            line.text = line.bytes + last as u64 + 1;
+        }
         line.bytes += piece.len() as u64;
         line.has_lf = piece.ends_with(b"\n");
         let is_over = line.has_lf || piece.is_empty();

@@ -91,11 +91,10 @@ fn lose_30_loses_that_share_either_way() {
 
 /// Sends a message from a socket that is closed before the server can look at it.
 fn send_and_leave(server: &Server, socket: std::net::UdpSocket, to: std::net::SocketAddr, token: &str) {
-    let signal = |name: &str| run("sh", &["-c", &format!("kill {name} {}", server.id())]);
-    signal("-STOP");
+    server.signal("-STOP");
     socket.send_to(token.as_bytes(), to).unwrap();
     drop(socket);
-    signal("-CONT");
+    server.signal("-CONT");
 }
 
 #[test]
@@ -134,15 +133,14 @@ fn a_client_that_closed_its_socket_is_told_that_nobody_holds_its_port() {
 fn a_number_that_came_before_the_reply_to_the_one_before_is_told_so() {
     let class = Class::new();
     let server = Server::start(&class, &["-v", "--no-sync"]);
-    let signal = |name: &str| run("sh", &["-c", &format!("kill {name} {}", server.id())]);
     let (one, other) = (server.client(), server.client());
     let message = |number| JAVALI.message("JAVALI", number, 7);
-    signal("-STOP");
+    server.signal("-STOP");
     one.send(message(1));
     one.send(message(1));
     one.send(message(2));
     other.send(message(3)); // which got no reply either, but from here nobody sent a 2
-    signal("-CONT");
+    server.signal("-CONT");
     let lines = class.requests(4);
     let before: Vec<_> = lines.iter().map(|line| line["before_reply_to"].as_u64()).collect();
     assert_eq!(before, [None, None, Some(1), None], "{lines:?}");
@@ -158,10 +156,10 @@ fn a_number_that_came_before_the_reply_to_the_one_before_is_told_so() {
     let again = server.client();
     again.ask(&message(0));
     again.ask(&message(1));
-    signal("-STOP");
+    server.signal("-STOP");
     again.send(message(1));
     again.send(message(2));
-    signal("-CONT");
+    server.signal("-CONT");
     assert!(class.requests(8)[7]["before_reply_to"].is_null());
 }
 

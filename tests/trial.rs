@@ -344,19 +344,16 @@ fn a_wrong_reply_comes_in_the_middle_of_a_clients_wait() {
 #[cfg(target_os = "linux")]
 fn a_server_that_is_stopped_and_goes_on_has_seen_no_failure_of_its_socket() {
     let trial = Trial::new();
-    let stops = thread::spawn({
-        let id = trial.server.id();
-        let signal = move |name: &str| common::run("sh", &["-c", &format!("kill {name} {id}")]);
-        move || {
+    let run = thread::scope(|scope| {
+        scope.spawn(|| {
             for _ in 0..60 {
-                signal("-STOP");
-                signal("-CONT");
+                trial.server.signal("-STOP");
+                trial.server.signal("-CONT");
                 thread::sleep(Duration::from_millis(20));
             }
-        }
+        });
+        sound("HEARTBEAT", 1).run(&trial.server)
     });
-    let run = sound("HEARTBEAT", 1).run(&trial.server);
-    stops.join().unwrap();
     assert!(run.otp_number.is_some());
     let requests = trial.class.directory.read("requests.jsonl");
     assert!(!requests.contains("socket_error"), "{requests}");

@@ -645,6 +645,11 @@ impl Server {
         self.process.0.id()
     }
 
+    /// `kill -STOP`, `kill -CONT`.
+    pub fn signal(&self, name: &str) {
+        run("sh", &["-c", &format!("kill {name} {}", self.id())]);
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -531,8 +531,7 @@ holds() { # IMAGE
     fi
     # A unit that is being made, *.service.new, starts nothing.
     # shellcheck disable=SC2086
-    (cd "$tree" && { find $layout -type f ! -name before ! -name '*.new' -printf '%p %m\n'
-        find $layout -type f ! -name before ! -name '*.new' -exec sha256sum {} +; } \
+    (cd "$tree" && find $layout -type f ! -name before ! -name '*.new' -printf '%p %m\n' -exec sha256sum {} + \
         | LC_ALL=C sort | sha256sum | cut -c 1-12)
 }
 
